@@ -1,0 +1,70 @@
+"""Settings of an experiment: which runs, which tables, which figures."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from meshcil.config.base import Settings, load_settings
+
+
+class RunBlock(Settings):
+    """All combinations of the listed values are run."""
+
+    datasets: tuple[str, ...] = Field(min_length=1)
+    """Names of files in config/datasets."""
+    protocols: tuple[str, ...] = Field(min_length=1)
+    """Names of files in config/protocols."""
+    methods: tuple[str, ...] = Field(min_length=1)
+    """Names of files in config/methods."""
+    budgets: tuple[str, ...] = Field(min_length=1)
+    """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<bytes>`."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """Training seeds."""
+    suite: str = "clean"
+    """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step."""
+
+
+class Artifact(Settings):
+    """A table or a figure of the report."""
+
+    name: str
+    """File name below reports/tables or reports/figures, unique over all experiments."""
+    kind: str
+    """Module of `meshcil.reporting.tables` or `meshcil.reporting.figures`."""
+    caption: str
+    """What it shows, in plain words."""
+    select: dict[str, tuple[str | int, ...]] = {}
+    """Keep only rows with these values in these columns (method, budget, test_set, ...)."""
+    options: dict[str, Any] = {}
+    """Settings of this kind of table or figure."""
+
+
+class ExperimentSettings(Settings):
+    """What to run and what to show."""
+
+    title: str
+    """Heading in the report."""
+    description: str
+    """What the experiment asks, in a few sentences."""
+    cost: str
+    """Expected time on which machine."""
+    runs: tuple[RunBlock, ...] = Field(min_length=1)
+    """Blocks of runs."""
+    tables: tuple[Artifact, ...] = ()
+    """Tables, in report order."""
+    figures: tuple[Artifact, ...] = ()
+    """Figures, in report order."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "ExperimentSettings":
+        for group in (self.tables, self.figures):
+            names = [artifact.name for artifact in group]
+            if len(set(names)) != len(names):
+                raise ValueError("two tables or two figures have the same name")
+        return self
+
+
+def load_experiment(name: str, config_root: Path) -> ExperimentSettings:
+    """Read `config/experiments/<name>.yaml`; see `meshcil.config.base.load_settings`."""
+    return load_settings(ExperimentSettings, config_root / "experiments" / f"{name}.yaml")

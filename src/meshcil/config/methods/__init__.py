@@ -1,0 +1,1 @@
+"""Settings of each method: module ``icarl`` holds the settings of method ``icarl``."""

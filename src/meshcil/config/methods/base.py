@@ -1,0 +1,98 @@
+"""Settings that methods share: network, optimisation, augmentation, exemplars."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from meshcil.config.base import Settings
+
+
+class BackboneSettings(Settings):
+    """Network that turns an image into a feature map."""
+
+    name: str
+    """Module of `meshcil.models.backbones`."""
+    width: int = Field(32, ge=1)
+    """Channels of the first stage (embedded backbone)."""
+    depth: int = Field(2, ge=1)
+    """Residual blocks at map resolution (embedded backbone)."""
+    weights: str | None = None
+    """State file to start from; random initialisation when absent. Never downloaded."""
+
+
+class AugmentationSettings(Settings):
+    """Random changes of training images; each changes the annotated pose along with the image."""
+
+    flip: bool = False
+    """Mirror half of the images; azimuth and theta change sign."""
+    rotate: float = Field(0.0, ge=0)
+    """Largest in-plane rotation in degrees; added to theta."""
+    colour: float = Field(0.0, ge=0, le=1)
+    """Strength of brightness, contrast and channel-gain jitter."""
+
+
+class TrainingSettings(Settings):
+    """The optimiser loop."""
+
+    epochs: int = Field(ge=1)
+    """Passes over a later step's images and exemplars."""
+    first_epochs: int | None = Field(None, ge=1)
+    """Passes in the first step; `epochs` when absent."""
+    batch_size: int = Field(16, ge=1)
+    """Images per batch; a last partial batch is dropped unless it is the only one."""
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """Made anew in each step."""
+    lr: float = Field(gt=0)
+    """Learning rate of the first step."""
+    later_lr: float | None = Field(None, gt=0)
+    """Learning rate of later steps; `lr` when absent."""
+    momentum: float = Field(0.9, ge=0)
+    """SGD only."""
+    weight_decay: float = Field(0.0, ge=0)
+    """L2 penalty (decoupled for adamw)."""
+    schedule: Literal["constant", "cosine", "steps"] = "constant"
+    """`cosine` falls to zero at the end of the step; `steps` multiplies by `gamma` at each milestone."""
+    milestones: tuple[int, ...] = ()
+    """Epochs at which `steps` lowers the rate."""
+    gamma: float = Field(0.1, gt=0)
+    """Factor of `steps`."""
+    warmup_epochs: float = Field(0.0, ge=0)
+    """Linear warm-up at the start of the step."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the network's forward pass (autocast)."""
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """Applied to new images and exemplars alike."""
+
+
+class PoseHeadSettings(Settings):
+    """2D pose baseline: classification into pose bins, one set of bins per class."""
+
+    azimuth_bins: int = Field(12, ge=2)
+    """Bins over the full circle; 0 degrees is a bin centre."""
+    elevation_bins: int = Field(6, ge=2)
+    """Bins between the limits below."""
+    theta_bins: int = Field(4, ge=2)
+    """Bins between the limits below."""
+    elevation_range: tuple[float, float] = (-15.0, 45.0)
+    """Degrees."""
+    theta_range: tuple[float, float] = (-20.0, 20.0)
+    """Degrees."""
+    weight: float = Field(1.0, ge=0)
+    """Weight of the pose loss."""
+
+
+class MethodSettings(Settings):
+    """What every method has."""
+
+    kind: str
+    """Module of `meshcil.methods`."""
+    label: str
+    """Name in tables and figures."""
+    description: str
+    """One sentence for the report."""
+    backbone: BackboneSettings
+    """The network."""
+    training: TrainingSettings
+    """The optimiser loop."""
+    exemplars: Literal["random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
+    """Selection strategy; only used with a budget."""

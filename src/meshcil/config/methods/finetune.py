@@ -1,0 +1,10 @@
+"""Settings of finetune."""
+
+from meshcil.config.methods.base import MethodSettings, PoseHeadSettings
+
+
+class Settings(MethodSettings):
+    """Train on the new classes only: the floor."""
+
+    pose: PoseHeadSettings | None = None
+    """Pose head; none when absent."""

@@ -1,0 +1,116 @@
+"""The resolved run: everything the stages of one job chain need, in one validated file (run.json)."""
+
+from itertools import product
+from pathlib import Path
+
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+
+from meshcil.config.base import Settings, load_settings, read_yaml, validate
+from meshcil.config.dataset import DatasetSettings
+from meshcil.config.experiment import ExperimentSettings
+from meshcil.config.methods.base import MethodSettings
+from meshcil.config.protocol import ProtocolSettings
+from meshcil.core.artifacts import read_json
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_object
+
+
+class RunKey(Settings):
+    """Names that identify a run; the components of its path."""
+
+    dataset: str
+    """File name in config/datasets."""
+    protocol: str
+    """File name in config/protocols."""
+    method: str
+    """File name in config/methods."""
+    budget: str
+    """Exemplar budget by name."""
+    seed: int = Field(ge=0)
+    """Training seed."""
+
+    @property
+    def path(self) -> str:
+        """Folder of the run below results/runs."""
+        return f"{self.dataset}/{self.protocol}/{self.method}/{self.budget}/seed{self.seed}"
+
+
+class RunConfig(Settings):
+    """One run, fully resolved."""
+
+    schema_version: int = 1
+    """Version of this file's layout."""
+    key: RunKey
+    """Names it was resolved from."""
+    dataset: DatasetSettings
+    """Dataset block."""
+    protocol: ProtocolSettings
+    """Protocol block."""
+    steps: tuple[tuple[str, ...], ...]
+    """Classes that arrive at each step, in order."""
+    method: SerializeAsAny[MethodSettings]
+    """Method block; its class follows from `method.kind`."""
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _choose_settings(cls, value: object, _info: ValidationInfo) -> object:
+        if isinstance(value, dict) and isinstance(value.get("kind"), str):
+            return method_settings(value["kind"]).model_validate(value)
+        return value
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All classes in the order in which they arrive; a class's label is its position here."""
+        return tuple(name for step in self.steps for name in step)
+
+    def seen(self, step: int) -> tuple[str, ...]:
+        """Classes seen up to and including ``step``."""
+        return tuple(name for classes in self.steps[: step + 1] for name in classes)
+
+
+def method_settings(kind: str) -> type[MethodSettings]:
+    """Settings class of a method, by name."""
+    return load_object("meshcil.config.methods", kind, "Settings")
+
+
+def load_method(name: str, config_root: Path) -> MethodSettings:
+    """Read and validate `config/methods/<name>.yaml` with the settings class that its `kind` names."""
+    path = config_root / "methods" / f"{name}.yaml"
+    content = read_yaml(path)
+    if not isinstance(content.get("kind"), str):
+        raise InputError(path, "has no `kind`", "Name the method module, e.g. `kind: icarl`")
+    return validate(method_settings(content["kind"]), content, path)
+
+
+def load_run(path: Path) -> RunConfig:
+    """Read a run.json.
+
+    Raises:
+        InputError: when it is missing, truncated or does not validate.
+    """
+    return validate(RunConfig, read_json(path), path)
+
+
+def run_keys(experiment: ExperimentSettings) -> dict[RunKey, str]:
+    """Runs of an experiment and the suite of each; a run named by several blocks keeps the larger suite's block.
+
+    A block with a suite other than `clean` wins over one with `clean`, whatever their order.
+    """
+    suites: dict[RunKey, str] = {}
+    for block in experiment.runs:
+        names = product(block.datasets, block.protocols, block.methods, block.budgets, block.seeds)
+        for dataset, protocol, method, budget, seed in names:
+            key = RunKey(dataset=dataset, protocol=protocol, method=method, budget=budget, seed=seed)
+            if suites.get(key, "clean") == "clean":
+                suites[key] = block.suite
+    return suites
+
+
+def load_dataset(name: str, config_root: Path) -> DatasetSettings:
+    """Read and validate `config/datasets/<name>.yaml`."""
+    return load_settings(DatasetSettings, config_root / "datasets" / f"{name}.yaml")
+
+
+def load_protocol(name: str, config_root: Path) -> ProtocolSettings:
+    """Read and validate `config/protocols/<name>.yaml`."""
+    return load_settings(ProtocolSettings, config_root / "protocols" / f"{name}.yaml")

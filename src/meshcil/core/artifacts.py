@@ -1,0 +1,149 @@
+"""Atomic artifact files: a reader sees the whole new file or the old one, never a part.
+
+Tensors are stored as safetensors; nothing here reads or writes a pickle.
+"""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meshcil.core.errors import InputError
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """Write ``data`` to a temporary name in the same folder, sync it, and rename it to ``path``.
+
+    Raises:
+        InputError: when the folder cannot be written (disk full, read-only, a file where a folder should be).
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
+
+
+def _remedy(error: OSError) -> str:
+    remedies = {
+        errno.ENOSPC: "Free disk space and run the same command again; finished files are kept",
+        errno.EDQUOT: "Your disk quota is used up; free space and run the same command again",
+        errno.EROFS: "The file system is read-only; choose a folder that can be written",
+        errno.EACCES: "Check who owns the folder and its permissions",
+        errno.ENOTDIR: "A file stands where a folder is needed; move it away",
+        errno.EEXIST: "A file stands where a folder is needed; move it away",
+    }
+    return remedies.get(error.errno or 0, "Check the folder and its permissions")
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write UTF-8 ``text`` atomically; see `write_bytes_atomic`."""
+    write_bytes_atomic(path, text.encode())
+
+
+def write_json_atomic(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON with sorted keys, so that equal values give equal bytes."""
+    write_text_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: when the file is missing, is a folder, or is not valid JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            path, "does not exist", "Run the stage that writes it, or correct the path"
+        ) from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise InputError(path, "is not a file", "Move what is in the way and run the stage again") from error
+    except PermissionError as error:
+        raise InputError(path, "cannot be read", "Check its permissions") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            path, f"is not valid JSON ({error})", "Delete it and run the stage that writes it"
+        ) from error
+
+
+def save_state(path: Path, tree: Mapping[str, Any]) -> None:
+    """Save a tree of nested dicts and lists whose leaves are tensors or JSON values as one safetensors file.
+
+    Tensors keep their dtype and shape; everything else travels as JSON in the file's header. Equal trees
+    give equal bytes.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    tensors: dict[str, Any] = {}
+    skeleton = _detach_tensors(dict(tree), "", tensors)
+    metadata = {"tree": json.dumps(skeleton, sort_keys=True)}
+    write_bytes_atomic(path, save(dict(sorted(tensors.items())), metadata))
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Load what `save_state` wrote; tensors are on the CPU.
+
+    Raises:
+        InputError: when the file is missing, truncated or of another kind.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as handle:
+            metadata = handle.metadata() or {}
+            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+        return _attach_tensors(json.loads(metadata["tree"]), tensors)
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "Run the training stage that writes it") from error
+    except (SafetensorError, KeyError, OSError, json.JSONDecodeError) as error:
+        raise InputError(
+            path, f"is not a readable state ({error})", "Delete it and train the step again"
+        ) from error
+
+
+_TENSOR = "__tensor__"
+
+
+def _detach_tensors(value: Any, name: str, tensors: dict[str, Any]) -> Any:
+    if hasattr(value, "detach"):
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {_TENSOR: name}
+    if isinstance(value, Mapping):
+        # Integer keys (optimiser states) would silently become strings in JSON.
+        return {
+            "__items__": [
+                [k, _detach_tensors(v, f"{name}/{k}" if name else str(k), tensors)] for k, v in value.items()
+            ]
+        }
+    if isinstance(value, list | tuple):
+        return [_detach_tensors(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]
+    return value
+
+
+def _attach_tensors(value: Any, tensors: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if _TENSOR in value:
+            return tensors[value[_TENSOR]]
+        return {k: _attach_tensors(v, tensors) for k, v in value["__items__"]}
+    if isinstance(value, list):
+        return [_attach_tensors(v, tensors) for v in value]
+    return value

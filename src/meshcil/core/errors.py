@@ -1,0 +1,22 @@
+"""The one exception for bad input: a message a person can act on, exit code 2, no traceback."""
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Something the user gave (a file, a setting, an image) cannot be used.
+
+    Args:
+        where: the file or setting that is wrong.
+        cause: what is wrong with it.
+        remedy: what to do about it.
+
+    It derives from ``ValueError`` so that library users may catch it as such; the command line
+    prints it as one message and exits with code 2.
+    """
+
+    def __init__(self, where: str | Path, cause: str, remedy: str) -> None:
+        super().__init__(f"{where}: {cause}. {remedy}")
+        self.where = str(where)
+        self.cause = cause
+        self.remedy = remedy

@@ -1,0 +1,40 @@
+"""Loading by name: method ``memo`` is module ``meshcil.methods.memo``; adding one edits no registry."""
+
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+from meshcil.core.errors import InputError
+
+
+def module_name(package: str, name: str) -> str:
+    """Module of ``package`` for the configured ``name`` (``-`` becomes ``_``)."""
+    return f"{package}.{name.replace('-', '_')}"
+
+
+def load_module(package: str, name: str) -> ModuleType:
+    """Import the module that ``name`` stands for.
+
+    Raises:
+        InputError: when the package has no such module; the message lists those it has.
+    """
+    target = module_name(package, name)
+    if not name.replace("-", "_").isidentifier() or importlib.util.find_spec(target) is None:
+        raise InputError(name, f"is not in {package}", f"Known: {', '.join(available(package))}")
+    return importlib.import_module(target)
+
+
+def load_object(package: str, name: str, attribute: str) -> Any:
+    """Attribute ``attribute`` of the module that ``name`` stands for; see `load_module`."""
+    return getattr(load_module(package, name), attribute)
+
+
+def available(package: str) -> list[str]:
+    """Names that can be loaded from ``package``, sorted; ``base`` is its abstract part."""
+    import pkgutil
+
+    spec = importlib.util.find_spec(package)
+    locations = spec.submodule_search_locations if spec else None
+    found = pkgutil.iter_modules(list(locations or []))
+    return sorted(m.name.replace("_", "-") for m in found if m.name != "base" and not m.name.startswith("_"))
