@@ -31,9 +31,7 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise InputError(path, "extends itself", "Break the circle of `extends:` keys")
     if not path.is_file():
-        known = (
-            ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else "none"
-        )
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else "none"
         raise InputError(path, "does not exist", f"Known in {path.parent.name}: {known}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -64,12 +62,8 @@ def validate(model: type[SettingsType], content: Any, where: str | Path) -> Sett
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(
-            f"`{'.'.join(map(str, e['loc'])) or 'file'}`: {e['msg']}" for e in error.errors()
-        )
-        raise InputError(
-            where, problems, f"Keys and types of {model.__name__} are in config/README.md"
-        ) from error
+        problems = "; ".join(f"`{'.'.join(map(str, e['loc'])) or 'file'}`: {e['msg']}" for e in error.errors())
+        raise InputError(where, problems, f"Keys and types of {model.__name__} are in config/README.md") from error
 
 
 def load_settings(model: type[SettingsType], path: Path) -> SettingsType:

@@ -70,9 +70,7 @@ def _rows(model: type[BaseModel], prefix: str, skip: set[str]) -> list[str]:
             continue
         block = _block(field.annotation)
         meaning = (field.description or "").replace("\n", " ").replace("|", "\\|")
-        default = (
-            "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        )
+        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
         rows.append(f"| `{prefix}{name}` | {_type_name(field.annotation)} | {default} | {meaning} |")
         if block is not None:
             rows += _rows(block, f"{prefix}{name}.", set())

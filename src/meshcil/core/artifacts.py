@@ -69,17 +69,13 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(
-            path, "does not exist", "Run the stage that writes it, or correct the path"
-        ) from error
+        raise InputError(path, "does not exist", "Run the stage that writes it, or correct the path") from error
     except (IsADirectoryError, NotADirectoryError) as error:
         raise InputError(path, "is not a file", "Move what is in the way and run the stage again") from error
     except PermissionError as error:
         raise InputError(path, "cannot be read", "Check its permissions") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            path, f"is not valid JSON ({error})", "Delete it and run the stage that writes it"
-        ) from error
+        raise InputError(path, f"is not valid JSON ({error})", "Delete it and run the stage that writes it") from error
 
 
 def save_state(path: Path, tree: Mapping[str, Any]) -> None:
@@ -115,9 +111,7 @@ def load_state(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(path, "does not exist", "Run the training stage that writes it") from error
     except (SafetensorError, KeyError, OSError, json.JSONDecodeError) as error:
-        raise InputError(
-            path, f"is not a readable state ({error})", "Delete it and train the step again"
-        ) from error
+        raise InputError(path, f"is not a readable state ({error})", "Delete it and train the step again") from error
 
 
 _TENSOR = "__tensor__"
@@ -130,9 +124,7 @@ def _detach_tensors(value: Any, name: str, tensors: dict[str, Any]) -> Any:
     if isinstance(value, Mapping):
         # Integer keys (optimiser states) would silently become strings in JSON.
         return {
-            "__items__": [
-                [k, _detach_tensors(v, f"{name}/{k}" if name else str(k), tensors)] for k, v in value.items()
-            ]
+            "__items__": [[k, _detach_tensors(v, f"{name}/{k}" if name else str(k), tensors)] for k, v in value.items()]
         }
     if isinstance(value, list | tuple):
         return [_detach_tensors(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]

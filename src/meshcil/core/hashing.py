@@ -19,9 +19,7 @@ def sha256_file(path: Path) -> str:
 
 def sha256_tree(root: Path) -> str:
     """Hex sha256 over the sorted relative names and digests of all files below ``root``."""
-    lines = [
-        f"{p.relative_to(root).as_posix()} {sha256_file(p)}" for p in sorted(root.rglob("*")) if p.is_file()
-    ]
+    lines = [f"{p.relative_to(root).as_posix()} {sha256_file(p)}" for p in sorted(root.rglob("*")) if p.is_file()]
     return sha256_bytes("\n".join(lines).encode())
 
 
