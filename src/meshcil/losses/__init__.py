@@ -1,0 +1,14 @@
+"""Training losses, one function per file; torch only, plain arguments."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "background_noise": ["noise"],
+        "contrastive": ["vertex_contrastive"],
+        "distillation": ["vertex_distillation"],
+        "etf_positional": ["positional"],
+        "soft_target": ["soft_target_cross_entropy"],
+    },
+)

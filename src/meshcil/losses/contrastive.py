@@ -1,0 +1,143 @@
+"""The vertex-wise contrastive loss of neural mesh models, in blocks over classes."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from meshcil.losses.running_softmax import BLOCK_BYTES, Block, bank_blocks, classes_per_block, running_softmax
+
+
+def vertex_contrastive(
+    features: Float[Tensor, "M D"],
+    target: Int[Tensor, " M"],
+    bank: Float[Tensor, "C V D"],
+    valid: Bool[Tensor, "C V"],
+    background: Float[Tensor, "G D"] | None,
+    *,
+    kappa: float,
+    background_weight: float,
+    excluded: Bool[Tensor, "M V"] | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Float[Tensor, ""]:
+    """Pull each vertex feature to its own bank entry and away from all others.
+
+    For a feature f with target t the loss is (iNeMo, eq. 8; background term as in NeMo)::
+
+        -log  exp(kappa f.t) / [ sum_v exp(kappa f.theta_v) + w sum_b exp(kappa f.beta_b) ]
+
+    averaged over the M features. The sum over v runs over every valid bank entry (classes not seen
+    yet included when the caller leaves them valid: iNeMo's unused partitions), except the
+    vertices of the target's own class marked in ``excluded``; the target itself always counts.
+
+    The M x (C V + G) logits are never held at once: blocks of classes are visited with a running
+    log-sum-exp. ``bank`` and ``background`` are constants (they are updated by momentum, not by
+    gradient), hence the gradient is a softmax-weighted mean of bank entries, which the same
+    pass accumulates; backward only scales it.
+
+    Args:
+        features: ``[M, D]`` unit features at visible vertices.
+        target: ``[M]`` bank entries, ``class * V + vertex``; each must be valid.
+        bank: ``[C, V, D]`` unit vertex features, no gradient.
+        valid: ``[C, V]`` False for padded vertices, and for classes to leave out.
+        background: ``[G, D]`` unit background features, no gradient; None for none.
+        kappa: inverse temperature (iNeMo: 1 / 0.07).
+        background_weight: w, at least 0 (NeMo: 5e-3); 0 drops the background.
+        excluded: ``[M, V]`` vertices of the target's own class left out of the denominator (those
+            projecting near the target); None for none.
+        block_bytes: upper limit of one block of logits, as far as one class fits.
+
+    Returns:
+        Scalar mean loss; 0 when M is 0.
+
+    Raises:
+        ValueError: a target is padded or outside the bank, or a weight is negative.
+    """
+    _check(target, valid, kappa, background_weight)
+    if features.shape[0] == 0:
+        return features.sum()
+    with torch.autocast(features.device.type, enabled=False):
+        loss: Tensor = _VertexContrastive.apply(
+            features.to(bank.dtype),
+            target,
+            bank,
+            valid,
+            background if background_weight > 0 else None,
+            kappa,
+            background_weight,
+            excluded,
+            block_bytes,
+        )
+    return loss
+
+
+def _check(target: Tensor, valid: Tensor, kappa: float, background_weight: float) -> None:
+    if kappa <= 0:
+        raise ValueError(f"kappa must be positive, got {kappa}")
+    if background_weight < 0:
+        raise ValueError(f"background_weight must be at least 0, got {background_weight}")
+    if bool(((target < 0) | (target >= valid.numel())).any()):
+        raise ValueError(f"target must be class * V + vertex in [0, {valid.numel()})")
+    if not bool(valid.flatten()[target].all()):
+        raise ValueError("target must be a valid (non-padded) bank entry everywhere")
+
+
+class _VertexContrastive(torch.autograd.Function):
+    """Mean loss; its gradient is computed in the same pass over the bank."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx,
+        features: Tensor,
+        target: Tensor,
+        bank: Tensor,
+        valid: Tensor,
+        background: Tensor | None,
+        kappa: float,
+        background_weight: float,
+        excluded: Tensor | None,
+        block_bytes: int,
+    ) -> Tensor:
+        step = classes_per_block(len(features), bank.shape[1], features.element_size(), block_bytes)
+        blocks = _denominator(target, bank, valid, background, background_weight, excluded, step)
+        lse, mean = running_softmax(features * kappa, blocks, with_mean=ctx.needs_input_grad[0])
+        positive = bank.flatten(0, 1)[target]
+        if mean is not None:
+            ctx.save_for_backward(mean.sub_(positive).mul_(kappa / len(features)))
+        return (lse - kappa * (features * positive).sum(1)).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        (gradient,) = ctx.saved_tensors
+        return grad * gradient, *(None,) * 8
+
+
+def _denominator(
+    target: Tensor,
+    bank: Tensor,
+    valid: Tensor,
+    background: Tensor | None,
+    background_weight: float,
+    excluded: Tensor | None,
+    step: int,
+) -> Iterator[Block]:
+    """Blocks of the denominator: classes first, then the background in blocks of the same width."""
+    vertices = bank.shape[1]
+    label = target // vertices
+    if excluded is not None:
+        excluded = (excluded & valid[label]).scatter_(1, (target % vertices)[:, None], False)
+    for start, stop, block in bank_blocks(bank, valid, step):
+        if excluded is not None:
+            column = valid[start:stop].flatten().cumsum(0) - 1
+            row = ((label >= start) & (label < stop)).nonzero()[:, 0]
+            member, vertex = excluded[row].nonzero(as_tuple=True)
+            row = row[member]
+            block = block._replace(left_out=(row, column[(label[row] - start) * vertices + vertex]))
+        yield block
+    if background is not None:
+        for part in background.split(step * vertices):
+            yield Block(part, math.log(background_weight))

@@ -1,0 +1,78 @@
+"""Distillation of the vertex-assignment distribution."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from meshcil.losses.running_softmax import BLOCK_BYTES, bank_blocks, classes_per_block, running_softmax
+
+
+def vertex_distillation(
+    features: Float[Tensor, "M D"],
+    teacher: Float[Tensor, "M D"],
+    bank: Float[Tensor, "C V D"],
+    valid: Bool[Tensor, "C V"],
+    *,
+    kappa: float,
+    block_bytes: int = BLOCK_BYTES,
+) -> Float[Tensor, ""]:
+    """Keep the softmax over bank entries near that of the frozen earlier network.
+
+    Mean over the M features of ``KL(softmax(kappa g.theta) || softmax(kappa f.theta))`` with f the
+    feature, g the teacher's at the same cell (iNeMo, distillation loss; no kappa^2 re-scaling). With
+    a the softmax-weighted mean of the entries under the teacher, KL equals
+    ``kappa (g - f).a + lse(kappa f.theta) - lse(kappa g.theta)``, so the logits are visited in
+    blocks and never stored.
+
+    Args:
+        features: ``[M, D]`` unit features of the network being trained.
+        teacher: ``[M, D]`` unit features of the frozen network, no gradient.
+        bank: ``[C, V, D]`` vertex features, no gradient.
+        valid: ``[C, V]`` True for the non-padded vertices of the classes to distil over.
+        kappa: inverse temperature kappa3 (iNeMo: 0.5).
+        block_bytes: upper limit of one block of logits, as far as one class fits.
+
+    Returns:
+        Scalar mean divergence in nats; 0 when M is 0.
+
+    Raises:
+        ValueError: ``kappa`` is not positive, or no bank entry is valid.
+    """
+    if kappa <= 0:
+        raise ValueError(f"kappa must be positive, got {kappa}")
+    if not bool(valid.any()):
+        raise ValueError("valid must mark at least one bank entry")
+    if features.shape[0] == 0:
+        return features.sum()
+    with torch.autocast(features.device.type, enabled=False):
+        loss: Tensor = _VertexDistillation.apply(
+            features.to(bank.dtype), teacher.detach().to(bank.dtype), bank, valid, kappa, block_bytes
+        )
+    return loss
+
+
+class _VertexDistillation(torch.autograd.Function):
+    """Mean divergence; the gradient kappa (mean entry of student - of teacher) comes from the same pass."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx, features: Tensor, teacher: Tensor, bank: Tensor, valid: Tensor, kappa: float, block_bytes: int
+    ) -> Tensor:
+        step = classes_per_block(len(features), bank.shape[1], features.element_size(), block_bytes)
+
+        def statistics(queries: Tensor, with_mean: bool) -> tuple[Tensor, Tensor | None]:
+            blocks = (block for _, _, block in bank_blocks(bank, valid, step))
+            return running_softmax(queries * kappa, blocks, with_mean=with_mean)
+
+        old_lse, old_mean = statistics(teacher, True)
+        new_lse, new_mean = statistics(features, ctx.needs_input_grad[0])
+        if new_mean is not None:
+            ctx.save_for_backward((new_mean - old_mean).mul_(kappa / len(features)))
+        return (kappa * ((teacher - features) * old_mean).sum(1) + new_lse - old_lse).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        (gradient,) = ctx.saved_tensors
+        return grad * gradient, *(None,) * 5

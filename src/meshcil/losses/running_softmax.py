@@ -1,0 +1,89 @@
+"""Softmax statistics over a bank too large for one matrix of logits."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+# Logits of one block. Small enough to stay in a last-level cache, large enough for full-speed products.
+BLOCK_BYTES = 8 * 2**20
+
+
+class Block(NamedTuple):
+    """Some columns of the logit matrix.
+
+    Attributes:
+        keys: ``[K, D]`` vectors the queries are compared with.
+        log_weight: added to every logit of the block.
+        left_out: row and column indices of single logits to ignore, or None.
+    """
+
+    keys: Float[Tensor, "K D"]
+    log_weight: float = 0.0
+    left_out: tuple[Int[Tensor, " P"], Int[Tensor, " P"]] | None = None
+
+
+def classes_per_block(rows: int, vertices: int, itemsize: int, block_bytes: int) -> int:
+    """How many classes' logits fit ``block_bytes``; at least one."""
+    return max(1, block_bytes // max(1, rows * vertices * itemsize))
+
+
+def bank_blocks(
+    bank: Float[Tensor, "C V D"], valid: Bool[Tensor, "C V"], classes: int
+) -> Iterator[tuple[int, int, Block]]:
+    """Cut a vertex bank into blocks of ``classes`` classes, padded rows dropped.
+
+    Yields:
+        First class, one past the last class, and the block.
+    """
+    for start in range(0, bank.shape[0], classes):
+        stop = min(start + classes, bank.shape[0])
+        keys, kept = bank[start:stop].flatten(0, 1), valid[start:stop].flatten()
+        yield start, stop, Block(keys if bool(kept.all()) else keys.index_select(0, kept.nonzero()[:, 0]))
+
+
+def running_softmax(
+    queries: Float[Tensor, "M D"], blocks: Iterable[Block], *, with_mean: bool
+) -> tuple[Float[Tensor, " M"], Float[Tensor, "M D"] | None]:
+    """Log-sum-exp of all logits of each query, and the softmax-weighted mean of the keys.
+
+    The logits of a block are ``queries @ keys.T + log_weight``. Blocks are visited once; the running
+    maximum rescales what was summed before, so nothing overflows and no block is kept. The mean is
+    what the gradient of the log-sum-exp with respect to the query is, so a loss built on it needs no
+    second pass over the bank.
+
+    Args:
+        queries: ``[M, D]``, temperature already applied.
+        blocks: at least one logit per query must be left in some block.
+        with_mean: whether to accumulate the mean (costs one more matrix product per block).
+
+    Returns:
+        ``[M]`` log-sum-exp and ``[M, D]`` mean (None without ``with_mean``).
+    """
+    rows = queries.shape[0]
+    peak = queries.new_full((rows, 1), -torch.inf)
+    total = queries.new_zeros((rows, 1))
+    mean = torch.zeros_like(queries) if with_mean else None
+    buffer = queries.new_empty(0)
+    for keys, log_weight, left_out in blocks:
+        if keys.shape[0] == 0:
+            continue
+        if buffer.numel() < rows * keys.shape[0]:
+            buffer = queries.new_empty(rows * keys.shape[0])
+        logits = torch.mm(queries, keys.T, out=buffer[: rows * keys.shape[0]].view(rows, -1))
+        if log_weight:
+            logits += log_weight
+        if left_out is not None:
+            logits[left_out] = -torch.inf
+        higher = torch.maximum(peak, logits.amax(1, keepdim=True))
+        shrink = torch.exp(peak - higher)
+        weights = logits.sub_(higher).exp_()
+        total = total * shrink + weights.sum(1, keepdim=True)
+        if mean is not None:
+            mean.mul_(shrink).addmm_(weights, keys)
+        peak = higher
+    if mean is not None:
+        mean /= total
+    return (peak + total.log())[:, 0], mean

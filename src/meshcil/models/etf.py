@@ -1,0 +1,101 @@
+"""Fixed class centroids on the unit sphere and the cells they own."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# Draws per wanted vector: cells of a simplex ETF hold equal shares within a few per cent.
+_OVERSAMPLING = 1.3
+_MAX_ROUNDS = 200
+
+
+def unit_vectors(
+    count: int, dim: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "{count} {dim}"]:
+    """Points drawn uniformly on the unit sphere (normalised Gaussians), ``[count, dim]``.
+
+    Without a generator the draw is the one of seed 0.
+    """
+    points = torch.randn(count, dim, generator=generator or _default_generator(), dtype=dtype)
+    return torch.nn.functional.normalize(points, dim=1)
+
+
+def simplex_etf(
+    num_classes: int,
+    dim: int,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "{num_classes} {dim}"]:
+    """Randomly rotated simplex equiangular tight frame.
+
+    N unit rows with pairwise cosine -1 / (N - 1) and sum 0: ``sqrt(N / (N - 1)) (I - 11'/N) U'`` with
+    orthonormal columns in U (iNeMo, ETF centroids). It is built from an orthonormal basis of the
+    vectors that sum to zero, which also covers N = dim + 1.
+
+    Args:
+        num_classes: N >= 2.
+        dim: dimension of the sphere's space, at least N - 1.
+        generator: CPU generator of the rotation; without one the rotation of seed 0.
+        dtype: of the result; the computation is in double precision.
+
+    Returns:
+        ``[N, dim]`` centroids on the CPU.
+
+    Raises:
+        ValueError: fewer than 2 classes, or more than ``dim + 1``.
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+    if num_classes > dim + 1:
+        raise ValueError(f"num_classes must be at most dim + 1 = {dim + 1}, got {num_classes}")
+    generator = generator or _default_generator()
+    seedling = torch.randn(num_classes, num_classes, generator=generator, dtype=torch.float64)
+    seedling[:, 0] = 1
+    sum_free = torch.linalg.qr(seedling).Q[:, 1:]
+    rotation = torch.linalg.qr(torch.randn(dim, num_classes - 1, generator=generator, dtype=torch.float64)).Q
+    return (math.sqrt(num_classes / (num_classes - 1)) * sum_free @ rotation.T).to(dtype)
+
+
+def partition_latent_space(
+    centroids: Float[Tensor, "N D"], size: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "N {size} D"]:
+    """Random unit vectors in the cell of each centroid.
+
+    Vectors uniform on the sphere go to the centroid of largest cosine (iNeMo, partition of the latent
+    space); cells that got too few are topped up by drawing again and keeping what falls into them.
+
+    Args:
+        centroids: ``[N, D]`` distinct unit vectors, on the CPU.
+        size: vectors per cell.
+        generator: CPU generator; without one the draw of seed 0.
+
+    Returns:
+        ``[N, size, D]``; every vector of row c has its largest cosine with centroid c.
+
+    Raises:
+        ValueError: ``size`` is below 1, or a cell stays empty (centroids not distinct).
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    generator = generator or _default_generator()
+    count, dim = centroids.shape
+    partition = centroids.new_zeros(count, size, dim)
+    filled = torch.zeros(count, dtype=torch.int64)
+    for _ in range(_MAX_ROUNDS):
+        missing = int((size - filled).max())
+        if missing == 0:
+            return partition
+        draws = unit_vectors(math.ceil(_OVERSAMPLING * count * missing), dim, generator, centroids.dtype)
+        cell = (draws @ centroids.T).argmax(1)
+        for c in range(count):
+            taken = draws[cell == c][: size - int(filled[c])]
+            partition[c, int(filled[c]) : int(filled[c]) + len(taken)] = taken
+            filled[c] += len(taken)
+    starved = (filled < size).nonzero()[:, 0].tolist()
+    raise ValueError(f"centroids must be distinct: the cells of {starved} stay short of vectors")
+
+
+def _default_generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
