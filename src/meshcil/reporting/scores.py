@@ -1,0 +1,110 @@
+"""Scores of an experiment: reading, choosing rows, mean and spread over seeds.
+
+One row is one measured value of one run: ``dataset, protocol, method, label, budget, seed`` name the run,
+``step, test_set, task, class_name, metric, value, count`` the measurement. A value over all test images has
+empty ``task`` and ``class_name``. ``step`` counts from 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from meshcil.core.errors import InputError
+
+RUN = ["dataset", "protocol", "method", "label", "budget"]
+"""Columns that name a run, without its seed."""
+COLUMNS = [*RUN, "seed", "step", "test_set", "task", "class_name", "metric", "value", "count"]
+"""Columns of a scores file."""
+_NUMBERS = {"seed": "int64", "step": "Int64", "value": "float64"}
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read the collected scores of an experiment; names are text, an empty name is "".
+
+    Raises:
+        InputError: when the file is missing, is not CSV, or lacks a column.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "Run the `collect` stage of the experiment") from error
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(path, f"is not a readable CSV file ({error})", "Delete it and collect again") from error
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise InputError(path, f"lacks the columns {', '.join(missing)}", "Delete it and collect again")
+    try:
+        return frame.assign(**{name: pd.to_numeric(frame[name]).astype(kind) for name, kind in _NUMBERS.items()})
+    except ValueError as error:
+        raise InputError(path, f"has a text where a number is due ({error})", "Delete it and collect again") from error
+
+
+def keep(scores: pd.DataFrame, select: Mapping[str, Sequence[str | int]], where: str) -> pd.DataFrame:
+    """Rows whose columns have one of the listed values.
+
+    Args:
+        scores: rows of a scores file.
+        select: column -> allowed values; compared as text.
+        where: name of the table or figure, for the message.
+
+    Raises:
+        InputError: when a column is unknown.
+    """
+    for column, values in select.items():
+        if column not in scores.columns:
+            raise InputError(where, f"selects the unknown column `{column}`", f"Known: {', '.join(COLUMNS)}")
+        scores = scores[scores[column].astype(str).isin([str(value) for value in values])]
+    return scores
+
+
+def overall(scores: pd.DataFrame, *metrics: str) -> pd.DataFrame:
+    """Rows with a value over all test images (no task, no class) of the given metrics."""
+    chosen = (scores["task"] == "") & (scores["class_name"] == "") & scores["metric"].isin(metrics)
+    return scores[chosen]
+
+
+def last_step(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the last step of each run."""
+    final = scores.groupby([*RUN, "seed"])["step"].transform("max")
+    return scores[scores["step"] == final]
+
+
+def classes_seen(scores: pd.DataFrame) -> pd.DataFrame:
+    """Number of classes seen by protocol and step: columns ``dataset, protocol, step, classes``.
+
+    Counted from the values per class of the clean test set.
+    """
+    rows = scores[(scores["class_name"] != "") & (scores["test_set"] == "clean")]
+    counts = rows.groupby(["dataset", "protocol", "step"])["class_name"].nunique()
+    return counts.rename("classes").reset_index()
+
+
+def over_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Mean, sample standard deviation (empty with one seed) and number of seeds of ``value``.
+
+    Runs and ``by`` keep the order in which they first appear.
+
+    Returns:
+        Columns: the run's names, ``by``, ``mean``, ``std``, ``seeds``.
+    """
+    grouped = rows.dropna(subset="value").groupby([*RUN, *by], sort=False)
+    found = grouped.agg(mean=("value", "mean"), std=("value", "std"), seeds=("seed", "nunique"))
+    return found.reset_index()
+
+
+def test_set_order(scores: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
+    """``wanted`` when given, else the test sets in order of appearance."""
+    found = [name for name in scores["test_set"].unique() if name]
+    return list(wanted) or found
+
+
+def step_accuracies(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
+    """Overall clean values after every step."""
+    rows = overall(scores, metric)
+    return rows[rows["test_set"] == "clean"]
+
+
+def average_over_steps(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
+    """Average incremental value: mean over the steps, the first included; one row per run and seed."""
+    return step_accuracies(scores, metric).groupby([*RUN, "seed"], sort=False)["value"].mean().reset_index()

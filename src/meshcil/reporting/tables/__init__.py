@@ -1,0 +1,1 @@
+"""One file per kind of table: ``build(scores, options) -> DataFrame``; found by name."""

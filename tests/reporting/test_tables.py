@@ -1,0 +1,152 @@
+"""Tables: values from scores, blanks, spreads, names of rows and columns."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from meshcil.core.errors import InputError
+from meshcil.core.naming import available, load_object
+from meshcil.reporting.layout import as_text, find_cell, quantity, row_keys, spread, to_csv, unit
+from meshcil.reporting.scores import COLUMNS, keep, read_scores
+from meshcil.reporting.tables import budget, classes, memory, robustness, steps, summary
+
+KINDS = available("meshcil.reporting.tables")
+
+
+def test_the_kinds_of_the_report_are_there() -> None:
+    assert set(KINDS) >= {"steps", "summary", "robustness", "budget", "memory", "classes"}
+
+
+def test_steps_are_named_by_classes_seen_and_in_percent(scores: pd.DataFrame) -> None:
+    table = steps.build(scores, {})
+    assert list(table.columns[:6]) == ["method", "label", "budget", "seeds", "2 classes [%]", "2 classes std [%]"]
+    rows = scores[(scores["metric"] == "accuracy") & (scores["task"] == "") & (scores["class_name"] == "")]
+    rows = rows[(rows["method"] == "icarl") & (rows["step"] == 1)]
+    cell = table.set_index("method").loc["icarl"]
+    assert cell["4 classes [%]"] == pytest.approx(100 * rows["value"].mean())
+    assert cell["4 classes std [%]"] == pytest.approx(100 * rows["value"].std())
+
+
+def test_one_seed_has_no_spread(sweep: pd.DataFrame) -> None:
+    assert not [name for name in steps.build(sweep, {}).columns if " std" in name]
+
+
+def test_summary_against_numbers_by_hand() -> None:
+    values = [(0, "", 0.9), (1, "", 0.7), (2, "", 0.5), (0, "0", 0.9), (1, "0", 0.8), (1, "1", 0.85)]
+    values += [(2, "0", 0.7), (2, "1", 0.6), (2, "2", 0.88)]
+    names = {"dataset": "d", "protocol": "p", "method": "m", "label": "M", "budget": "none", "seed": 0}
+    measured = {"test_set": "clean", "class_name": "", "metric": "accuracy", "count": 10}
+    rows = [{**names, **measured, "step": step, "task": task, "value": value} for step, task, value in values]
+    row = as_text(summary.build(pd.DataFrame(rows, columns=COLUMNS), {})).iloc[0]
+    assert row["average [%]"] == "70.00"
+    assert row["last [%]"] == "50.00"
+    assert row["forgetting [%]"] == "22.50"  # ((0.9 - 0.7) + (0.85 - 0.6)) / 2
+    assert row["pose pi/6 [%]"] == ""
+
+
+def test_a_single_step_has_no_forgetting(scores_of: Callable[..., pd.DataFrame]) -> None:
+    table = summary.build(scores_of(("inemo", "none", 0, 1)), {})
+    assert math.isnan(table.loc[0, "forgetting [%]"])
+
+
+def test_robustness_leaves_what_was_not_measured_blank(scores: pd.DataFrame) -> None:
+    table = as_text(robustness.build(scores, {"metric": "pose_accuracy_pi6", "test_sets": ["clean", "L3", "snow"]}))
+    cells = table.set_index("method")
+    assert cells.loc["finetune", "clean [%]"] == ""
+    assert cells.loc["inemo", "snow [%]"] == ""
+    assert float(cells.loc["inemo", "L3 [%]"]) > 0
+    assert list(cells.columns[cells.columns.str.startswith("L")]) == ["L3 [%]", "L3 std [%]"]
+
+
+def test_budget_rises_within_each_method(sweep: pd.DataFrame) -> None:
+    table = budget.build(sweep, {})
+    assert list(table["budget"]) == ["total-24", "total-48", "total-96"] * 2
+    assert list(table["exemplars"]) == [24, 48, 96] * 2
+    assert as_text(table).loc[0, "carried [MiB]"] == f"{(3.3e6 + 24 * 27648) / 2**20:.3f}"
+
+
+def test_memory_is_whole_bytes_per_step(scores: pd.DataFrame) -> None:
+    table = as_text(memory.build(scores, {}))
+    assert list(table["step"][:3]) == ["0", "1", "2"]
+    assert table.loc[0, "paper [bytes]"] == str(3_000_000 + 96 * 27648)
+
+
+def test_classes_of_the_last_step(scores: pd.DataFrame) -> None:
+    columns = classes.build(scores, {}).columns
+    assert [quantity(name) for name in columns if unit(name) and " std" not in name] == [
+        "aeroplane", "bicycle", "boat", "bottle", "bus", "car",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_refuses_unknown_options_and_accepts_no_rows(kind: str, scores: pd.DataFrame) -> None:
+    build = load_object("meshcil.reporting.tables", kind, "build")
+    with pytest.raises(InputError, match="colour"):
+        build(scores, {"colour": "red"})
+    empty = build(scores.iloc[:0], {})
+    assert len(empty) == 0
+    assert to_csv(empty).startswith("method,label,budget")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_column_names_the_row(kind: str, scores: pd.DataFrame) -> None:
+    table = as_text(load_object("meshcil.reporting.tables", kind, "build")(scores, {}))
+    assert table.columns[0] == "method"
+    for position, key in enumerate(row_keys(table)):
+        assert key.startswith(table.loc[position, "method"])
+        assert find_cell(table, key, table.columns[-1], "t.csv") == (position, table.columns[-1])
+
+
+def test_cells_are_found_by_short_names(scores: pd.DataFrame, sweep: pd.DataFrame) -> None:
+    assert find_cell(robustness.build(scores, {}), "icarl", "L2", "t.csv") == (1, "L2 [%]")
+    assert find_cell(budget.build(sweep, {}), "icarl/total-48", "last", "t.csv") == (4, "last [%]")
+    with pytest.raises(InputError, match="inemo/total-24"):
+        find_cell(budget.build(sweep, {}), "inemo", "last", "t.csv")
+    with pytest.raises(InputError, match=r"L2 \[%\]"):
+        find_cell(robustness.build(scores, {}), "icarl", "L9", "t.csv")
+
+
+def test_selection_keeps_rows_and_refuses_unknown_columns(sweep: pd.DataFrame) -> None:
+    kept = keep(sweep, {"budget": ("total-24",), "seed": (0,)}, "t")
+    assert set(kept["budget"]) == {"total-24"}
+    with pytest.raises(InputError, match="colour"):
+        keep(sweep, {"colour": ("red",)}, "t")
+
+
+def test_datasets_and_protocols_stand_in_the_table_only_when_they_differ(scores: pd.DataFrame) -> None:
+    both = pd.concat([scores, scores.assign(protocol="6")])
+    assert "protocol" not in summary.build(scores, {}).columns
+    assert "protocol" in summary.build(both, {}).columns
+    assert "dataset" not in summary.build(both, {}).columns
+
+
+def test_scores_come_back_from_a_file(scores: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    scores.to_csv(path, index=False)
+    assert to_csv(summary.build(read_scores(path), {})) == to_csv(summary.build(scores, {}))
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\0\x01"])
+def test_unreadable_scores_are_one_message(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"scores\.csv"):
+        read_scores(path)
+    with pytest.raises(InputError, match="does not exist"):
+        read_scores(tmp_path / "absent.csv")
+
+
+def test_a_text_in_place_of_a_number_is_one_message(scores: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    scores.astype({"value": object}).assign(value="high").to_csv(path, index=False)
+    with pytest.raises(InputError, match="number"):
+        read_scores(path)
+
+
+def test_spread_keeps_the_unit() -> None:
+    assert (spread("L2 [%]"), spread("exemplars"), unit("L2 [%]"), unit("seeds")) == (
+        "L2 std [%]", "exemplars std", "%", "",
+    )  # fmt: skip
