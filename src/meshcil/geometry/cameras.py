@@ -1,0 +1,87 @@
+"""The pinhole camera of a feature map: cell rays and projection."""
+
+import functools
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from meshcil.core.arguments import checked, reject
+from meshcil.geometry.poses import pose_matrix
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of a feature map, in cells.
+
+    Attributes:
+        focal: focal length in cells, above 0. For iNeMo, floor(viewport / stride): 375 on Pascal3D+.
+        center: principal point (cx, cy), columns then rows.
+        image_size: (H, W) of the map.
+
+    Raises:
+        ValueError: a focal length that is not positive and finite, a centre that is not finite, an empty map.
+    """
+
+    focal: Real
+    center: tuple[Real, Real]
+    image_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.focal) and self.focal > 0):
+            reject("focal", f"be positive and finite, but it is {self.focal}")
+        if len(self.center) != 2 or not all(math.isfinite(c) for c in self.center):
+            reject("center", f"be two finite numbers (cx, cy), but it is {self.center}")
+        if len(self.image_size) != 2 or min(self.image_size) < 1:
+            reject("image_size", f"be (H, W), both at least 1, but it is {self.image_size}")
+
+
+def camera_axes_rays(camera: Camera, like: Tensor) -> Float[Tensor, "3 HW"]:
+    """Ray through each cell centre, in camera axes (x right, y up, z towards the viewer).
+
+    Args:
+        camera: of the map.
+        like: gives dtype and device.
+
+    Returns:
+        Directions whose depth is 1, so that a ray's parameter is the depth; cells in row-major order. Shared
+        between calls: do not write to it.
+    """
+    return _rays(camera, like.dtype, like.device)
+
+
+@functools.lru_cache(maxsize=32)
+def _rays(camera: Camera, dtype: torch.dtype, device: torch.device) -> Tensor:
+    (cx, cy), (height, width) = camera.center, camera.image_size
+    columns = (torch.arange(width, dtype=torch.float64) + 0.5 - cx) / camera.focal
+    rows = (cy - torch.arange(height, dtype=torch.float64) - 0.5) / camera.focal
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack((x, y, -torch.ones_like(x))).flatten(1).to(device=device, dtype=dtype)
+
+
+@checked
+def project(
+    points: Float[Tensor, "... P 3"],
+    pose: Float[Tensor, "... 3"],
+    camera: Camera,
+    distance: Real | Float[Tensor, "..."] = 5.0,
+) -> Float[Tensor, "... P 2"]:
+    """Project CAD points onto the map (Pascal3D+ toolbox; iNeMo).
+
+    Args:
+        points: CAD coordinates (z-up), ``[P, 3]``, or with batch dimensions that broadcast with the pose's.
+        pose: (azimuth, elevation, theta) in radians.
+        camera: of the map.
+        distance: of the camera from the origin; a number or a tensor that broadcasts to the pose's batch.
+
+    Returns:
+        (u, v) in cells, u to the right, v down, not limited to the map; NaN for points at or behind the camera.
+    """
+    x, y, z = (points @ pose_matrix(pose).mT).unbind(-1)
+    depth = (distance[..., None] if isinstance(distance, Tensor) else distance) - z
+    depth = torch.where(depth > 0, depth, math.nan)
+    cx, cy = camera.center
+    return torch.stack((cx + camera.focal * x / depth, cy - camera.focal * y / depth), -1)

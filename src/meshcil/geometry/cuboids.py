@@ -1,0 +1,136 @@
+"""Cuboid class meshes: six regular grids on the sides of a box (NeMo)."""
+
+import functools
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from meshcil.core.arguments import checked, reject, require_finite
+
+
+@checked
+def fit_cuboid(vertices: Float[Tensor, "V 3"], coverage: Real = 0.99) -> Float[Tensor, "3 2"]:
+    """Bounds of the box that holds most of a class's CAD vertices (NeMo).
+
+    On each axis by itself: of the windows of the sorted coordinates that span int(coverage * V) steps, the shortest;
+    the first of equals.
+
+    Args:
+        vertices: CAD coordinates of all models of the class.
+        coverage: share of the vertices, in (0, 1].
+
+    Returns:
+        (low, high) per CAD axis.
+
+    Raises:
+        ValueError: no vertices, coordinates that are not finite, a coverage outside (0, 1].
+    """
+    if len(vertices) == 0:
+        reject("vertices", "hold at least one vertex")
+    if not 0 < coverage <= 1:
+        reject("coverage", f"be in (0, 1], but it is {coverage}")
+    require_finite(vertices=vertices)
+    ordered = vertices.sort(dim=0).values
+    span = min(int(coverage * len(vertices)), len(vertices) - 1)
+    windows = torch.stack((ordered[: len(ordered) - span], ordered[span:]), -1)
+    # argmin may return any of several equal minima; the first is wanted.
+    length = windows[..., 1] - windows[..., 0]
+    first = (length == length.amin(0)).to(torch.int8).argmax(0)
+    return windows[first, torch.arange(3, device=vertices.device)]
+
+
+@dataclass(frozen=True, eq=False)
+class CuboidMesh:
+    """A box whose six sides carry regular grids of vertices (NeMo's "single" cuboid).
+
+    Sides in this order: z-low, z-high (rows along y, columns along x), y-low, y-high (rows z, columns x), x-low,
+    x-high (rows z, columns y). Sides share no vertices. Each quad (m, n) of a side has two triangles,
+    (m,n) (m,n+1) (m+1,n) and (m+1,n+1) (m,n+1) (m+1,n); the winding carries no meaning.
+
+    Attributes:
+        bounds: (low, high) per CAD axis.
+        counts: grid samples along x, y and z, both ends included; a single sample lies at the low end, and the
+            sides that would need two samples there have vertices but no triangles.
+
+    Raises:
+        ValueError: bounds that are not finite or of zero extent on an axis, counts below 1, no triangle at all.
+    """
+
+    bounds: Float[Tensor, "3 2"]
+    counts: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        require_finite(bounds=self.bounds)
+        if not bool((self.bounds[:, 0] < self.bounds[:, 1]).all()):
+            reject("bounds", f"have low < high on every axis, but they are {self.bounds.tolist()}")
+        if min(self.counts) < 1 or sorted(self.counts)[1] < 2:
+            reject("counts", f"be at least 1, and at least 2 on two axes, but they are {self.counts}")
+
+    @classmethod
+    @checked
+    def from_bounds(cls, bounds: Float[Tensor, "3 2"], target_vertices: int = 1000) -> "CuboidMesh":
+        """The mesh whose vertices are about equally spaced and about as many as wanted (NeMo).
+
+        Grid edge e = sqrt(surface / target_vertices); int(extent / e + 1) samples per axis.
+
+        Args:
+            bounds: (low, high) per CAD axis, floating; its dtype and device become the mesh's.
+            target_vertices: about how many vertices.
+
+        Returns:
+            The mesh.
+
+        Raises:
+            ValueError: bounds that are not finite or of zero extent on an axis, a target too small for a triangle.
+        """
+        if target_vertices < 1:
+            reject("target_vertices", f"be at least 1, but it is {target_vertices}")
+        x, y, z = extents = (bounds[:, 1] - bounds[:, 0]).double().tolist()
+        edge = math.sqrt(max(2 * (x * y + y * z + x * z), 0) / target_vertices)
+        if not (math.isfinite(edge) and min(extents) > 0):
+            reject("bounds", f"be finite with low < high on every axis, but they are {bounds.tolist()}")
+        nx, ny, nz = (int(extent / edge + 1) for extent in extents)
+        return cls(bounds, (nx, ny, nz))
+
+    @functools.cached_property
+    def vertices(self) -> Float[Tensor, "V 3"]:
+        """CAD coordinates, ``[V, 3]``."""
+        grid = [
+            torch.linspace(float(low), float(high), count, dtype=torch.float64)
+            for (low, high), count in zip(self.bounds.double(), self.counts, strict=True)
+        ]
+        sides = []
+        for axis, rows, columns in _SIDES:
+            for end in self.bounds[axis].double().cpu():
+                side = torch.empty(len(grid[rows]), len(grid[columns]), 3, dtype=torch.float64)
+                side[..., axis] = end
+                side[..., rows] = grid[rows][:, None]
+                side[..., columns] = grid[columns]
+                sides.append(side.flatten(0, 1))
+        return torch.cat(sides).to(self.bounds)
+
+    @functools.cached_property
+    def faces(self) -> Int[Tensor, "F 3"]:
+        """Vertex indices of each triangle, int64 ``[F, 3]``."""
+        sides, first = [], 0
+        for _, rows, columns in _SIDES:
+            height, width = self.counts[rows], self.counts[columns]
+            for _ in range(2):
+                index = first + torch.arange(height * width).view(height, width)
+                near, right, below, across = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+                quads = torch.stack((near, right, below, across, right, below), -1)
+                sides.append(quads.reshape(-1, 3))
+                first += height * width
+        return torch.cat(sides).to(self.bounds.device)
+
+    def to(self, device: torch.device | str) -> "CuboidMesh":
+        """The same mesh on another device."""
+        return CuboidMesh(self.bounds.to(device), self.counts)
+
+
+# The axis a pair of sides is normal to, the axis of its grid's rows, and the axis of its columns.
+_SIDES = ((2, 1, 0), (1, 2, 0), (0, 2, 1))

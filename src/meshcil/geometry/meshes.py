@@ -1,0 +1,58 @@
+"""General triangle meshes, and what is done with either kind of mesh."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from meshcil.core.arguments import reject
+from meshcil.geometry.cuboids import CuboidMesh
+
+
+@dataclass(frozen=True, eq=False)
+class TriangleMesh:
+    """A triangle mesh in CAD axes.
+
+    Attributes:
+        vertices: CAD coordinates (z-up), floating.
+        faces: vertex indices of each triangle, int64. The winding carries no meaning: both sides are seen.
+
+    Raises:
+        ValueError: no faces, indices outside the vertices, coordinates that are not finite, zero extent.
+    """
+
+    vertices: Float[Tensor, "V 3"]
+    faces: Int[Tensor, "F 3"]
+
+    def __post_init__(self) -> None:
+        if len(self.faces) == 0 or len(self.vertices) == 0:
+            reject("faces", "hold at least one triangle")
+        if int(self.faces.min()) < 0 or int(self.faces.max()) >= len(self.vertices):
+            reject("faces", f"index the {len(self.vertices)} vertices")
+        if not bool(self.vertices.isfinite().all()):
+            reject("vertices", "be finite")
+        corners = self.vertices[self.faces].unbind(1)
+        if not bool(torch.linalg.cross(corners[1] - corners[0], corners[2] - corners[0]).any()):
+            reject("vertices", "span a surface of more than zero extent")
+
+    def to(self, device: torch.device | str) -> "TriangleMesh":
+        """The same mesh on another device."""
+        return TriangleMesh(self.vertices.to(device), self.faces.to(device))
+
+
+Mesh = CuboidMesh | TriangleMesh
+
+
+def stack_vertices(meshes: Sequence[Mesh]) -> Float[Tensor, "B V 3"]:
+    """Vertices of several meshes, padded with zeros to the largest.
+
+    Args:
+        meshes: at least one, of one dtype and device.
+
+    Returns:
+        CAD coordinates.
+    """
+    return pad_sequence([mesh.vertices for mesh in meshes], batch_first=True)

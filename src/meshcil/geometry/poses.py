@@ -1,0 +1,97 @@
+"""Object poses: rotation matrices, camera centres, and the geodesic error between two poses."""
+
+import math
+from numbers import Real
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from meshcil.core.arguments import checked
+
+
+@checked
+def pose_matrix(pose: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3 3"]:
+    """Rotation from CAD axes (z-up) to camera axes (x right, y up, z towards the viewer).
+
+    M = Rz(theta) Rx(elevation - pi/2) Rz(-azimuth), written out, so that it is smooth everywhere, the poles
+    included (Pascal3D+ toolbox; NeMo).
+
+    Args:
+        pose: (azimuth, elevation, theta) in radians.
+
+    Returns:
+        Rotation matrices acting on column vectors.
+    """
+    (sin_a, sin_e, sin_t), (cos_a, cos_e, cos_t) = pose.sin().unbind(-1), pose.cos().unbind(-1)
+    right = torch.stack((cos_a, sin_a, torch.zeros_like(cos_a)), -1)
+    up = torch.stack((-sin_e * sin_a, sin_e * cos_a, cos_e), -1)
+    back = torch.stack((cos_e * sin_a, -cos_e * cos_a, sin_e), -1)
+    cos_t, sin_t = cos_t[..., None], sin_t[..., None]
+    return torch.stack((cos_t * right - sin_t * up, sin_t * right + cos_t * up, back), -2)
+
+
+@checked
+def camera_center(pose: Float[Tensor, "... 3"], distance: Real | Float[Tensor, "..."] = 5.0) -> Float[Tensor, "... 3"]:
+    """Position of the camera that looks at the origin.
+
+    C = d (cos el sin az, sin el, cos el cos az) (iNeMo).
+
+    Args:
+        pose: (azimuth, elevation, theta) in radians.
+        distance: from the origin, in CAD units; a number, or a tensor that broadcasts to the pose's batch.
+
+    Returns:
+        World coordinates (y-up).
+    """
+    azimuth, elevation, _ = pose.unbind(-1)
+    horizontal = elevation.cos()
+    direction = torch.stack((horizontal * azimuth.sin(), elevation.sin(), horizontal * azimuth.cos()), -1)
+    return direction * (distance[..., None] if isinstance(distance, Tensor) else distance)
+
+
+@checked
+def pose_from_center(
+    center: Float[Tensor, "... 3"], theta: Float[Tensor, "..."]
+) -> tuple[Float[Tensor, "... 3"], Float[Tensor, "..."]]:
+    """Pose and distance of a camera at a given position: the inverse of ``camera_center``.
+
+    Differentiable. On the vertical axis, where the azimuth is not defined, it is 0 and has no gradient.
+
+    Args:
+        center: world coordinates (y-up).
+        theta: in-plane rotation in radians, copied into the pose.
+
+    Returns:
+        (azimuth in [0, 2 pi), elevation in [-pi/2, pi/2], theta), and the distance from the origin.
+    """
+    x, y, z = center.unbind(-1)
+    squared = x * x + z * z
+    pole = squared <= torch.finfo(center.dtype).tiny
+    one = torch.ones_like(squared)
+    horizontal = torch.where(pole, 0.0, torch.where(pole, one, squared).sqrt())
+    azimuth = torch.atan2(torch.where(pole, 0.0, x), torch.where(pole, one, z)).remainder(2 * math.pi)
+    elevation = torch.atan2(y, horizontal)
+    return torch.stack((azimuth, elevation, theta), -1), center.norm(dim=-1)
+
+
+@checked
+def pose_error(pose_a: Float[Tensor, "... 3"], pose_b: Float[Tensor, "... 3"]) -> Float[Tensor, "..."]:
+    """Angle of the rotation between two poses.
+
+    ||log(Ra^T Rb)||_F / sqrt(2), computed as atan2(sin, cos) of the relative rotation, which is accurate at 0
+    and at pi.
+
+    Args:
+        pose_a: (azimuth, elevation, theta) in radians.
+        pose_b: the same; the batch dimensions broadcast.
+
+    Returns:
+        Radians in [0, pi]; pi (a failure) where a pose is not finite.
+    """
+    relative = pose_matrix(pose_a).mT @ pose_matrix(pose_b)
+    skew = relative - relative.mT
+    sine = torch.stack((skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]), -1).norm(dim=-1) / 2
+    cosine = (relative.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+    angle = torch.atan2(sine, cosine)
+    return torch.where(angle.isfinite(), angle, math.pi)

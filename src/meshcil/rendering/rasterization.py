@@ -1,0 +1,76 @@
+"""``rasterize``: one function in front of all backends, which load by name."""
+
+import importlib.util
+from collections.abc import Sequence
+from numbers import Real
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from meshcil.core.arguments import checked, reject, require_finite
+from meshcil.geometry.cameras import Camera
+from meshcil.geometry.cuboids import CuboidMesh
+from meshcil.geometry.meshes import Mesh
+from meshcil.rendering.base import Fragments, Rasterizer
+from meshcil.rendering.cuboid import CuboidRasterizer
+
+Backend = Literal["auto", "cuboid", "pytorch3d", "embree"]
+
+
+@checked
+def rasterize(
+    mesh: Mesh | Sequence[Mesh],
+    pose: Float[Tensor, "B 3"],
+    camera: Camera,
+    distance: Real | Float[Tensor, " B"] = 5.0,
+    backend: Backend = "auto",
+) -> Fragments:
+    """Find the surface point each cell sees: one surface per cell, both sides of it, no blur.
+
+    The fragments are those of PyTorch3D's mesh rasteriser with one face per pixel and perspective-correct
+    barycentrics, whichever the backend.
+
+    Args:
+        mesh: one for all poses, or a sequence with one per pose.
+        pose: (azimuth, elevation, theta) in radians.
+        camera: of the map, in cells.
+        distance: of the camera from the origin, in CAD units: one number, or one per pose.
+        backend: "cuboid" (closed form, cuboids only), "pytorch3d" (optional dependency), "embree" (on the CPU), or
+            "auto": the first of these that fits the meshes and is installed.
+
+    Returns:
+        The fragments; bary_coords and zbuf are differentiable in pose and distance.
+
+    Raises:
+        ValueError: an argument of the wrong shape, dtype, device or count, not finite, or an unknown backend.
+        ModuleNotFoundError: backend "pytorch3d" is asked for and not installed.
+    """
+    meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
+    if len(meshes) not in (1, len(pose)):
+        reject("mesh", f"be one mesh or one per pose ({len(pose)}), but there are {len(meshes)}")
+    require_finite(pose=pose)
+    if not isinstance(distance, Tensor):
+        distance = pose.new_full((len(pose),), float(distance))
+    if not bool((distance > 0).all() & distance.isfinite().all()):
+        reject("distance", "be positive and finite")
+    return _rasterizer(backend, meshes)(meshes, pose, camera, distance)
+
+
+def _rasterizer(backend: str, meshes: Sequence[Mesh]) -> Rasterizer:
+    if backend == "auto":
+        if all(isinstance(mesh, CuboidMesh) for mesh in meshes):
+            backend = "cuboid"
+        else:
+            backend = "pytorch3d" if importlib.util.find_spec("pytorch3d") else "embree"
+    if backend == "cuboid":
+        return CuboidRasterizer()
+    if backend == "pytorch3d":
+        from meshcil.rendering.pytorch3d import PyTorch3DRasterizer
+
+        return PyTorch3DRasterizer()
+    if backend == "embree":
+        from meshcil.rendering.embree import EmbreeRasterizer
+
+        return EmbreeRasterizer()
+    reject("backend", f'be "auto", "cuboid", "pytorch3d" or "embree", but it is {backend!r}')

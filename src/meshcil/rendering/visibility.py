@@ -1,0 +1,83 @@
+"""Which vertices an image sees, and in which cells: what the mesh losses need of a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from meshcil.core.arguments import checked
+from meshcil.geometry.cameras import Camera, project
+from meshcil.geometry.meshes import Mesh, stack_vertices
+from meshcil.rendering.base import Fragments
+from meshcil.rendering.rasterization import rasterize
+
+
+@dataclass(frozen=True, eq=False)
+class VertexViews:
+    """Where each image of a batch has the vertices of its own mesh, padded to the largest mesh.
+
+    Attributes:
+        uv: projections in cells, u to the right, v down, not limited to the map; NaN behind the camera.
+        row: floor(v) of the vertex's cell, int64; 0 where the vertex is outside the map.
+        column: floor(u), likewise.
+        visible: one of the vertex's triangles owns a cell, and the projection is inside the map. Padding is invisible.
+        covered: cells that see the mesh (their complement is the background).
+    """
+
+    uv: Float[Tensor, "B V 2"]
+    row: Int[Tensor, "B V"]
+    column: Int[Tensor, "B V"]
+    visible: Bool[Tensor, "B V"]
+    covered: Bool[Tensor, "B H W"]
+
+
+def visible_vertices(fragments: Fragments, num_vertices: int) -> Bool[Tensor, "B V"]:
+    """Vertices of which at least one triangle owns a cell (iNeMo).
+
+    Args:
+        fragments: of a batch.
+        num_vertices: columns of the result; at least the vertices of the largest mesh.
+
+    Returns:
+        One row per element. A visible vertex may project outside the map: see ``observe_vertices``.
+    """
+    verts = fragments.pix_to_verts.flatten(1)
+    # Empty cells (-1) mark an extra first column, which is cut off.
+    visible = torch.zeros(len(verts), num_vertices + 1, dtype=torch.bool, device=verts.device)
+    return visible.scatter_(1, verts + 1, True)[:, 1:]
+
+
+@checked
+def observe_vertices(
+    mesh: Mesh | Sequence[Mesh],
+    pose: Float[Tensor, "B 3"],
+    camera: Camera,
+    distance: Real | Float[Tensor, " B"] = 5.0,
+) -> VertexViews:
+    """Find the visible vertices of a batch and their cells, for one mesh or one per image.
+
+    Args:
+        mesh: one for all poses, or a sequence with one per pose.
+        pose: (azimuth, elevation, theta) in radians.
+        camera: of the map, in cells.
+        distance: of the camera from the origin, in CAD units: one number, or one per pose.
+
+    Returns:
+        The views. A vertex that projects outside the map is invisible even if a triangle of it touches the map.
+
+    Raises:
+        ValueError: as ``rasterize``.
+    """
+    meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
+    with torch.no_grad():
+        fragments = rasterize(meshes, pose, camera, distance)
+        vertices = stack_vertices(meshes).to(pose)
+        uv = project(vertices, pose, camera, distance)
+        height, width = camera.image_size
+        inside = ((uv >= 0) & (uv < uv.new_tensor((width, height)))).all(-1)
+        cell = torch.where(inside[..., None], uv, 0.0).long()
+        visible = visible_vertices(fragments, vertices.shape[1]) & inside
+    return VertexViews(uv, cell[..., 1], cell[..., 0], visible, fragments.covered)
