@@ -32,6 +32,11 @@ def _source_root() -> Path:
     return Path(spec.origin).parent.parent
 
 
+def repository_root() -> Path:
+    """Folder of the checkout the package is run from (the parent of `src`)."""
+    return _source_root().parent.resolve()
+
+
 def source_file(module: str) -> Path:
     """File of a module of the package."""
     base = _source_root().joinpath(*module.split("."))
@@ -65,6 +70,11 @@ def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.Asyn
 def _module_digest(module: str) -> str:
     text = source_file(module).read_text(encoding="utf-8")
     return hashlib.sha256(normalised_source(text).encode()).hexdigest()
+
+
+def module_digests(*modules: str) -> dict[str, str]:
+    """Module -> digest (16 hex digits) over the import closure of ``modules``."""
+    return {module: _module_digest(module)[:16] for module in import_closure(modules)}
 
 
 def code_digest(*modules: str) -> str:

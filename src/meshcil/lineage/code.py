@@ -1,0 +1,46 @@
+"""Which modules a stage runs: its own, and those that the settings choose by name.
+
+Used by the workflow for the parameter that decides about reruns, and by the record of the job: the same
+list for both, so that a record never claims code that did not cause a rerun.
+"""
+
+from meshcil.config.dataset import DatasetSettings
+from meshcil.config.methods.base import MethodSettings
+from meshcil.config.run import RunConfig
+from meshcil.core.naming import module_name
+
+
+def stage_module(stage: str) -> str:
+    """Module of a stage."""
+    return module_name("meshcil.stages", stage)
+
+
+def method_modules(method: MethodSettings) -> tuple[str, ...]:
+    """Modules that a method's settings choose by name."""
+    return (
+        module_name("meshcil.config.methods", method.kind),
+        module_name("meshcil.methods", method.kind),
+        module_name("meshcil.models.backbones", method.backbone.name),
+    )
+
+
+def run_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
+    """Modules of a stage that works with a method: train, select, predict."""
+    return (stage_module(stage), *method_modules(run.method))
+
+
+def score_modules(run: RunConfig) -> tuple[str, ...]:
+    """Modules of scoring, which reads a run's settings but loads no method."""
+    return (stage_module("score"), module_name("meshcil.config.methods", run.method.kind))
+
+
+def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:
+    """Modules of a data stage: `generate` adds the generator that the dataset names."""
+    if stage == "generate" and dataset.generator is not None:
+        return (stage_module(stage), module_name("meshcil.datasets", dataset.generator.kind))
+    return (stage_module(stage),)
+
+
+def artifact_modules(stage: str, kind: str) -> tuple[str, ...]:
+    """Modules of `table` or `figure` and of the kind drawn."""
+    return (stage_module(stage), module_name(f"meshcil.reporting.{stage}s", kind))

@@ -1,0 +1,90 @@
+"""Digests of a job's inputs and outputs, and the records of the jobs that wrote them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from meshcil.core.code_digest import repository_root
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_bytes, sha256_file
+from meshcil.lineage.schema import FileFacts, ParentFacts
+
+SUFFIX = ".record.json"
+
+
+def record_path(stage: str, output: Path, name: str = "") -> Path:
+    """Record of the job of ``stage`` that writes ``output``: beside a file, inside a folder."""
+    folder = output if output.is_dir() else output.parent
+    return folder / f"{stage}{f'-{name}' if name else ''}{SUFFIX}"
+
+
+def file_facts(path: Path) -> FileFacts:
+    """Digest and size of a file or folder.
+
+    Raises:
+        InputError: when it does not exist or cannot be read.
+    """
+    base, name = _locate(path)
+    try:
+        if path.is_dir():
+            digest, size = _folder_digest(path)
+            return FileFacts(path=name, base=base, kind="folder", sha256=digest, size=size)
+        return FileFacts(path=name, base=base, kind="file", sha256=sha256_file(path), size=path.stat().st_size)
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "Run the stage that writes it, or correct the path") from error
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "Check the file and its permissions") from error
+
+
+def _locate(path: Path) -> tuple[str, str]:
+    absolute = path.resolve()
+    for base, root in (("work", Path.cwd().resolve()), ("repository", repository_root())):
+        if absolute.is_relative_to(root):
+            return base, absolute.relative_to(root).as_posix()
+    return "absolute", absolute.as_posix()
+
+
+def _folder_digest(root: Path) -> tuple[str, int]:
+    # Records are left out: they are written last, into the very folder they describe.
+    files = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.endswith(SUFFIX))
+    lines = [f"{p.relative_to(root).as_posix()} {sha256_file(p)}" for p in files]
+    return sha256_bytes("\n".join(lines).encode()), sum(p.stat().st_size for p in files)
+
+
+def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
+    """Records, in the folders of ``inputs`` and above, whose outputs contain an input; each once, sorted.
+
+    Inputs outside the working folder (configuration, one's own data) have no record.
+    """
+    found: dict[str, ParentFacts] = {}
+    cache: dict[Path, dict[Path, list[str]]] = {}
+    for entry in inputs:
+        if entry.base == "work" and (record := _producer(Path(entry.path), cache)):
+            digest = hashlib.sha256(record.read_bytes()).hexdigest()
+            found[record.as_posix()] = ParentFacts(path=record.as_posix(), sha256=digest)
+    return tuple(found[path] for path in sorted(found))
+
+
+def _producer(path: Path, cache: dict[Path, dict[Path, list[str]]]) -> Path | None:
+    # The input itself may be a folder that holds its own record.
+    for folder in (path, *path.parents):
+        for record, outputs in _records_in(folder, cache).items():
+            if any(path.is_relative_to(output) for output in outputs):
+                return record
+    return None
+
+
+def _records_in(folder: Path, cache: dict[Path, dict[Path, list[str]]]) -> dict[Path, list[str]]:
+    if folder not in cache:
+        records = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+        cache[folder] = {record: _outputs(record) for record in records}
+    return cache[folder]
+
+
+def _outputs(record: Path) -> list[str]:
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        return [entry["path"] for entry in content["outputs"] if entry["base"] == "work"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(record, "is not a readable record", "Delete it and run the pipeline again") from error

@@ -1,0 +1,129 @@
+"""The record of a job: written last and atomically beside its outputs, so that it exists only for finished work."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from meshcil.config.run import RunConfig
+from meshcil.core.artifacts import write_json_atomic
+from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, repository_root, source_file
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_json
+from meshcil.lineage.code import run_modules
+from meshcil.lineage.files import file_facts, find_parents, record_path
+from meshcil.lineage.schema import CodeFacts, FileFacts, Record, SettingsFacts
+from meshcil.lineage.source import environment_facts, source_facts
+
+
+@contextmanager
+def record_job(
+    stage: str,
+    *,
+    inputs: Iterable[Path],
+    outputs: Iterable[Path],
+    settings: Mapping[str, Any],
+    modules: Iterable[str],
+    key: Mapping[str, str | int],
+    name: str = "",
+    seed: int | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+) -> Iterator[None]:
+    """Run the body of a stage and write its record.
+
+    Args:
+        stage: name of the stage.
+        inputs: files and folders that are read; hashed before and after the body.
+        outputs: files and folders that the body writes; the record lies beside the first.
+        settings: resolved configuration values used, as JSON.
+        modules: stage module and the modules chosen by name (`meshcil.lineage.code`).
+        key: names that identify the job.
+        name: distinguishes jobs of one stage that write to one folder.
+        seed: seed of the random draws.
+        threads: threads allowed.
+        device: `cpu`, or the accelerator's name.
+
+    Raises:
+        InputError: when an input is missing, or changed while the body ran.
+    """
+    before = [file_facts(Path(path)) for path in inputs]
+    parents = find_parents(before)
+    targets = [Path(path) for path in outputs]
+    target = record_path(stage, targets[0], name)
+    # The record of an earlier attempt must not vouch for what the body is about to write.
+    target.unlink(missing_ok=True)
+    source = source_facts()
+    started, clock = datetime.now(UTC), time.monotonic()
+    yield
+    _refuse_changes(before)
+    record = Record(
+        stage=stage,
+        name=name,
+        key=dict(key),
+        seed=seed,
+        argv=("python", *sys.orig_argv[1:]),
+        pipeline=os.environ.get("MESHCIL_PIPELINE_ID"),
+        started=started.isoformat(timespec="milliseconds"),
+        ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        seconds=round(time.monotonic() - clock, 3),
+        exit_code=0,
+        settings=SettingsFacts(sha256=sha256_json(dict(settings)), values=dict(settings)),
+        code=_code_facts(tuple(modules)),
+        source=source,
+        environment=environment_facts(device, threads),
+        inputs=tuple(before),
+        outputs=tuple(file_facts(path) for path in targets),
+        parents=parents,
+    )
+    write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"))
+
+
+@contextmanager
+def record_run_job(
+    stage: str,
+    run: RunConfig,
+    *,
+    step: int,
+    inputs: Iterable[Path],
+    outputs: Iterable[Path],
+    threads: int,
+    device: str = "cpu",
+    suite: str = "",
+) -> Iterator[None]:
+    """`record_job` for train, select and predict: code, settings, seed and key follow from ``run``."""
+    key = {**run.key.model_dump(), "step": step, **({"suite": suite} if suite else {})}
+    with record_job(
+        stage,
+        inputs=inputs,
+        outputs=outputs,
+        settings=run.model_dump(mode="json"),
+        modules=run_modules(stage, run),
+        key=key,
+        name=suite,
+        seed=run.key.seed,
+        threads=threads,
+        device=device,
+    ):
+        yield
+
+
+def _refuse_changes(before: Iterable[FileFacts]) -> None:
+    for entry in before:
+        path = _resolve(entry)
+        if file_facts(path).sha256 != entry.sha256:
+            raise InputError(path, "changed while the stage was reading it", "Run the stage again on quiet files")
+
+
+def _resolve(entry: FileFacts) -> Path:
+    return (repository_root() if entry.base == "repository" else Path.cwd()) / entry.path
+
+
+def _code_facts(modules: tuple[str, ...]) -> CodeFacts:
+    digests = module_digests(*modules)
+    loaded = {m for m in sys.modules if m.startswith(f"{PACKAGE}.") and source_file(m).name != "__init__.py"}
+    return CodeFacts(digest=code_digest(*modules), modules=digests, outside=tuple(sorted(loaded - set(digests))))

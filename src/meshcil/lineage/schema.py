@@ -1,0 +1,150 @@
+"""Layout of a job's record (`{stage}.record.json`), as validated models; JSON Schema in workflow/schemas/lineage."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+
+class Facts(BaseModel):
+    """A block of a record: unknown keys are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class FileFacts(Facts):
+    """A file or folder as the job saw it."""
+
+    path: str
+    """Relative to `base`, with `/`."""
+    base: Literal["work", "repository", "absolute"]
+    """What `path` is relative to: the working folder, the checkout of this project, or nothing."""
+    kind: Literal["file", "folder"]
+    """A folder's digest covers the names and digests of all files below it except records."""
+    sha256: str
+    """Digest of the content."""
+    size: int
+    """Bytes."""
+
+
+class ParentFacts(Facts):
+    """The record of the job that wrote an input."""
+
+    path: str
+    """Relative to the working folder."""
+    sha256: str
+    """Digest of that record: the link of the chain."""
+
+
+class CodeFacts(Facts):
+    """The code that ran."""
+
+    digest: str
+    """Digest of the import closure (`meshcil.core.code_digest`)."""
+    modules: dict[str, str]
+    """Module -> digest of its syntax tree without comments and docstrings."""
+    outside: tuple[str, ...]
+    """Modules that were loaded although the closure lacks them; empty when the rerun rules are right."""
+
+
+class SourceFacts(Facts):
+    """The checkout the code came from."""
+
+    commit: str | None
+    """Git commit; none without git."""
+    dirty: bool | None
+    """Whether tracked or new files differ from the commit (the generated dvc.lock aside)."""
+    diff_sha256: str | None
+    """Digest of `git diff HEAD`."""
+    tree_sha256: str | None
+    """Digest of the source folder, only without git."""
+    lock_sha256: str | None
+    """Digest of requirements.lock."""
+
+
+class EnvironmentFacts(Facts):
+    """Where the job ran."""
+
+    python: str
+    """Version of the interpreter."""
+    packages_sha256: str
+    """Digest of the sorted `name-version` list of installed distributions."""
+    platform: str
+    """Operating system and processor."""
+    device: str
+    """`cpu`, or the accelerator's name."""
+    threads: int
+    """Threads the job was allowed."""
+    host: str
+    """Name of the machine."""
+    slurm_job_id: str | None
+    """Slurm job, if any."""
+
+
+class SettingsFacts(Facts):
+    """The resolved configuration the job used."""
+
+    sha256: str
+    """Digest of the values in canonical JSON."""
+    values: dict[str, Any]
+    """The values themselves."""
+
+
+class Record(Facts):
+    """One job: what it read, wrote and was."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this layout."""
+    stage: str
+    """Stage of the pipeline."""
+    name: str
+    """Which of several jobs that write to one folder (suite, table, figure, dataset, experiment); may be empty."""
+    key: dict[str, str | int]
+    """Names that identify the job: dataset, protocol, method, budget, seed, step, ..."""
+    seed: int | None
+    """Seed of the random draws; none for stages without any."""
+    argv: tuple[str, ...]
+    """Command line."""
+    pipeline: str | None
+    """Id of the pipeline invocation that started the job (MESHCIL_PIPELINE_ID)."""
+    started: str
+    """UTC, ISO 8601."""
+    ended: str
+    """UTC, ISO 8601."""
+    seconds: float
+    """Duration by a clock that cannot step back."""
+    exit_code: int
+    """Always 0: a failed job leaves no record."""
+    settings: SettingsFacts
+    """Resolved configuration."""
+    code: CodeFacts
+    """Code."""
+    source: SourceFacts
+    """Checkout."""
+    environment: EnvironmentFacts
+    """Machine and packages."""
+    inputs: tuple[FileFacts, ...]
+    """What was read; hashed before and after."""
+    outputs: tuple[FileFacts, ...]
+    """What was written."""
+    parents: tuple[ParentFacts, ...]
+    """Records of the jobs that wrote the inputs."""
+
+
+def schema_text() -> str:
+    """JSON Schema of a record."""
+    return json.dumps(Record.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def schema_path(repository: Path) -> Path:
+    """Where the JSON Schema of a record is kept."""
+    return repository / "workflow" / "schemas" / "lineage" / "record.schema.json"
+
+
+if __name__ == "__main__":
+    target = schema_path(Path(__file__).resolve().parents[3])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,80 @@
+"""Facts about the checkout and the machine, gathered without importing heavy packages."""
+
+import os
+import platform
+import socket
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from meshcil.core.code_digest import repository_root
+from meshcil.core.hashing import sha256_bytes, sha256_file
+from meshcil.lineage.schema import EnvironmentFacts, SourceFacts
+
+# The pipeline itself rewrites dvc.lock; counting it would make every second run look like one of changed code.
+_TRACKED = ("--", ".", ":(exclude)dvc.lock")
+
+
+def source_facts() -> SourceFacts:
+    """Commit, changes and lock of the checkout the package is run from."""
+    root = repository_root()
+    lock = root / "requirements.lock"
+    lock_digest = sha256_file(lock) if lock.is_file() else None
+    commit = _git(root, "rev-parse", "HEAD") if _is_checkout(root) else None
+    if commit is None:
+        tree = _source_digest(root)
+        return SourceFacts(commit=None, dirty=None, diff_sha256=None, tree_sha256=tree, lock_sha256=lock_digest)
+    diff = _git(root, "diff", "HEAD", *_TRACKED) or b""
+    changes = _git(root, "status", "--porcelain", *_TRACKED)
+    return SourceFacts(
+        commit=commit.decode().strip(),
+        dirty=bool(changes),
+        diff_sha256=sha256_bytes(diff),
+        tree_sha256=None,
+        lock_sha256=lock_digest,
+    )
+
+
+def _is_checkout(root: Path) -> bool:
+    # A tarball unpacked inside somebody's repository must not take that repository's commit for its own.
+    top = _git(root, "rev-parse", "--show-toplevel")
+    return top is not None and Path(top.decode().strip()).resolve() == root
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    # No lock is taken, so that jobs side by side do not hinder each other or the user.
+    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _source_digest(root: Path) -> str:
+    source = root / "src" if (root / "src").is_dir() else root
+    files = sorted(source.rglob("*.py"))
+    lines = [f"{p.relative_to(source).as_posix()} {sha256_file(p)}" for p in files]
+    return sha256_bytes("\n".join(lines).encode())
+
+
+def environment_facts(device: str, threads: int) -> EnvironmentFacts:
+    """Interpreter, packages, machine and Slurm job of this process."""
+    return EnvironmentFacts(
+        python=platform.python_version(),
+        packages_sha256=packages_digest(),
+        platform=platform.platform(),
+        device=device,
+        threads=threads,
+        host=socket.gethostname(),
+        slurm_job_id=os.environ.get("SLURM_JOB_ID"),
+    )
+
+
+def packages_digest() -> str:
+    """Digest of the sorted ``name-version`` list of installed distributions.
+
+    Read from the names of the ``.dist-info`` folders: opening each one's metadata costs half a second.
+    """
+    folders = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    names = {p.name.removesuffix(".dist-info") for folder in folders for p in folder.glob("*.dist-info")}
+    return sha256_bytes("\n".join(sorted(names)).encode())

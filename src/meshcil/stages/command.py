@@ -1,0 +1,43 @@
+"""What every stage's command line shares: errors as messages, lists of values, thread limits."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from meshcil.core.errors import InputError
+
+
+def execute(stage: Callable[..., None], arguments: Sequence[str] | None = None) -> None:
+    """Run ``stage`` as a command with the process's arguments; bad input is one message and exit code 2."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(stage)
+    try:
+        app(args=repeat_options(sys.argv[1:] if arguments is None else arguments))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def repeat_options(arguments: Sequence[str]) -> list[str]:
+    """Turn ``--scores a b`` into ``--scores a --scores b``, which is what the parser of options accepts."""
+    repeated: list[str] = []
+    option = ""
+    for word in arguments:
+        if word.startswith("--"):
+            option = word
+        elif repeated and repeated[-1] != option:
+            repeated.append(option)
+        repeated.append(word)
+    return repeated
+
+
+def limit_threads(threads: int) -> None:
+    """Hold the numeric libraries of this process, loaded already or not, to ``threads`` threads."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
