@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshcil.core.errors import InputError
+from meshcil.protocols import Protocol, class_incremental, legacy_permutation, order_classes, step_sizes
+
+NAMES = tuple("abcdefghij")
+
+
+@given(classes=st.integers(1, 200), base=st.integers(0, 200), increment=st.integers(1, 200))
+def test_steps_cover_all_classes_once(classes, base, increment):
+    first = base or increment
+    if first > classes:
+        with pytest.raises(InputError, match=f"there are {classes}"):
+            step_sizes(classes, base, increment)
+        return
+    sizes = step_sizes(classes, base, increment)
+    assert sum(sizes) == classes and sizes[0] == first
+    assert all(size == increment for size in sizes[1:-1])
+    assert len(sizes) == 1 or 1 <= sizes[-1] <= increment
+
+
+@pytest.mark.parametrize(("classes", "base", "increment"), [(10, -1, 2), (10, 2, 0), (0, 0, 1)])
+def test_impossible_numbers(classes, base, increment):
+    with pytest.raises(InputError, match="not a split"):
+        step_sizes(classes, base, increment)
+
+
+@given(base=st.integers(0, 8), increment=st.integers(1, 8), limit=st.integers(8, 10), seed=st.integers(0, 99))
+def test_stream_gives_every_sample_of_the_chosen_classes_once(base, increment, limit, seed):
+    protocol = class_incremental(NAMES, base, increment, order="seed", order_seed=seed, limit=limit)
+    labels = [NAMES[(7 * i) % 10] for i in range(35)]
+    met: list[int] = []
+    for step, positions in protocol.stream(labels):
+        assert {labels[p] for p in positions} == set(step.classes)
+        assert step.seen == protocol.classes[: len(step.earlier) + len(step.classes)]
+        assert not set(step.earlier) & set(step.classes)
+        met += positions
+    assert sorted(met) == [i for i, name in enumerate(labels) if name in protocol.classes]
+    assert protocol.classes == order_classes(NAMES, "seed", seed)[:limit]
+
+
+def test_orders():
+    assert order_classes(NAMES) == NAMES
+    assert order_classes(NAMES, NAMES[::-1]) == NAMES[::-1]
+    assert order_classes(NAMES, "seed", 7) == tuple(NAMES[k] for k in legacy_permutation(10, 7))
+    assert order_classes(NAMES, "seed", 7) != order_classes(NAMES, "seed", 8)
+
+
+@pytest.mark.parametrize(("order", "message"), [("random", "unknown"), (list("abcdefghik"), r"missing \['j'\].*'k'")])
+def test_other_orders_are_refused(order, message):
+    with pytest.raises(InputError, match=message):
+        order_classes(NAMES, order)
+
+
+def test_bad_protocols():
+    with pytest.raises(ValueError, match="disjoint"):
+        Protocol((("a", "b"), ("b",)))
+    with pytest.raises(ValueError, match="at least one class"):
+        Protocol((("a",), ()))
+    with pytest.raises(InputError, match="asks for 11 of 10"):
+        class_incremental(NAMES, 2, 2, limit=11)
+    with pytest.raises(InputError, match="no image of b"):
+        list(Protocol((("a", "b"),)).stream(["a", "c"]))
