@@ -1,0 +1,1 @@
+"""The abstract parts of every method."""

@@ -1,0 +1,130 @@
+"""Abstract 2D method: backbone, average pooling, growing linear head, optional pose bins."""
+
+import copy
+import math
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from meshcil.config.methods.base import PoseHeadSettings
+from meshcil.memory.ledger import LedgerRow, deployed
+from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
+from meshcil.methods.base.method import Batch, Method, Prediction
+from meshcil.models.backbones.base import Backbone
+from meshcil.models.heads import GrowingLinear
+from meshcil.models.pose_bins import BinLayout, PoseBinHead
+
+
+class ImageClassifier(nn.Module):
+    """Backbone, global average pooling and heads."""
+
+    def __init__(self, backbone: Backbone, layout: BinLayout | None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = GrowingLinear(backbone.channels)
+        self.pose_head = PoseBinHead(backbone.channels, layout) if layout else None
+
+    def grow(self, classes: int, generator: torch.Generator | None) -> None:
+        """Give the heads rows for ``classes`` classes."""
+        self.head.grow(classes, generator)
+        if self.pose_head is not None:
+            self.pose_head.grow(classes, generator)
+
+    def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """Pooled features."""
+        return self.backbone(images).mean(dim=(2, 3))
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
+        """Class logits."""
+        return self.head(self.features(images))
+
+
+class ClassifierMethod(Method):
+    """What 2D methods share; a method adds its classification loss and may replace the classifier."""
+
+    network: ImageClassifier
+
+    def build_network(self) -> nn.Module:
+        """Backbone and empty heads."""
+        pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
+        return ImageClassifier(self.build_backbone(), bin_layout(pose) if pose else None)
+
+    def prepare_network(self, seen: int) -> None:
+        """Heads of the loaded size."""
+        self.network.grow(seen, None)
+
+    def begin_step(self, step: int) -> None:
+        """Keep a frozen copy as teacher and grow the heads."""
+        self.teacher = self.frozen_copy() if self.has_teacher and step > 0 else None
+        self.step = step
+        self.network.grow(self.seen, self.generator("head"))
+
+    def frozen_copy(self) -> ImageClassifier:
+        """Copy of the network in eval mode without gradients."""
+        teacher = copy.deepcopy(self.network).eval()
+        return teacher.requires_grad_(False)
+
+    def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Classification terms of the method and, with a pose head, its bin cross-entropies."""
+        features = self.network.features(batch.images)
+        terms = self.classification_losses(batch, self.network.head(features))
+        pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
+        if pose is not None and self.network.pose_head is not None:
+            terms["pose"] = pose.weight * self.network.pose_head.loss(features, batch.labels, batch.poses)
+        return terms
+
+    @abstractmethod
+    def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
+        """Named terms computed from the logits of all seen classes."""
+
+    def classify(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
+        """Class scores of pooled features: softmax of the linear head."""
+        return functional.softmax(self.network.head(features), dim=1)
+
+    @torch.no_grad()
+    def predict(self, images: Float[Tensor, "B 3 H W"]) -> Prediction:
+        """Best class and, with a pose head, the most likely bins of that class."""
+        self.network.eval()
+        features = self.network.features(images)
+        scores = self.classify(features)
+        labels = scores.argmax(dim=1)
+        head = self.network.pose_head
+        return Prediction(scores, labels, head.predict(features, labels) if head is not None else None)
+
+    @torch.no_grad()
+    def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """Pooled features."""
+        self.network.eval()
+        return self.network.features(images)
+
+    @torch.no_grad()
+    def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
+        """Softmax of the linear head."""
+        self.network.eval()
+        return functional.softmax(self.network(images), dim=1)
+
+    def ledger_rows(self) -> list[LedgerRow]:
+        """Backbone and heads."""
+        network = self.network
+        rows = [
+            *extractor_rows("backbone", network.backbone),
+            deployed("head", tensor_bytes(*network.head.parameters())),
+        ]
+        if network.pose_head is not None:
+            rows.append(deployed("pose head", tensor_bytes(*network.pose_head.parameters())))
+        return rows
+
+
+def bin_layout(pose: PoseHeadSettings) -> BinLayout:
+    """Bins in radians from settings in degrees."""
+    low, high = (math.radians(a) for a in pose.elevation_range)
+    left, right = (math.radians(a) for a in pose.theta_range)
+    return BinLayout(pose.azimuth_bins, pose.elevation_bins, pose.theta_bins, (low, high), (left, right))
+
+
+def new_class_cross_entropy(logits: Float[Tensor, "B C"], labels: Int[Tensor, " B"], old: int) -> Float[Tensor, ""]:
+    """Cross-entropy over the new classes' logits only; labels are shifted by ``old``."""
+    return functional.cross_entropy(logits[:, old:], labels - old)

@@ -1,0 +1,55 @@
+"""Images in memory, with labels and poses: what training, selection and prediction iterate over."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+# ImageNet statistics, as every backbone here expects (iNeMo, section 1.2 of its data preparation).
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ImagePool:
+    """Labelled images.
+
+    Attributes:
+        ids: sample ids.
+        images: uint8 [n, 3, H, W], RGB.
+        labels: int64 [n], positions in the run's class order.
+        poses: float32 [n, 3], azimuth, elevation, theta in radians.
+    """
+
+    ids: tuple[str, ...]
+    images: UInt8[Tensor, "n 3 H W"]
+    labels: Int[Tensor, " n"]
+    poses: Float[Tensor, "n 3"]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def subset(self, indices: Sequence[int] | Int[Tensor, " k"]) -> "ImagePool":
+        """The images at ``indices``, in that order."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        ids = tuple(self.ids[i] for i in index.tolist())
+        return ImagePool(ids, self.images[index], self.labels[index], self.poses[index])
+
+    def with_ids(self, ids: Sequence[str]) -> "ImagePool":
+        """The images with these ids, in that order."""
+        position = {name: i for i, name in enumerate(self.ids)}
+        return self.subset([position[name] for name in ids])
+
+    def batches(self, size: int, device: torch.device) -> Iterator[Float[Tensor, "b 3 H W"]]:
+        """Normalised images in order, at most ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield normalise(self.images[start : start + size].to(device).float() / 255)
+
+
+def normalise(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+    """Images in [0, 1] with ImageNet mean and standard deviation removed."""
+    mean = images.new_tensor(_MEAN)[:, None, None]
+    std = images.new_tensor(_STD)[:, None, None]
+    return (images - mean) / std

@@ -1,0 +1,199 @@
+"""What a method is: it says what to optimise, never how the loop runs (that is training/trainer.py)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from meshcil.config.methods.base import MethodSettings, TrainingSettings
+from meshcil.core.naming import load_object
+from meshcil.core.seeding import torch_generator
+from meshcil.memory.ledger import LedgerRow
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.ledger import training_rows
+from meshcil.models.backbones.base import Backbone
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a method may know of the run.
+
+    Attributes:
+        classes: names in order of arrival; a label is a position here.
+        step_sizes: classes that arrive at each step.
+        image_size: height and width of prepared images.
+        focal: focal length of prepared images in pixels.
+        distance: of the camera from the object.
+        bounds: float32 [C, 3, 2], low and high end of each class's cuboid per CAD axis.
+        seed: of the run.
+    """
+
+    classes: tuple[str, ...]
+    step_sizes: tuple[int, ...]
+    image_size: tuple[int, int]
+    focal: float
+    distance: float
+    bounds: Float[Tensor, "C 3 2"]
+    seed: int
+
+    def seen(self, step: int) -> int:
+        """Number of classes seen up to and including ``step``; 0 before the first."""
+        return sum(self.step_sizes[: step + 1]) if step >= 0 else 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training images as the network takes them.
+
+    Attributes:
+        images: float32 [B, 3, H, W], normalised.
+        labels: int64 [B].
+        poses: float32 [B, 3], azimuth, elevation, theta in radians, after augmentation.
+        replayed: bool [B], exemplars of earlier steps.
+        generator: for draws that belong to this batch.
+    """
+
+    images: Float[Tensor, "B 3 H W"]
+    labels: Int[Tensor, " B"]
+    poses: Float[Tensor, "B 3"]
+    replayed: Bool[Tensor, " B"]
+    generator: torch.Generator
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers for a batch of images.
+
+    Attributes:
+        scores: float [B, C], larger is better, one per class seen.
+        labels: int64 [B].
+        poses: float [B, 3] in radians, or None when the method has no pose.
+    """
+
+    scores: Float[Tensor, "B C"]
+    labels: Int[Tensor, " B"]
+    poses: Float[Tensor, "B 3"] | None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of optimisation within a step."""
+
+    name: str
+    parameters: tuple[nn.Parameter, ...]
+    epochs: int
+    lr: float
+    training: TrainingSettings
+
+
+class Method(ABC):
+    """A class-incremental method.
+
+    Life of a step: `load_state` of the step before, `consolidate` with its exemplars, `begin_step`, the optimiser
+    loop over `phases`, `state`. Life of a prediction: `load_state`, `consolidate`, `predict`.
+    """
+
+    trains_on_all_data = False
+    """Train on all images of all seen classes (joint training) instead of new images and exemplars."""
+    needs_exemplars = False
+    """Cannot work without an exemplar budget."""
+    has_teacher = False
+    """Keeps a frozen copy of the network while a later step trains."""
+
+    def __init__(self, settings: MethodSettings, facts: RunFacts, device: torch.device) -> None:
+        self.settings = settings
+        self.facts = facts
+        self.device = device
+        self.step = -1
+        self.network = self.build_network().to(device)
+
+    @property
+    def seen(self) -> int:
+        """Classes seen so far."""
+        return self.facts.seen(self.step)
+
+    def generator(self, *names: str | int) -> torch.Generator:
+        """Generator for a purpose of the present step."""
+        return torch_generator(self.facts.seed, self.settings.kind, self.step, *names)
+
+    def build_backbone(self) -> Backbone:
+        """The configured backbone, initialised from the run's seed."""
+        block = self.settings.backbone
+        build = load_object("meshcil.models.backbones", block.name, "build")
+        with seeded_initialisation(torch_generator(self.facts.seed, "backbone")):
+            return build(width=block.width, depth=block.depth)
+
+    def phases(self) -> list[Phase]:
+        """Stretches of optimisation of the present step; by default all trainable parameters at once."""
+        training = self.settings.training
+        first = self.step == 0
+        epochs = training.first_epochs if first and training.first_epochs else training.epochs
+        lr = training.lr if first or training.later_lr is None else training.later_lr
+        parameters = tuple(p for p in self.network.parameters() if p.requires_grad)
+        return [Phase("train", parameters, epochs, lr, training)]
+
+    @abstractmethod
+    def build_network(self) -> nn.Module:
+        """The trainable network before any class has arrived."""
+
+    @abstractmethod
+    def begin_step(self, step: int) -> None:
+        """Take in the classes of ``step``: grow heads, freeze a copy as teacher."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Named loss terms, weights applied; their sum is minimised."""
+
+    def after_batch(self, batch: Batch) -> None:  # noqa: B027 (a hook: most methods need none)
+        """Called after the optimiser's update for ``batch``."""
+
+    def consolidate(self, exemplars: ImagePool) -> None:  # noqa: B027 (a hook)
+        """Use the exemplars chosen after the step: class means, background bank."""
+
+    @abstractmethod
+    def predict(self, images: Float[Tensor, "B 3 H W"]) -> Prediction:
+        """Classes and poses of normalised images."""
+
+    @abstractmethod
+    def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
+        """Class scores that need no exemplars: how hard an image is, for exemplar selection by difficulty."""
+
+    @abstractmethod
+    def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """One vector per image, for exemplar selection by features."""
+
+    @abstractmethod
+    def ledger_rows(self) -> list[LedgerRow]:
+        """Bytes of everything the method keeps after a step, exemplars aside (MEMO, section 3; memory/ledger.py)."""
+
+    def training_rows(self) -> list[LedgerRow]:
+        """Bytes held only while a step trains: optimiser state and, after the first step, a teacher."""
+        training = self.settings.training
+        floats = (1 if training.momentum > 0 else 0) if training.optimizer == "sgd" else 2
+        return training_rows(self.network, self.network if self.has_teacher and self.step > 0 else None, floats)
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to continue or predict; nested dicts of tensors and JSON values."""
+        return {"step": self.step, "network": dict(self.network.state_dict())}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`, onto a freshly built method."""
+        self.step = int(state["step"])
+        self.prepare_network(self.seen)
+        self.network.load_state_dict(state["network"])
+
+    def prepare_network(self, seen: int) -> None:  # noqa: B027 (a hook)
+        """Give the network the shape it has after ``seen`` classes, before its tensors are loaded."""
+
+
+@contextmanager
+def seeded_initialisation(generator: torch.Generator) -> Iterator[None]:
+    """Let torch's own initialisers draw from the seed of ``generator``; the global state is restored."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator.initial_seed())
+        yield

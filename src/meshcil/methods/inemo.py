@@ -1,0 +1,241 @@
+"""iNeMo: incremental neural mesh models (Fischer et al., ECCV 2024)."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from meshcil.config.methods.inemo import Settings
+from meshcil.core.errors import InputError
+from meshcil.geometry.cameras import Camera
+from meshcil.inference.classify import classify
+from meshcil.inference.pipeline import infer
+from meshcil.losses.background_noise import noise
+from meshcil.losses.contrastive import vertex_contrastive
+from meshcil.losses.distillation import vertex_distillation
+from meshcil.losses.etf_positional import positional
+from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, carried, deployed
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
+from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
+from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
+from meshcil.models.vertex_bank import update_vertices, write_background
+from meshcil.rendering.visibility import VertexViews, observe_vertices
+
+
+class Learner(Method):
+    """One cuboid of vertex features per class, compared with the image's features cell by cell."""
+
+    has_teacher = True
+    settings: Settings
+    network: FeatureNetwork
+
+    def __init__(self, settings: Settings, facts: RunFacts, device: torch.device) -> None:
+        super().__init__(settings, facts, device)
+        if len(facts.classes) > settings.partitions:
+            raise InputError(
+                "partitions",
+                f"is {settings.partitions}, fewer than the run's {len(facts.classes)} classes",
+                "Set `partitions` in the method's YAML to at least the number of classes",
+            )
+        stride = self.network.backbone.stride
+        height, width = (size // stride for size in facts.image_size)
+        self.camera = Camera(facts.focal / stride, (width / 2, height / 2), (height, width))
+        self.meshes = class_meshes(facts.bounds, settings.target_vertices)
+        self.vertices = max(len(mesh.vertices) for mesh in self.meshes)
+        self.teacher: FeatureNetwork | None = None
+        self.space = LatentSpace.create(
+            settings.partitions,
+            self.vertices,
+            settings.dim,
+            settings.background_columns,
+            etf=settings.etf,
+            generator=self.generator("latent space"),
+        ).to(device)
+
+    def build_network(self) -> nn.Module:
+        """Backbone and projection."""
+        return FeatureNetwork(self.build_backbone(), self.settings.dim)
+
+    def begin_step(self, step: int) -> None:
+        """Freeze the network as it stands as teacher; the new classes' partitions were set aside at the start."""
+        self.teacher = copy.deepcopy(self.network).eval().requires_grad_(False) if step > 0 else None
+        self.step = step
+
+    def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Contrastive, noise, positional and distillation terms (iNeMo, section 4.2)."""
+        block = self.settings.losses
+        maps = self.network(batch.images).float()
+        views = self._observe(batch)
+        image, vertex = views.visible.nonzero(as_tuple=True)
+        features = maps[image, :, views.row[image, vertex], views.column[image, vertex]]
+        labels = batch.labels[image]
+        target = labels * self.vertices + vertex
+        clutter = self._background_features(maps, views, batch.generator)
+        self._observed = (features.detach(), target, clutter.detach())
+        terms = {
+            "contrastive": vertex_contrastive(
+                features,
+                target,
+                self.space.bank,
+                self._valid(self.seen, unused=block.unused_partitions),
+                self.space.background,
+                kappa=block.kappa_contrastive,
+                background_weight=block.background_weight,
+                excluded=self._neighbours(views, image, vertex),
+            ),
+            "positional": block.positional_weight
+            * positional(features, labels, self.space.centroids, kappa=block.kappa_positional),
+        }
+        if block.noise_weight > 0 and len(clutter):
+            seen = self._valid(self.seen, unused=False)
+            terms["noise"] = block.noise_weight * noise(clutter, self.space.bank, seen)
+        return terms | self._distillation(batch, maps, views, features, (image, vertex))
+
+    def _distillation(
+        self,
+        batch: Batch,
+        maps: Float[Tensor, "B D h w"],
+        views: VertexViews,
+        features: Float[Tensor, "M D"],
+        where: tuple[Int[Tensor, " M"], Int[Tensor, " M"]],
+    ) -> dict[str, Float[Tensor, ""]]:
+        block = self.settings.losses
+        if self.teacher is None or (block.distillation_weight == 0 and block.feature_distillation_weight == 0):
+            return {}
+        with torch.no_grad():
+            taught = self.teacher(batch.images).float()
+        image, vertex = where
+        old = self.facts.seen(self.step - 1)
+        terms: dict[str, Float[Tensor, ""]] = {}
+        if block.distillation_weight > 0:
+            terms["distillation"] = block.distillation_weight * vertex_distillation(
+                features,
+                taught[image, :, views.row[image, vertex], views.column[image, vertex]],
+                self.space.bank[:old],
+                self._valid(old, unused=False)[:old],
+                kappa=block.kappa_distillation,
+            )
+        if block.feature_distillation_weight > 0 and bool(batch.replayed.any()):
+            kept = functional.cosine_similarity(maps[batch.replayed], taught[batch.replayed], dim=1)
+            terms["feature distillation"] = block.feature_distillation_weight * (1 - kept).mean()
+        return terms
+
+    def after_batch(self, batch: Batch) -> None:
+        """Move the vertex bank towards the batch's features and refresh the background bank (iNeMo, section 4)."""
+        features, target, clutter = self._observed
+        counts = torch.bincount(batch.labels, minlength=self.settings.partitions)
+        bank = update_vertices(self.space.bank, features, target, counts, momentum=self.settings.bank_momentum)
+        background, cursor = write_background(self.space.background, self.space.cursor, clutter)
+        self.space = replace(self.space, bank=bank, background=background, cursor=cursor)
+
+    @torch.no_grad()
+    def consolidate(self, exemplars: ImagePool) -> None:
+        """Refill the background bank from the exemplars (iNeMo, section 6, after each task)."""
+        if not len(exemplars):
+            return
+        self.network.eval()
+        generator = self.generator("background refill")
+        columns, needed = [], self.settings.background_columns
+        while needed > 0:
+            for start in range(0, len(exemplars), 64):
+                part = exemplars.subset(range(start, min(start + 64, len(exemplars))))
+                images = next(part.batches(64, self.device))
+                none = torch.zeros(len(part), dtype=torch.bool)
+                batch = Batch(images, part.labels.to(self.device), part.poses.to(self.device), none, generator)
+                columns.append(self._background_features(self.network(images), self._observe(batch), generator))
+                needed -= len(columns[-1])
+                if needed <= 0:
+                    break
+        background, cursor = write_background(self.space.background, 0, torch.cat(columns))
+        self.space = replace(self.space, background=background, cursor=cursor)
+
+    @torch.no_grad()
+    def predict(self, images: Float[Tensor, "B 3 H W"]) -> Prediction:
+        """Class by vertex similarities, pose by render-and-compare with the predicted class's mesh."""
+        self.network.eval()
+        block = self.settings.inference
+        seen = self.seen
+        with torch.enable_grad():
+            answer = infer(
+                self.network(images).detach(),
+                self.meshes[:seen],
+                self.space.bank[:seen],
+                self._valid(seen, unused=False)[:seen],
+                self.space.background,
+                self.camera,
+                distance=self.facts.distance,
+                classifier=block.classifier,
+                steps=block.refinement_steps,
+            )
+        return Prediction(answer.scores.detach(), answer.label, answer.pose.detach())
+
+    @torch.no_grad()
+    def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
+        """Class scores by vertex similarities alone."""
+        self.network.eval()
+        seen = self.seen
+        valid = self._valid(seen, unused=False)[:seen]
+        return classify(self.network(images), self.space.bank[:seen], valid, self.space.background)
+
+    @torch.no_grad()
+    def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """Mean feature of the map."""
+        self.network.eval()
+        return self.network(images).mean(dim=(2, 3))
+
+    def state(self) -> dict[str, Any]:
+        """Network, vertex bank, background bank, centroids, cursor."""
+        return super().state() | {"space": self.space.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`."""
+        super().load_state(state)
+        self.space = LatentSpace(**state["space"]).to(self.device)
+
+    def ledger_rows(self) -> list[LedgerRow]:
+        """Network, vertex features and cuboid bounds of seen classes, background bank; partitions of later classes.
+
+        Centroids and unused partitions follow from the seed, but the bank's unused part is stored, so it is counted
+        as carried.
+        """
+        used = int(self._valid(self.seen, unused=False).sum())
+        vertex_bytes = FLOAT_BYTES * self.settings.dim
+        return [
+            *extractor_rows("network", self.network),
+            deployed("vertex features", used * vertex_bytes),
+            deployed("cuboid bounds", tensor_bytes(self.facts.bounds[: self.seen])),
+            deployed("background bank", tensor_bytes(self.space.background)),
+            carried("unused partitions", (self.space.bank[..., 0].numel() - used) * vertex_bytes),
+            carried("centroids", tensor_bytes(self.space.centroids)),
+        ]
+
+    def _observe(self, batch: Batch) -> VertexViews:
+        meshes = [self.meshes[label] for label in batch.labels.tolist()]
+        return observe_vertices(meshes, batch.poses, self.camera, self.facts.distance)
+
+    def _valid(self, seen: int, *, unused: bool) -> Bool[Tensor, "N V"]:
+        valid = valid_rows(self.meshes[:seen], self.settings.partitions, self.vertices, unused=unused)
+        return valid.to(self.device)
+
+    def _neighbours(
+        self, views: VertexViews, image: Int[Tensor, " M"], vertex: Int[Tensor, " M"]
+    ) -> Bool[Tensor, "M V"]:
+        """Vertices of the same mesh whose projections lie near: no negatives (iNeMo, theta-bar; NeMo)."""
+        near = torch.cdist(views.uv, views.uv) <= self.settings.losses.neighbour_cells
+        padding = self.vertices - near.shape[-1]
+        return functional.pad(near[image, vertex], (0, padding))
+
+    def _background_features(
+        self, maps: Float[Tensor, "B D h w"], views: VertexViews, generator: torch.Generator
+    ) -> Float[Tensor, "K D"]:
+        """Features of randomly drawn cells outside the rendered object; none from an image that it covers wholly."""
+        free = ~views.covered.flatten(1)
+        lots = torch.rand(free.shape, generator=generator).to(free.device) * free
+        drawn, cell = lots.topk(min(self.settings.background_samples, free.shape[1]), dim=1)
+        image, column = (drawn > 0).nonzero(as_tuple=True)
+        return maps.flatten(2)[image, :, cell[image, column]]

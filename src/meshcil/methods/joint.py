@@ -1,0 +1,23 @@
+"""joint: each step trains from scratch on all images of all seen classes (the ceiling)."""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from meshcil.methods.base.classifier import ClassifierMethod
+from meshcil.methods.base.method import Batch
+
+
+class Learner(ClassifierMethod):
+    """Not an incremental method: it needs all data at every step."""
+
+    trains_on_all_data = True
+
+    def begin_step(self, step: int) -> None:
+        """Start again from the initial weights."""
+        self.network = self.build_network().to(self.device)
+        super().begin_step(step)
+
+    def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
+        """Cross-entropy over all seen classes."""
+        return {"classification": functional.cross_entropy(logits, batch.labels)}

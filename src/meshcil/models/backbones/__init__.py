@@ -1,0 +1,1 @@
+"""Networks from image to feature map; module ``small`` is backbone ``small``."""

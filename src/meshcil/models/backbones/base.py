@@ -1,0 +1,22 @@
+"""What every backbone is."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module, ABC):
+    """A network from image to feature map.
+
+    Attributes:
+        stride: image pixels per map cell.
+        channels: channels of the map.
+    """
+
+    stride: int
+    channels: int
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+        """Feature map of normalised images."""

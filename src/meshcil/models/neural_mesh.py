@@ -1,0 +1,104 @@
+"""Neural mesh model: a network to unit features per cell, and the vertex features it is compared with."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from meshcil.geometry.cuboids import CuboidMesh
+from meshcil.models.backbones.base import Backbone
+from meshcil.models.etf import partition_latent_space, simplex_etf, unit_vectors
+
+
+class FeatureNetwork(nn.Module):
+    """Backbone, linear projection with bias, L2 normalisation per cell (iNeMo, section 3)."""
+
+    def __init__(self, backbone: Backbone, dim: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projection = nn.Conv2d(backbone.channels, dim, 1)
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D h w"]:
+        """Unit features of every map cell."""
+        return functional.normalize(self.projection(self.backbone(images)), dim=1)
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """Vertex features of every partition and the background bank; tensors without gradients.
+
+    Attributes:
+        centroids: float [N, D], one fixed unit vector per partition.
+        bank: float [N, V, D], unit vertex features; row c belongs to class c of the run's order.
+        background: float [G, D], unit background features, a ring.
+        cursor: column of `background` that is written next.
+    """
+
+    centroids: Float[Tensor, "N D"]
+    bank: Float[Tensor, "N V D"]
+    background: Float[Tensor, "G D"]
+    cursor: int = 0
+
+    @classmethod
+    def create(
+        cls, partitions: int, vertices: int, dim: int, columns: int, *, etf: bool, generator: torch.Generator
+    ) -> Self:
+        """Latent space before training (iNeMo, section 4).
+
+        Args:
+            partitions: classes for which space is set aside (N).
+            vertices: rows of each partition (V), at least the largest class's vertex count.
+            dim: feature dimension.
+            columns: size of the background bank.
+            etf: partition around an equiangular tight frame; otherwise every vertex starts at random.
+            generator: source of all draws.
+        """
+        centroids = simplex_etf(partitions, dim, generator)
+        if etf:
+            bank = partition_latent_space(centroids, vertices, generator)
+        else:
+            bank = unit_vectors(partitions * vertices, dim, generator).reshape(partitions, vertices, dim)
+        return cls(centroids, bank, unit_vectors(columns, dim, generator))
+
+    def to(self, device: torch.device) -> "LatentSpace":
+        """The same on ``device``."""
+        return replace(
+            self,
+            centroids=self.centroids.to(device),
+            bank=self.bank.to(device),
+            background=self.background.to(device),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and cursor for a checkpoint."""
+        return {
+            "centroids": self.centroids,
+            "bank": self.bank,
+            "background": self.background,
+            "cursor": self.cursor,
+        }
+
+
+def class_meshes(bounds: Float[Tensor, "C 3 2"], target_vertices: int) -> list[CuboidMesh]:
+    """One cuboid mesh per class."""
+    return [CuboidMesh.from_bounds(b, target_vertices) for b in bounds]
+
+
+def valid_rows(meshes: list[CuboidMesh], partitions: int, vertices: int, *, unused: bool) -> Bool[Tensor, "N V"]:
+    """Which bank entries exist: the vertices of the given (seen) classes' meshes, and whole unused partitions if asked.
+
+    Args:
+        meshes: meshes of the seen classes, in order.
+        partitions: rows N.
+        vertices: columns V; entries past a class's vertex count are padding.
+        unused: whether partitions past the seen classes count (H-bar of iNeMo, eq. 8).
+    """
+    valid = torch.zeros(partitions, vertices, dtype=torch.bool)
+    for row, mesh in enumerate(meshes):
+        valid[row, : len(mesh.vertices)] = True
+    if unused:
+        valid[len(meshes) :] = True
+    return valid

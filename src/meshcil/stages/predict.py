@@ -1,0 +1,94 @@
+"""Predict class and pose of the test images of a suite with the state after a step."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import torch
+import typer
+from tqdm import tqdm
+
+from meshcil.config.run import RunConfig, load_run
+from meshcil.core.artifacts import load_state, write_bytes_atomic
+from meshcil.core.errors import InputError
+from meshcil.datasets.prepared import load_split
+from meshcil.geometry.poses import pose_error
+from meshcil.lineage.record import record_run_job
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method
+from meshcil.stages.command import execute, limit_threads
+from meshcil.training.setup import build_method, choose_device, exemplar_pool, load_pool, read_exemplars
+
+_BATCH = 32
+
+
+def predict(
+    run: Annotated[Path, typer.Option()],
+    data: Annotated[Path, typer.Option()],
+    step: Annotated[int, typer.Option()],
+    state: Annotated[Path, typer.Option()],
+    exemplars: Annotated[Path, typer.Option()],
+    suite: Annotated[str, typer.Option()],
+    out: Annotated[Path, typer.Option()],
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Write one row per test image of SUITE that shows a class seen up to step STEP."""
+    limit_threads(threads)
+    config = load_run(run)
+    target = choose_device(device, threads)
+    if suite not in config.dataset.suites:
+        known = ", ".join(config.dataset.suites)
+        raise InputError(f"suite {suite!r}", "is not a suite of the dataset", f"Known: {known}")
+    test_sets = config.dataset.suites[suite]
+    splits = [data / f"{name}.parquet" for name in test_sets]
+    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, *splits]
+    with record_run_job(
+        "predict", config, step=step, inputs=inputs, outputs=[out], threads=threads, device=str(target), suite=suite
+    ):
+        method = build_method(config, data, target)
+        method.load_state(load_state(state))
+        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars)))
+        tables = [
+            predict_split(config, method, split, name, step) for name, split in zip(test_sets, splits, strict=True)
+        ]
+        write_bytes_atomic(out, pd.concat(tables).to_parquet(index=False))
+
+
+def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, step: int) -> pd.DataFrame:
+    """Predictions of one test set; the true columns are joined after predicting, never read before."""
+    table = load_split(split)
+    seen = [name for name in run.seen(step) if name in set(table.class_names)]
+    pool = load_pool(run, split, seen)
+    scores, labels, poses = predict_pool(method, pool, f"{test_set} after step {step}")
+    occlusion = dict(zip(table.ids, table.occlusion, strict=True))
+    true, found = pool.poses.double(), poses.double()
+    frame = pd.DataFrame({"sample_id": pool.ids, "test_set": test_set, "step": step})
+    frame["true_class"] = [run.classes[i] for i in pool.labels.tolist()]
+    frame["predicted_class"] = [run.classes[i] for i in labels.tolist()]
+    frame["scores"] = scores.double().tolist()
+    for i, angle in enumerate(("azimuth", "elevation", "theta")):
+        frame[f"true_{angle}"], frame[angle] = true[:, i].numpy(), found[:, i].numpy()
+    frame["pose_error"] = pose_error(true, found).numpy()
+    frame["occlusion"] = [float(occlusion[name]) for name in pool.ids]
+    return frame
+
+
+def predict_pool(method: Method, pool: ImagePool, title: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scores [n, C], labels [n] and poses [n, 3] (NaN without a pose) of all images of ``pool``."""
+    scores, labels, poses = [], [], []
+    bar = tqdm(total=len(pool), desc=title, unit="image", disable=not sys.stderr.isatty())
+    for images in pool.batches(_BATCH, method.device):
+        answer = method.predict(images)
+        missing = torch.full((len(images), 3), torch.nan)
+        scores.append(answer.scores.cpu())
+        labels.append(answer.labels.cpu())
+        poses.append(missing if answer.poses is None else answer.poses.cpu())
+        bar.update(len(images))
+    bar.close()
+    return torch.cat(scores), torch.cat(labels), torch.cat(poses)
+
+
+if __name__ == "__main__":
+    execute(predict)

@@ -1,0 +1,91 @@
+"""Choose the exemplars kept after a step, and count the bytes that the run now holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from meshcil.config.run import RunConfig, load_run
+from meshcil.core.artifacts import load_state, write_json_atomic, write_text_atomic
+from meshcil.core.seeding import derive_seed
+from meshcil.lineage.record import record_run_job
+from meshcil.memory.budget import Budget, parse_budget
+from meshcil.memory.ledger import Ledger, annotation_size, exemplars, pixel_size
+from meshcil.memory.selection import select as rank
+from meshcil.memory.store import ExemplarStore
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method
+from meshcil.stages.command import execute, limit_threads
+from meshcil.training.selection import selection_inputs
+from meshcil.training.setup import build_method, choose_device, load_pool, read_exemplars
+
+
+def select(
+    run: Annotated[Path, typer.Option()],
+    data: Annotated[Path, typer.Option()],
+    step: Annotated[int, typer.Option()],
+    state: Annotated[Path, typer.Option()],
+    out: Annotated[Path, typer.Option()],
+    ledger: Annotated[Path, typer.Option()],
+    previous: Annotated[Path | None, typer.Option()] = None,
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Write the exemplar ids and the ledger after step STEP of RUN."""
+    limit_threads(threads)
+    config = load_run(run)
+    target = choose_device(device, threads)
+    inputs = [run, data / "dataset.json", data / "train.parquet", state]
+    inputs += [previous] if previous is not None else []
+    with record_run_job("select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads):
+        method = build_method(config, data, target)
+        method.load_state(load_state(state))
+        rows = [*method.ledger_rows(), *method.training_rows()]
+        budget = parse_budget(config.key.budget)
+        size = exemplar_bytes(config)
+        fixed = Ledger(tuple(rows)).total("carry")
+        quota = budget.per_class(len(config.seen(step)), fixed_bytes=fixed, exemplar_bytes=size)
+        pool = load_pool(config, data / "train.parquet", config.steps[step])
+        ranked = rank_classes(config, method, pool, step, budget, quota)
+        store = ExemplarStore.from_json(read_exemplars(previous), str(previous)).update(ranked, quota)
+        write_json_atomic(out, {"step": step, "classes": [[name, list(ids)] for name, ids in store.classes]})
+        write_ledger(ledger, config, rows, len(store))
+
+
+def rank_classes(
+    run: RunConfig, method: Method, pool: ImagePool, step: int, budget: Budget, quota: int
+) -> dict[str, list[str]]:
+    """Ids of each class of the step, best first, as many as the quota allows."""
+    if budget.kind == "none":
+        return {name: [] for name in run.steps[step]}
+    strategy = run.method.exemplars
+    arrays = selection_inputs(method, pool, strategy)
+    ranked: dict[str, list[str]] = {}
+    for name in run.steps[step]:
+        members = (pool.labels == run.classes.index(name)).nonzero()[:, 0].numpy()
+        chosen: dict[str, np.ndarray] = {key: array[members] for key, array in arrays.items()}
+        seed = derive_seed(run.key.seed, "exemplars", name)
+        order = rank(strategy, min(quota, len(members)), seed=seed, **chosen)
+        ranked[name] = [pool.ids[i] for i in members[order]]
+    return ranked
+
+
+def exemplar_bytes(run: RunConfig) -> int:
+    """Bytes of one stored exemplar with its annotations."""
+    height, width = run.dataset.image_size
+    return pixel_size(height, width) + annotation_size(len(run.classes), pose=True)
+
+
+def write_ledger(path: Path, run: RunConfig, rows: list, count: int) -> None:
+    """One line per thing held, with the counts it enters; the number of exemplars in a column of its own."""
+    height, width = run.dataset.image_size
+    kept = exemplars(count, height, width, annotation_size(len(run.classes), pose=True))
+    table = pd.DataFrame(Ledger(tuple(rows)).add(kept).records())
+    table["exemplars"] = count
+    write_text_atomic(path, table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    execute(select)

@@ -1,0 +1,66 @@
+"""Train one step of a run: the step's images and the exemplars so far, on top of the step before."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from tqdm import tqdm
+
+from meshcil.config.run import load_run
+from meshcil.core.artifacts import load_state, save_state, write_text_atomic
+from meshcil.lineage.record import record_run_job
+from meshcil.stages.command import execute, limit_threads
+from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars, training_data
+from meshcil.training.trainer import EpochRow, train_step
+
+
+def train(
+    run: Annotated[Path, typer.Option()],
+    data: Annotated[Path, typer.Option()],
+    step: Annotated[int, typer.Option()],
+    out: Annotated[Path, typer.Option()],
+    epochs: Annotated[Path, typer.Option()],
+    previous: Annotated[Path | None, typer.Option()] = None,
+    exemplars: Annotated[Path | None, typer.Option()] = None,
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Train step STEP of RUN; writes the method's state and the loss terms of every epoch."""
+    limit_threads(threads)
+    config = load_run(run)
+    target = choose_device(device, threads)
+    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
+    inputs += [path for path in (previous, exemplars) if path is not None]
+    with record_run_job(
+        "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
+    ):
+        method = build_method(config, data, target)
+        kept = exemplar_pool(config, data, read_exemplars(exemplars))
+        if previous is not None:
+            method.load_state(load_state(previous))
+            method.consolidate(kept)
+        method.begin_step(step)
+        images = training_data(config, data, step, method, kept)
+        checkpoint = out.with_name("checkpoint.safetensors")
+        total = sum(phase.epochs for phase in method.phases())
+        with tqdm(total=total, desc=f"step {step}", unit="epoch", disable=not sys.stderr.isatty()) as bar:
+            rows = train_step(method, images, checkpoint, lambda row: show(row, bar))
+        save_state(out, method.state())
+        write_text_atomic(epochs, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
+        checkpoint.unlink(missing_ok=True)
+
+
+def show(row: EpochRow, bar: tqdm) -> None:
+    """Advance the bar, or print a line where no terminal is attached."""
+    terms = {name: value for name, value in row.items() if name not in ("step", "phase", "epoch", "lr")}
+    text = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+    bar.update()
+    bar.set_postfix_str(text)
+    if bar.disable:
+        print(f"{row['phase']} epoch {row['epoch']}: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    execute(train)

@@ -1,0 +1,71 @@
+"""Random image changes, vectorised over a batch; each changes the annotated pose along with the image."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from meshcil.config.methods.base import AugmentationSettings
+
+
+def augment(
+    images: Float[Tensor, "B 3 H W"],
+    poses: Float[Tensor, "B 3"],
+    settings: AugmentationSettings,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3"]]:
+    """Mirror, rotate in the image plane, and change colours.
+
+    The principal point is the image centre, so a rotation of the image about it is exactly a change of theta, and a
+    mirror image shows the mirrored object at azimuth and theta of opposite sign.
+
+    Args:
+        images: values in [0, 1].
+        poses: azimuth, elevation, theta in radians.
+        settings: which changes, and how strong.
+        generator: source of all draws.
+
+    Returns:
+        Changed images and the poses that go with them.
+    """
+    count = len(images)
+    if settings.flip:
+        mirrored = torch.rand(count, generator=generator) < 0.5
+        images = torch.where(mirrored[:, None, None, None].to(images.device), images.flip(3), images)
+        sign = torch.where(mirrored, -1.0, 1.0).to(poses)
+        poses = torch.stack([poses[:, 0] * sign, poses[:, 1], poses[:, 2] * sign], dim=1)
+    if settings.rotate > 0:
+        angle = (torch.rand(count, generator=generator) * 2 - 1) * math.radians(settings.rotate)
+        images = rotate(images, angle.to(images.device))
+        poses = poses + torch.stack([0 * angle, 0 * angle, angle], dim=1).to(poses)
+    if settings.colour > 0:
+        images = jitter(images, settings.colour, generator)
+    return images, poses
+
+
+def rotate(images: Float[Tensor, "B 3 H W"], angle: Float[Tensor, " B"]) -> Float[Tensor, "B 3 H W"]:
+    """Turn images counter-clockwise (as seen) by ``angle`` radians about their centre; borders are repeated.
+
+    A turn by a adds a to theta: the Pascal3D+ toolbox rotates projected points by +theta before flipping y.
+    """
+    height, width = images.shape[-2:]
+    cos, sin = angle.cos(), angle.sin()
+    aspect = height / width
+    zero = torch.zeros_like(cos)
+    # grid_sample asks where each output pixel comes from, in coordinates scaled by half the image size, y down.
+    matrix = torch.stack([torch.stack([cos, -sin * aspect, zero], 1), torch.stack([sin / aspect, cos, zero], 1)], dim=1)
+    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def jitter(images: Float[Tensor, "B 3 H W"], strength: float, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
+    """Random channel gains, brightness and contrast; values stay in [0, 1]."""
+    count = len(images)
+    draws = (torch.rand(count, 5, generator=generator).to(images) * 2 - 1) * strength
+    gains = 1 + 0.5 * draws[:, :3, None, None]
+    brightness = 0.5 * draws[:, 3, None, None, None]
+    contrast = 1 + draws[:, 4, None, None, None]
+    middle = images.mean(dim=(1, 2, 3), keepdim=True)
+    return ((images - middle) * contrast * gains + middle + brightness).clamp(0, 1)

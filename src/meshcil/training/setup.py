@@ -1,0 +1,88 @@
+"""From a resolved run and a prepared dataset to a method and the images it needs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from meshcil.config.run import RunConfig
+from meshcil.core.artifacts import read_json
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_object
+from meshcil.datasets.prepared import load_cuboids, load_split
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method, RunFacts
+from meshcil.training.trainer import TrainingData
+
+
+def choose_device(name: str, threads: int) -> torch.device:
+    """Device by name (`auto`: the GPU when there is one), with ``threads`` CPU threads and deterministic kernels."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def run_facts(run: RunConfig, data: Path) -> RunFacts:
+    """Facts of the run from its configuration and the prepared dataset in ``data``."""
+    cuboids = load_cuboids(data)
+    bounds = torch.stack([torch.as_tensor(cuboids[name], dtype=torch.float32) for name in run.classes])
+    sizes = tuple(len(step) for step in run.steps)
+    dataset = run.dataset
+    return RunFacts(run.classes, sizes, dataset.image_size, dataset.focal, dataset.distance, bounds, run.key.seed)
+
+
+def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
+    """The run's method, untrained."""
+    learner = load_object("meshcil.methods", run.method.kind, "Learner")
+    return learner(run.method, run_facts(run, data), device)
+
+
+def load_pool(run: RunConfig, split: Path, classes: Sequence[str]) -> ImagePool:
+    """Images of ``classes`` in a prepared split; labels are positions in the run's class order.
+
+    Raises:
+        InputError: when a class has no image.
+    """
+    table = load_split(split)
+    label = {name: i for i, name in enumerate(run.classes)}
+    chosen = [i for i, name in enumerate(table.class_names) if name in set(classes)]
+    table = table.subset(chosen)
+    missing = set(classes) - set(table.class_names)
+    if missing:
+        raise InputError(split, f"has no image of {', '.join(sorted(missing))}", "Prepare the dataset again")
+    labels = torch.tensor([label[name] for name in table.class_names], dtype=torch.int64)
+    poses = torch.as_tensor(table.poses, dtype=torch.float32)
+    return ImagePool(tuple(table.ids), table.images(), labels, poses)
+
+
+def read_exemplars(path: Path | None) -> dict[str, list[str]]:
+    """Exemplar ids by class, in order of arrival; none without a file."""
+    return {} if path is None else {name: list(ids) for name, ids in read_json(path)["classes"]}
+
+
+def exemplar_pool(run: RunConfig, data: Path, exemplars: Mapping[str, Sequence[str]]) -> ImagePool:
+    """Images of the stored exemplars, in stored order; empty when there are none."""
+    ids = [name for names in exemplars.values() for name in names]
+    if not ids:
+        height, width = run.dataset.image_size
+        empty = torch.zeros(0, 3, height, width, dtype=torch.uint8)
+        return ImagePool((), empty, torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3))
+    return load_pool(run, data / "train.parquet", list(exemplars)).with_ids(ids)
+
+
+def training_data(run: RunConfig, data: Path, step: int, method: Method, exemplars: ImagePool) -> TrainingData:
+    """Images that ``method`` trains on at ``step``: the step's own and the exemplars, or all seen ones."""
+    classes = run.seen(step) if method.trains_on_all_data else run.steps[step]
+    pool = load_pool(run, data / "train.parquet", classes)
+    replayed = torch.zeros(len(pool), dtype=torch.bool)
+    if method.trains_on_all_data or not len(exemplars):
+        return TrainingData(pool, replayed)
+    joined = ImagePool(
+        pool.ids + exemplars.ids,
+        torch.cat([pool.images, exemplars.images]),
+        torch.cat([pool.labels, exemplars.labels]),
+        torch.cat([pool.poses, exemplars.poses]),
+    )
+    return TrainingData(joined, torch.cat([replayed, torch.ones(len(exemplars), dtype=torch.bool)]))
