@@ -1,0 +1,166 @@
+"""Parts that figures share: a frame in percent, lines with spread and labels at their ends, grouped dots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from meshcil.reporting.layout import spread
+from meshcil.reporting.style import INK, PAPER, Look, looks
+
+_LABEL_GAP = 7.0
+"""Least distance between two end labels, in percent points of a full-height axis."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one run over the columns of a table."""
+
+    name: str
+    look: Look
+    x: numpy.ndarray
+    """Positions of the measured values."""
+    y: numpy.ndarray
+    """Means."""
+    error: numpy.ndarray | None
+    """Standard deviations over seeds, NaN where unknown; None with one seed."""
+
+
+def percent_axes(figure: Figure, label: str) -> Axes:
+    """Axes from 0 to 100 percent."""
+    axes = figure.add_subplot()
+    axes.set_ylim(0, 100)
+    axes.set_yticks(range(0, 101, 20))
+    axes.set_ylabel(f"{label} [%]")
+    axes.tick_params(length=3)
+    return axes
+
+
+def row_names(table: pd.DataFrame) -> list[str]:
+    """Label of each row, with what else tells rows of one label apart."""
+    names = list(table["label"])
+    for column in ("budget", "protocol", "dataset"):
+        if column in table.columns and len(set(names)) < len(names):
+            names = [f"{name}, {value}" for name, value in zip(names, table[column], strict=True)]
+    return names
+
+
+def series(table: pd.DataFrame, columns: Sequence[str], x: Sequence[int]) -> list[Series]:
+    """One series per row of a table; rows without any measured value are left out."""
+    look = looks(table["method"])
+    found = []
+    for (_, row), name in zip(table.iterrows(), row_names(table), strict=True):
+        y = row[list(columns)].to_numpy(dtype=float)
+        there = ~numpy.isnan(y)
+        error = None
+        if columns and spread(columns[0]) in table.columns:
+            error = row[[spread(column) for column in columns]].to_numpy(dtype=float)[there]
+        if there.any():
+            found.append(Series(name, look[row["method"]], numpy.asarray(x, dtype=float)[there], y[there], error))
+    return found
+
+
+def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> None:
+    """Lines with markers, and bars of one standard deviation over seeds."""
+    for line in lines:
+        axes.errorbar(
+            line.x,
+            line.y,
+            yerr=None if line.error is None else numpy.nan_to_num(line.error),
+            color=line.look.colour,
+            marker=line.look.marker,
+            linestyle=":" if thin else line.look.dashes,
+            linewidth=1.3 if thin else 2.0,
+            markersize=4.0 if thin else 5.5,
+            markeredgecolor=PAPER,
+            markeredgewidth=0.7,
+            capsize=2.5,
+            elinewidth=1.2,
+            clip_on=False,
+            zorder=3,
+        )
+
+
+def label_ends(axes: Axes, lines: Sequence[Series]) -> None:
+    """Write each line's name at its right end, apart from the others."""
+    ends = [float(line.y[-1]) for line in lines]
+    right = max((float(line.x[-1]) for line in lines), default=0.0)
+    for line, height in zip(lines, apart(ends, _LABEL_GAP), strict=True):
+        axes.annotate(
+            line.name,
+            (right, height),
+            xytext=(9, 0),
+            textcoords="offset points",
+            va="center",
+            color=line.look.colour,
+            fontweight="normal" if line.look.colour == INK else "bold",
+            annotation_clip=False,
+        )
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights moved as little as needed for neighbours to be at least ``gap`` apart; the order stays."""
+    order = sorted(range(len(heights)), key=lambda i: (heights[i], i))
+    groups: list[tuple[float, int]] = []  # sum of the wanted heights, number of labels
+    for index in order:
+        groups.append((heights[index], 1))
+        while len(groups) > 1 and _ends(groups[-1], gap)[0] - _ends(groups[-2], gap)[1] < gap:
+            (total, count), (total_below, count_below) = groups.pop(), groups.pop()
+            groups.append((total_below + total, count_below + count))
+    placed = [_ends(group, gap)[0] + gap * step for group in groups for step in range(group[1])]
+    result = [0.0] * len(heights)
+    for index, height in zip(order, placed, strict=True):
+        result[index] = height
+    return result
+
+
+def _ends(group: tuple[float, int], gap: float) -> tuple[float, float]:
+    total, count = group
+    half = gap * (count - 1) / 2
+    return total / count - half, total / count + half
+
+
+def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list[Artist]:
+    """Dots of all rows side by side above each group's name; returns handles for a legend."""
+    width = min(0.16, 0.7 / max(1, len(rows)))
+    for position, row in enumerate(rows):
+        shift = (position - (len(rows) - 1) / 2) * width
+        axes.errorbar(
+            row.x + shift,
+            row.y,
+            yerr=None if row.error is None else numpy.nan_to_num(row.error),
+            color=row.look.colour,
+            marker=row.look.marker,
+            linestyle="none",
+            markersize=7,
+            markeredgecolor=PAPER,
+            markeredgewidth=0.7,
+            capsize=2.5,
+            zorder=3,
+        )
+    axes.set_xticks(range(len(groups)), groups)
+    axes.set_xlim(-0.5, max(0.5, len(groups) - 0.5))
+    axes.vlines([edge + 0.5 for edge in range(len(groups) - 1)], 0, 100, color=INK, alpha=0.14, linewidth=0.7)
+    return [
+        Line2D([], [], color=row.look.colour, marker=row.look.marker, linestyle="none", markersize=7, label=row.name)
+        for row in rows
+    ]
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Legend in one line above the axes."""
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside upper left", ncols=len(handles), handletextpad=0.5, columnspacing=1.4
+        )
+
+
+def say_when_empty(axes: Axes, rows: Sequence[object]) -> None:
+    """An empty figure says why."""
+    if not rows:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=INK)

@@ -1,0 +1,52 @@
+"""Pose accuracy over occlusion levels, at both angles that the field reports."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.drawing import draw_lines, label_ends, legend_above, percent_axes, say_when_empty, series
+from meshcil.reporting.scores import test_set_order
+from meshcil.reporting.style import INK, RC
+from meshcil.reporting.tables import robustness
+
+
+class Options(Settings):
+    """Settings of this kind of figure."""
+
+    test_sets: tuple[str, ...] = ()
+    """Test sets from left to right; all when absent."""
+    tick_labels: dict[str, str] = {}
+    """What to write below a test set instead of its name."""
+
+
+@rc_context(RC)
+def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+    """Per run a thick line for errors below pi/6 and a thin dotted one below pi/18.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    settings = validate(Options, dict(options), "options of a `pose` figure")
+    names = test_set_order(scores, settings.test_sets)
+    columns = [f"{name} [%]" for name in names]
+    figure = Figure()
+    axes = percent_axes(figure, "pose accuracy")
+    drawn = []
+    for metric, thin in (("pose_accuracy_pi6", False), ("pose_accuracy_pi18", True)):
+        table = robustness.build(scores, {"metric": metric, "test_sets": settings.test_sets})
+        lines = series(table, columns, range(len(names)))
+        draw_lines(axes, lines, thin=thin)
+        drawn.append(lines)
+    label_ends(axes, drawn[0])
+    kinds = ((2.0, "-", "error below π/6 (30°)"), (1.3, ":", "below π/18 (10°)"))
+    legend_above(
+        figure, [Line2D([], [], color=INK, linewidth=width, linestyle=dash, label=text) for width, dash, text in kinds]
+    )
+    say_when_empty(axes, drawn[0])
+    axes.set_xticks(range(len(names)), [settings.tick_labels.get(name, name) for name in names])
+    return figure

@@ -1,0 +1,114 @@
+"""Figures: what they show, equal bytes for equal scores, colours that stay with a method."""
+
+import itertools
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+
+import numpy
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshcil.core.errors import InputError
+from meshcil.core.naming import available, load_object
+from meshcil.reporting.drawing import apart, series
+from meshcil.reporting.style import LOOKS, PALETTE, looks, svg_bytes
+from meshcil.reporting.tables import robustness
+
+KINDS = available("meshcil.reporting.figures")
+
+
+def texts(svg: bytes) -> list[str]:
+    return ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_kinds_of_the_report_are_there() -> None:
+    assert set(KINDS) >= {"steps", "robustness", "pose", "budget", "memory"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_scores_give_equal_bytes_without_a_date(kind: str, scores: pd.DataFrame) -> None:
+    draw = load_object("meshcil.reporting.figures", kind, "draw")
+    first, second = svg_bytes(draw(scores, {})), svg_bytes(draw(scores.copy(), {}))
+    assert first == second
+    assert b"<metadata" not in first
+    assert "iNeMo" in texts(first)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_scores_say_not_measured(kind: str, scores: pd.DataFrame) -> None:
+    svg = svg_bytes(load_object("meshcil.reporting.figures", kind, "draw")(scores.iloc[:0], {}))
+    assert "not measured" in texts(svg)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_options_are_refused(kind: str, scores: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="colour"):
+        load_object("meshcil.reporting.figures", kind, "draw")(scores, {"colour": "red"})
+
+
+def test_a_method_without_poses_is_not_in_the_pose_figure(scores: pd.DataFrame) -> None:
+    svg = svg_bytes(load_object("meshcil.reporting.figures", "pose", "draw")(scores, {"test_sets": ["clean", "L1"]}))
+    assert "iCaRL" in texts(svg)
+    assert "Finetune" not in texts(svg)
+
+
+def test_one_seed_draws_no_spread(scores_of: Callable[..., pd.DataFrame]) -> None:
+    columns, x = ["clean [%]", "L1 [%]"], [0, 1]
+    single = robustness.build(scores_of(("inemo", "total-96", 0)), {})
+    several = robustness.build(scores_of(*(("inemo", "total-96", seed) for seed in range(3))), {})
+    assert series(single, columns, x)[0].error is None
+    assert numpy.all(series(several, columns, x)[0].error > 0)
+
+
+def test_series_leave_out_what_was_not_measured(scores: pd.DataFrame) -> None:
+    table = robustness.build(scores, {"metric": "pose_accuracy_pi6", "test_sets": ["snow", "clean", "L1"]})
+    found = series(table, ["snow [%]", "clean [%]", "L1 [%]"], [0, 1, 2])
+    assert [line.name for line in found] == ["iNeMo", "iCaRL"]
+    assert list(found[0].x) == [1, 2]
+
+
+def test_rows_of_one_method_are_told_apart_by_budget(sweep: pd.DataFrame) -> None:
+    names = [line.name for line in series(robustness.build(sweep, {}), ["clean [%]"], [0])]
+    assert names[:2] == ["iNeMo, total-96", "iNeMo, total-24"]
+
+
+def test_forms_of_the_robustness_figure(scores: pd.DataFrame) -> None:
+    draw = load_object("meshcil.reporting.figures", "robustness", "draw")
+    options = {"test_sets": ["shape", "weather"], "tick_labels": {"shape": "other shapes"}}
+    assert {"other shapes", "weather"} <= set(texts(svg_bytes(draw(scores, options | {"form": "dots"}))))
+    with pytest.raises(InputError, match="form"):
+        draw(scores, options | {"form": "pie"})
+
+
+@pytest.mark.parametrize("options", [{"x": "images"}, {"accuracy": "last"}, {"x": "carried"}])
+def test_budget_axes(options: dict[str, str], sweep: pd.DataFrame) -> None:
+    found = texts(svg_bytes(load_object("meshcil.reporting.figures", "budget", "draw")(sweep, options)))
+    assert ("24" in found) == (options.get("x") == "images")
+    assert any(text.startswith(options.get("accuracy", "average")) for text in found)
+
+
+def test_a_method_keeps_its_look() -> None:
+    alone, among = looks(["icarl"]), looks(["new", "icarl", "inemo-smoke", "inemo"])
+    assert alone["icarl"] == among["icarl"] == LOOKS["icarl"]
+    assert among["inemo"] == LOOKS["inemo"]
+    assert looks(["inemo-smoke"])["inemo-smoke"] == LOOKS["inemo"]
+    assert len({(look.colour, look.dashes) for look in among.values()}) == 4
+    many = looks([f"method-{i}" for i in range(12)])
+    assert len(set(many.values())) == 12
+    assert {look.colour for look in many.values()} <= set(PALETTE)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.5, 10))
+def test_labels_are_apart_in_order_and_near(heights: list[float], gap: float) -> None:
+    placed = apart(heights, gap)
+    order = sorted(range(len(heights)), key=lambda i: (heights[i], i))
+    for below, above in itertools.pairwise(order):
+        assert placed[above] - placed[below] >= gap - 1e-6
+    assert math.isclose(sum(placed), sum(heights), abs_tol=1e-6 * len(heights) * 100)
+
+
+def test_labels_with_room_do_not_move() -> None:
+    assert apart([10.0, 90.0, 50.0], 7.0) == [10.0, 90.0, 50.0]
