@@ -3,11 +3,11 @@
 Every strategy returns a ranking, so that a smaller quota later keeps the first exemplars (`thin`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 AZIMUTH_BINS = 10
 
@@ -19,9 +19,9 @@ def select(
     strategy: str,
     count: int,
     *,
-    features: ArrayLike | None = None,
-    azimuth: ArrayLike | None = None,
-    losses: ArrayLike | None = None,
+    features: Iterable | None = None,
+    azimuth: Iterable | None = None,
+    losses: Iterable | None = None,
     seed: int = 0,
 ) -> list[int]:
     """Choose ``count`` images of one class.
@@ -82,7 +82,7 @@ def thin(exemplars: Sequence[Item], count: int) -> list[Item]:
     return list(exemplars[:count])
 
 
-def azimuth_bin(azimuth: ArrayLike, bins: int = AZIMUTH_BINS) -> Ranking:
+def azimuth_bin(azimuth: Iterable, bins: int = AZIMUTH_BINS) -> Ranking:
     """Circular bin of equal width of each azimuth (radians); azimuth 0 is the centre of bin 0."""
     turns = np.asarray(azimuth, dtype=np.float64) / (2 * np.pi)
     return (np.floor(turns * bins + 0.5) % bins).astype(np.int64)

@@ -1,0 +1,135 @@
+"""From the predictions of one run to its scores."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from meshcil.evaluation.incremental import average_incremental_accuracy, forgetting, last_accuracy
+from meshcil.evaluation.pose import median_pose_error, pose_accuracy
+
+SCORE_COLUMNS = ("step", "test_set", "task", "class_name", "metric", "value", "count")
+_KEY = ["step", "test_set", "sample_id"]
+_TRUE_POSE = ["true_azimuth", "true_elevation", "true_theta"]
+_NEEDED = [*_KEY, "true_class", "predicted_class", *_TRUE_POSE, "azimuth", "pose_error"]
+
+Measure = tuple[str, float, int]
+
+
+def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Tidy scores of one run.
+
+    Per step and test set, over all images of the classes seen by then (``task`` and ``class_name``
+    empty), over those of each task (``task`` = step that introduced the class) and of each class:
+
+    - ``accuracy``: fraction of images whose class is right;
+    - ``pose_accuracy_pi6``, ``pose_accuracy_pi18``: fraction of all images with a pose error below pi/6,
+      pi/18, under the mesh of the predicted class;
+    - ``pose_accuracy_pi6_given_class``: the same among rightly classified images;
+    - ``pose_median_degrees``: over all images.
+
+    The pose rows are absent for a run that gives no pose; in a run that does, an image without a
+    finite error counts as an error of pi. Images without a true pose are left out of them.
+
+    For the run (``step`` = the last one): ``last_accuracy`` of each test set; and of those evaluated after
+    every step ``average_incremental_accuracy``, ``forgetting_before_last`` and
+    ``forgetting_including_last`` (absent for a single step). Their ``count`` is the number of images,
+    of steps, and of forgettable tasks.
+
+    Args:
+        predictions: one row per step, test set and image: ``sample_id, test_set, step, true_class,
+            predicted_class, true_azimuth, true_elevation, true_theta, azimuth, pose_error`` (radians) and
+            possibly more. The same prediction may occur twice (test sets shared by suites).
+        steps: class names that arrive at each step.
+
+    Returns:
+        Columns `SCORE_COLUMNS`, by step, then test set in order of appearance.
+
+    Raises:
+        ValueError: a column is missing, a class or step is unknown, or two predictions for the same
+            image disagree.
+    """
+    table = _checked(predictions, steps)
+    gives_pose = bool(table[["azimuth", "pose_error"]].notna().any(axis=None))
+    rows = []
+    for step in sorted(table["step"].unique()):
+        seen = [name for group in steps[: step + 1] for name in group]
+        now = table[(table["step"] == step) & table["true_class"].isin(seen)]
+        for test_set in now["test_set"].unique():
+            images = now[now["test_set"] == test_set]
+            for task, name, part in _parts(images, steps[: step + 1]):
+                rows += [(step, test_set, task, name, *measure) for measure in _measures(part, gives_pose)]
+    scores = _frame(rows)
+    return pd.concat([scores, _frame(_run_rows(scores, len(steps)))], ignore_index=True)
+
+
+def _frame(rows: Sequence[tuple]) -> pd.DataFrame:
+    types = {"step": "int64", "task": "Int64", "value": "float64", "count": "int64"}
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS)).astype(types)
+
+
+def _checked(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> pd.DataFrame:
+    missing = [name for name in _NEEDED if name not in predictions.columns]
+    if missing:
+        raise ValueError(f"predictions must have the columns {', '.join(missing)}")
+    unknown = sorted(set(predictions["true_class"]) - {name for group in steps for name in group})
+    if unknown:
+        raise ValueError(f"steps must hold every true class, lacks {', '.join(unknown)}")
+    if not predictions["step"].isin(range(len(steps))).all():
+        raise ValueError(f"predictions must be of steps 0 to {len(steps) - 1}")
+    table = predictions[_NEEDED].drop_duplicates()
+    again = table[table.duplicated(_KEY)]
+    if len(again):
+        raise ValueError(f"predictions must agree on an image, two differ for {tuple(again.iloc[0][_KEY])}")
+    return table
+
+
+def _parts(images: pd.DataFrame, groups: Sequence[Sequence[str]]) -> Iterator[tuple[int | None, str, pd.DataFrame]]:
+    """All images, those of each task, those of each class; parts without an image are left out."""
+    yield None, "", images
+    for task, group in enumerate(groups):
+        part = images[images["true_class"].isin(group)]
+        if len(part):
+            yield task, "", part
+    for name in (name for group in groups for name in group):
+        part = images[images["true_class"] == name]
+        if len(part):
+            yield None, name, part
+
+
+def _measures(images: pd.DataFrame, gives_pose: bool) -> Iterator[Measure]:
+    right = images["true_class"] == images["predicted_class"]
+    yield "accuracy", float(right.mean()), len(images)
+    known = images[_TRUE_POSE].notna().all(axis=1)
+    if not gives_pose or not known.any():
+        return
+    errors = images.loc[known, "pose_error"].to_numpy(dtype=np.float64)
+    yield "pose_accuracy_pi6", pose_accuracy(errors, np.pi / 6), len(errors)
+    yield "pose_accuracy_pi18", pose_accuracy(errors, np.pi / 18), len(errors)
+    of_class = errors[right[known].to_numpy()]
+    if len(of_class):
+        yield "pose_accuracy_pi6_given_class", pose_accuracy(of_class, np.pi / 6), len(of_class)
+    yield "pose_median_degrees", float(np.rad2deg(median_pose_error(errors))), len(errors)
+
+
+def _run_rows(scores: pd.DataFrame, number: int) -> list[tuple]:
+    accuracy = scores[(scores["metric"] == "accuracy") & (scores["class_name"] == "")]
+    last, rows = number - 1, []
+    for test_set in accuracy["test_set"].unique():
+        of_set = accuracy[accuracy["test_set"] == test_set]
+        overall = of_set[of_set["task"].isna()].set_index("step")
+        if last not in overall.index:
+            continue
+        per_step = overall["value"].sort_index()
+        measures = [("last_accuracy", last_accuracy(per_step), int(overall.loc[last, "count"]))]
+        matrix = of_set.dropna(subset="task").pivot(index="step", columns="task", values="value")
+        if len(per_step) == number:
+            measures.append(("average_incremental_accuracy", average_incremental_accuracy(per_step), number))
+        if matrix.shape == (number, number) and number > 1:
+            table = matrix.to_numpy(dtype=np.float64)
+            measures += [
+                ("forgetting_before_last", forgetting(table, "before-last"), last),
+                ("forgetting_including_last", forgetting(table, "including-last"), last),
+            ]
+        rows += [(last, test_set, None, "", *measure) for measure in measures]
+    return rows

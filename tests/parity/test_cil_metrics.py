@@ -1,0 +1,53 @@
+"""Forgetting, the area under the memory curve and published averages."""
+
+import numpy as np
+import pytest
+
+from meshcil.evaluation import area_under_memory_curve, average_incremental_accuracy, forgetting, last_accuracy
+
+MEMO_CURVE = (0.55, 0.69, 0.705, 0.718, 0.722)
+# CIFAR-100, 20 sessions of 5 classes at 41.22 MB (MEMO, table 13).
+SESSIONS = {
+    "replay": (
+        "93.80 84.90 79.67 75.55 74.44 74.57 74.14 73.12 71.22 70.96 "
+        "70.42 68.63 66.75 66.19 64.63 62.34 61.73 60.24 60.17 58.78"
+    ),
+    "icarl": (
+        "93.80 86.70 80.67 77.15 77.52 76.97 75.03 74.22 72.62 71.90 "
+        "70.44 69.12 68.09 67.59 66.39 63.62 63.28 61.98 60.81 59.24"
+    ),
+    "wa": (
+        "93.80 86.10 79.40 74.40 74.36 74.97 73.80 72.18 71.49 71.10 "
+        "69.35 68.65 68.00 67.97 67.08 65.20 64.04 62.89 62.14 61.00"
+    ),
+    "der": (
+        "93.80 88.30 80.87 77.30 76.76 74.53 72.86 70.38 68.44 67.78 "
+        "66.18 65.13 64.78 64.63 63.19 61.52 59.86 58.73 58.17 57.34"
+    ),
+    "memo": (
+        "93.80 89.80 84.33 79.55 79.16 78.17 76.71 74.38 73.16 71.74 "
+        "70.33 69.62 67.68 68.41 67.07 65.41 64.53 63.78 63.07 62.59"
+    ),
+}
+PRINTED = {"replay": 70.61, "icarl": 71.85, "wa": 71.39, "der": 69.52, "memo": 73.16}
+
+
+@pytest.mark.parametrize(
+    ("after_last", "convention", "expected"),
+    [(70, "before-last", 22.5), (70, "including-last", 22.5), (95, "before-last", 10.0), (95, "including-last", 12.5)],
+)
+def test_forgetting(after_last, convention, expected):
+    matrix = np.array([[90, np.nan, np.nan], [80, 85, np.nan], [after_last, 60, 88]])
+    assert forgetting(matrix, convention) == pytest.approx(expected)
+
+
+def test_area_under_memory_curve():
+    assert area_under_memory_curve((7.6, 12.4, 16.0, 19.8, 23.5), MEMO_CURVE) == pytest.approx(10.8547, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", SESSIONS)
+def test_published_averages_are_truncated_means(method):
+    per_step = [float(number) for number in SESSIONS[method].split()]
+    average = average_incremental_accuracy(per_step)
+    assert len(per_step) == 20 and np.floor(average * 100) / 100 == PRINTED[method]
+    assert last_accuracy(per_step) == per_step[-1]
