@@ -1,0 +1,47 @@
+"""CAD models of a class as OFF files: their vertices, pooled over subtypes, give the class's cuboid."""
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Float
+
+from meshcil.core.errors import InputError
+from meshcil.datasets.pascal3d import require_folder
+
+
+def read_off(path: Path) -> Float[np.ndarray, "V 3"]:
+    """Vertices of an OFF file in CAD axes (z up), float64 [V, 3].
+
+    Raises:
+        InputError: when the file is missing, damaged or has no vertices.
+    """
+    if not path.is_file():
+        raise InputError(path, "is missing" if not path.exists() else "is not a file", "Restore the CAD folder")
+    try:
+        mesh = trimesh.load_mesh(path, file_type="off", process=False)
+    except Exception as error:  # trimesh passes on whatever its text parsing meets
+        raise InputError(path, f"is not an OFF file ({error})", "Restore the CAD folder") from error
+    vertices = np.asarray(mesh.vertices, dtype=np.float64)
+    if not len(vertices) or not np.isfinite(vertices).all():
+        raise InputError(path, "has no finite vertices", "Restore the CAD folder")
+    return vertices
+
+
+def pooled_vertices(root: Path, class_name: str) -> Float[np.ndarray, "V 3"]:
+    """Vertices of all CAD models of a class together (NeMo: one cuboid for all subtypes).
+
+    Args:
+        root: folder that holds ``CAD/<class>/NN.off``.
+        class_name: category.
+
+    Raises:
+        InputError: when the folder is missing or holds no model.
+    """
+    folder = root / "CAD" / class_name
+    require_folder(folder, f"{class_name} CAD models")
+    # Longer names are derived files of some releases, not models.
+    paths = sorted(path for path in folder.glob("*.off") if len(path.name) < 7)
+    if not paths:
+        raise InputError(folder, "holds no CAD model (NN.off)", "Restore the CAD folder")
+    return np.concatenate([read_off(path) for path in paths])

@@ -1,0 +1,83 @@
+"""Occluded Pascal3D+: copies of the test images with things pasted over the objects.
+
+Tree: ``images/<class>FGL<l>_BGL<l>/<name>.JPEG``, ``annotations/<class>FGL<l>_BGL<l>/<name>.npz``,
+``lists/<class>FGL<l>_BGL<l>.txt`` with one ``<name>.JPEG`` per line. Poses come from the Pascal3D+ file of the same name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from jaxtyping import Bool
+
+from meshcil.core.errors import InputError
+from meshcil.datasets.pascal3d import REMEDY, RawSample, read_list, require_folder
+
+
+@dataclass(frozen=True)
+class OcclusionMasks:
+    """Masks at the size of the original image.
+
+    Attributes:
+        object: the whole object, as if nothing hid it, bool [H, W].
+        occluder: what was pasted over the image, bool [H, W].
+    """
+
+    object: Bool[np.ndarray, "H W"]
+    occluder: Bool[np.ndarray, "H W"]
+
+
+def read_masks(path: Path) -> OcclusionMasks:
+    """Read the masks of one occluded image.
+
+    Raises:
+        InputError: when the file is missing, damaged or lacks a mask.
+    """
+    if not path.is_file():
+        raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            mask, occluder = content["mask"], content["occluder_mask"]
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        raise InputError(path, f"cannot be read as an occlusion annotation ({error})", REMEDY) from error
+    # The published object masks are JPEG grey values, where up to 10 is compression noise.
+    mask = (
+        mask.reshape(mask.shape[:2]) if mask.dtype == bool else mask.reshape(mask.shape[:2]) > min(10, mask.max() / 2)
+    )
+    occluder = occluder.reshape(occluder.shape[:2]) > 0.5
+    if mask.shape != occluder.shape:
+        raise InputError(path, f"masks differ in size: {mask.shape} and {occluder.shape}", REMEDY)
+    return OcclusionMasks(mask, occluder)
+
+
+def list_occluded(root: Path, poses: Path, classes: Sequence[str], level: int) -> list[RawSample]:
+    """The occluded copies at one level.
+
+    Args:
+        root: folder that holds ``images``, ``annotations`` and ``lists``.
+        poses: root of the Pascal3D+ release, whose annotations give the poses.
+        classes: categories, in class order.
+        level: 1, 2 or 3 (20-40, 40-60, 60-80 % of the object hidden).
+
+    Raises:
+        InputError: when a folder or list is missing, or a class has no images.
+    """
+    for folder in ("images", "annotations", "lists"):
+        require_folder(root / folder, f"Occluded Pascal3D+ {folder}")
+    samples = []
+    for class_name in classes:
+        group = f"{class_name}FGL{level}_BGL{level}"
+        for entry, *_ in read_list(root / "lists" / f"{group}.txt"):
+            name = entry.removesuffix(".JPEG")
+            samples.append(
+                RawSample(
+                    id=f"{class_name}/{name}",
+                    class_name=class_name,
+                    image=root / "images" / group / f"{name}.JPEG",
+                    annotation=poses / "Annotations" / f"{class_name}_imagenet" / f"{name}.mat",
+                    occlusion=root / "annotations" / group / f"{name}.npz",
+                )
+            )
+    return samples

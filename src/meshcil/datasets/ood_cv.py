@@ -1,0 +1,47 @@
+"""OOD-CV: images with one nuisance each (shape, pose, texture, context, weather).
+
+Tree: ``lists/<class>_<nuisance>.txt`` with lines "image objectid", ``images/<class>/<image>.JPEG``,
+``annotations/<class>/<image>.mat`` in the Pascal3D+ format. The published set has ten of the twelve classes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from meshcil.core.errors import InputError
+from meshcil.datasets.pascal3d import RawSample, read_list, require_folder
+
+NUISANCES = ("shape", "pose", "texture", "context", "weather")
+
+
+def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[RawSample]:
+    """The images with one nuisance; classes the data set does not have are left out.
+
+    Args:
+        root: folder that holds ``images``, ``annotations`` and ``lists``.
+        classes: categories, in class order.
+        nuisance: one of ``NUISANCES``.
+
+    Raises:
+        InputError: when a folder is missing, an object number is no number, or no class has images.
+    """
+    for folder in ("images", "annotations", "lists"):
+        require_folder(root / folder, f"OOD-CV {folder}")
+    samples = []
+    for class_name in classes:
+        path = root / "lists" / f"{class_name}_{nuisance}.txt"
+        if path.exists():
+            samples += [_sample(root, path, class_name, line) for line in read_list(path)]
+    if not samples:
+        raise InputError(root / "lists", f"no list for nuisance '{nuisance}'", f"Use one of {', '.join(NUISANCES)}")
+    return samples
+
+
+def _sample(root: Path, path: Path, class_name: str, line: list[str]) -> RawSample:
+    name = line[0].removesuffix(".JPEG")
+    number = line[1] if len(line) > 1 else "0"
+    if not number.isdigit():
+        raise InputError(path, f"'{' '.join(line)}' is not 'image objectid'", "Unpack the data set again")
+    image = root / "images" / class_name / f"{name}.JPEG"
+    annotation = root / "annotations" / class_name / f"{name}.mat"
+    suffix = "" if number == "0" else f"_{int(number):02d}"
+    return RawSample(f"{class_name}/{name}{suffix}", class_name, image, annotation, int(number))

@@ -1,0 +1,257 @@
+"""The container of a prepared data set: ``dataset.json``, ``cuboids.json`` and one Parquet file per split.
+
+Files are a function of their content: fixed compression, no times or paths in the metadata, rows in the given order.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from meshcil.core.artifacts import read_json, write_bytes_atomic, write_json_atomic
+from meshcil.core.errors import InputError
+
+REMEDY = "Delete the prepared folder and prepare the data set again"
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("class_name", pa.string(), nullable=False),
+        pa.field("image", pa.binary(), nullable=False),
+        pa.field("azimuth", pa.float64(), nullable=False),
+        pa.field("elevation", pa.float64(), nullable=False),
+        pa.field("theta", pa.float64(), nullable=False),
+        pa.field("distance", pa.float64(), nullable=False),
+        pa.field("padding", pa.list_(pa.int32(), 4), nullable=False),
+        pa.field("occlusion", pa.float64(), nullable=False),
+        pa.field("mask", pa.binary()),
+        pa.field("occluder_mask", pa.binary()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """One prepared image.
+
+    Attributes:
+        id: unique within a split; an image and its occluded copies share it.
+        class_name: category.
+        image: PNG, RGB.
+        azimuth: radians.
+        elevation: radians.
+        theta: in-plane rotation, radians.
+        distance: of the original viewpoint; the prepared image looks as if taken from the data set's distance.
+        padding: pixels (top, bottom, left, right) filled with texture.
+        occlusion: share of the object's mask that is hidden; 0 for clean images, NaN when unknown.
+        mask: PNG of one bit per pixel, the whole object; None when unknown.
+        occluder_mask: PNG of one bit per pixel; None when there is none.
+    """
+
+    id: str
+    class_name: str
+    image: bytes
+    azimuth: float
+    elevation: float
+    theta: float
+    distance: float
+    padding: tuple[int, int, int, int]
+    occlusion: float
+    mask: bytes | None = None
+    occluder_mask: bytes | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Content of ``dataset.json``.
+
+    Attributes:
+        name: of the data set.
+        classes: in class order.
+        image_size: (H, W) in pixels.
+        focal: focal length of the prepared images in pixels.
+        distance: camera distance the images were rescaled to.
+        test_sets: names; each is a Parquet file beside ``train.parquet``.
+        counts: images per split.
+        sha256: of each split's file.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    image_size: tuple[int, int]
+    focal: float
+    distance: float
+    test_sets: tuple[str, ...]
+    counts: Mapping[str, int]
+    sha256: Mapping[str, str]
+
+
+def encode_png(pixels: UInt8[np.ndarray, "H W 3"] | Bool[np.ndarray, "H W"]) -> bytes:
+    """A PNG without metadata; booleans become one bit per pixel."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _decode(data: bytes, mode: str, where: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(image.convert(mode))
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise InputError(where, f"holds a damaged image ({error})", REMEDY) from error
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSplit:
+    """A split in memory; images are decoded on first use and kept.
+
+    Attributes:
+        ids: one per image.
+        class_names: one per image.
+        poses: (azimuth, elevation, theta) in radians, float32 [n, 3].
+        occlusion: hidden share of the object, float32 [n], NaN when unknown.
+        encoded: PNG of each image.
+        encoded_masks: PNG of each object mask, or None.
+        source: the file, for messages.
+    """
+
+    ids: tuple[str, ...]
+    class_names: tuple[str, ...]
+    poses: Float[Tensor, "n 3"]
+    occlusion: Float[Tensor, " n"]
+    encoded: tuple[bytes, ...]
+    encoded_masks: tuple[bytes | None, ...]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _decoded(self) -> Tensor:
+        if not self.ids:
+            return torch.zeros((0, 3, 0, 0), dtype=torch.uint8)
+        where = [f"{self.source} ({name})" for name in self.ids]
+        images = [_decode(data, "RGB", place) for data, place in zip(self.encoded, where, strict=True)]
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+
+    def images(self) -> UInt8[Tensor, "n 3 H W"]:
+        """All images, uint8, RGB. The tensor is shared: do not write to it.
+
+        Raises:
+            InputError: when an image is damaged.
+        """
+        return self._decoded
+
+    def mask(self, index: int) -> Bool[Tensor, "H W"] | None:
+        """The whole object's mask in one image, or None when unknown."""
+        data = self.encoded_masks[index]
+        return None if data is None else torch.from_numpy(_decode(data, "1", f"{self.source} ({self.ids[index]})"))
+
+    def subset(self, which: Bool[Tensor, " n"] | Int[Tensor, " k"] | Sequence[int]) -> "PreparedSplit":
+        """The chosen images in the chosen order; images decoded already are not decoded again."""
+        chosen = torch.as_tensor(which)
+        indices = chosen.nonzero().flatten() if chosen.dtype == torch.bool else chosen.long().reshape(-1)
+        picks = indices.tolist()
+        part = PreparedSplit(
+            ids=tuple(self.ids[i] for i in picks),
+            class_names=tuple(self.class_names[i] for i in picks),
+            poses=self.poses[indices],
+            occlusion=self.occlusion[indices],
+            encoded=tuple(self.encoded[i] for i in picks),
+            encoded_masks=tuple(self.encoded_masks[i] for i in picks),
+            source=self.source,
+        )
+        if "_decoded" in self.__dict__:
+            part.__dict__["_decoded"] = self._decoded[indices]
+        return part
+
+
+def write_split(path: Path, rows: Sequence[PreparedRow]) -> None:
+    """Write a Parquet file, rows in the given order.
+
+    Raises:
+        ValueError: when an id repeats.
+        InputError: when the file cannot be written.
+    """
+    ids = [row.id for row in rows]
+    if len(set(ids)) != len(ids):
+        raise ValueError("rows must have unique ids")
+    columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), buffer, compression="zstd", use_dictionary=False)
+    write_bytes_atomic(path, buffer.getvalue())
+
+
+def load_split(path: Path) -> PreparedSplit:
+    """Read a Parquet file.
+
+    Raises:
+        InputError: when the file is missing, damaged, or has other columns.
+    """
+    path = Path(path)
+    if not path.is_file():
+        cause = "is not a file" if path.exists() else "is missing"
+        raise InputError(path, cause, "Prepare the data set first, or correct the path")
+    try:
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
+    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise InputError(path, f"lacks the columns {', '.join(missing)}", REMEDY)
+    angles = [table[name].to_numpy() for name in ("azimuth", "elevation", "theta")]
+    return PreparedSplit(
+        ids=tuple(table["id"].to_pylist()),
+        class_names=tuple(table["class_name"].to_pylist()),
+        poses=torch.from_numpy(np.stack(angles, axis=1).astype(np.float32)),
+        occlusion=torch.from_numpy(table["occlusion"].to_numpy().astype(np.float32)),
+        encoded=tuple(table["image"].to_pylist()),
+        encoded_masks=tuple(table["mask"].to_pylist()),
+        source=str(path),
+    )
+
+
+def write_info(folder: Path, info: DatasetInfo) -> None:
+    """Write ``dataset.json``."""
+    write_json_atomic(folder / "dataset.json", asdict(info))
+
+
+def load_info(folder: Path) -> DatasetInfo:
+    """Read ``dataset.json``.
+
+    Raises:
+        InputError: when it is missing, damaged or incomplete.
+    """
+    path = Path(folder) / "dataset.json"
+    content = read_json(path)
+    names = [field.name for field in fields(DatasetInfo)]
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
+        raise InputError(path, f"must hold exactly {', '.join(names)}", REMEDY)
+    lists = {name: tuple(content[name]) for name in ("classes", "image_size", "test_sets")}
+    return DatasetInfo(**(content | lists))
+
+
+def load_cuboids(folder: Path) -> dict[str, Float[Tensor, "3 2"]]:
+    """Read ``cuboids.json``: (low, high) per CAD axis of each class's cuboid, float64.
+
+    Raises:
+        InputError: when it is missing or damaged.
+    """
+    path = Path(folder) / "cuboids.json"
+    content = read_json(path)
+    try:
+        bounds = {name: torch.tensor(rows, dtype=torch.float64) for name, rows in content.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(path, f"does not map classes to bounds ({error})", REMEDY) from error
+    wrong = [name for name, bound in bounds.items() if bound.shape != (3, 2)]
+    if wrong:
+        raise InputError(path, f"bounds of {', '.join(wrong)} are not 3 x 2", REMEDY)
+    return bounds

@@ -1,0 +1,75 @@
+"""Textured things of no class: the clutter behind objects and the occluders in front of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from meshcil.datasets.primitives import textures
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A shaded, textured silhouette inside a window of an image.
+
+    Attributes:
+        rows: first and last + 1 row of the window.
+        columns: first and last + 1 column of the window.
+        mask: bool [h, w].
+        rgb: float [h, w, 3] in [0, 1].
+    """
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    mask: Bool[np.ndarray, "h w"]
+    rgb: Float[np.ndarray, "h w 3"]
+
+    def window(self) -> tuple[slice, slice]:
+        """Index of the window in the image."""
+        return slice(*self.rows), slice(*self.columns)
+
+
+def _radius(rng: np.random.Generator, angle: np.ndarray) -> np.ndarray:
+    """Relative outline radius in (0, 1] over the angle: pebble, leaf, polygon or star."""
+    phase = rng.uniform(0, 2 * np.pi)
+    match int(rng.integers(4)):
+        case 0:
+            outline = 1.0 + sum(
+                rng.uniform(0, 0.35 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 4, 5)
+            )
+        case 1:
+            squeeze = rng.uniform(0.35, 0.9)
+            outline = squeeze / np.sqrt((squeeze * np.cos(angle + phase)) ** 2 + np.sin(angle + phase) ** 2)
+        case 2:
+            sides = int(rng.integers(3, 7))
+            sector = (angle + phase) % (2 * np.pi / sides) - np.pi / sides
+            outline = np.cos(np.pi / sides) / np.cos(sector)
+        case _:
+            points = int(rng.integers(4, 9))
+            outline = 0.72 + 0.28 * np.cos(points * angle + phase)
+    return outline / outline.max()
+
+
+def blob(
+    rng: np.random.Generator, center: tuple[float, float], radius: float, height: int, width: int, kinds: tuple
+) -> Blob | None:
+    """A random thing about ``center`` (row, column), or None when it lies outside the image."""
+    r0, r1 = max(int(center[0] - radius), 0), min(int(center[0] + radius) + 2, height)
+    c0, c1 = max(int(center[1] - radius), 0), min(int(center[1] + radius) + 2, width)
+    if r1 - r0 < 2 or c1 - c0 < 2:
+        return None
+    y, x = np.mgrid[r0:r1, c0:c1].astype(float)
+    y, x = (y + 0.5 - center[0]) / radius, (x + 0.5 - center[1]) / radius
+    relative = np.hypot(y, x) / np.maximum(_radius(rng, np.arctan2(y, x)), 1e-6)
+    light = rng.uniform(0, 2 * np.pi)
+    relief = rng.uniform(0.2, 0.8)
+    bulge = np.sqrt(np.clip(1 - relative**2, 0, 1))
+    shade = (1 - relief) + relief * np.clip(0.55 * bulge + 0.5 + 0.5 * (np.cos(light) * x + np.sin(light) * y), 0, 1.25)
+    rgb = textures.any_of(kinds, rng, r1 - r0, c1 - c0) * shade[..., None]
+    return Blob((r0, r1), (c0, c1), relative <= 1, np.clip(rgb, 0, 1))
+
+
+def paste(image: Float[np.ndarray, "H W 3"], thing: Blob) -> None:
+    """Draw a blob over the image, in place."""
+    window = thing.window()
+    image[window] = np.where(thing.mask[..., None], thing.rgb, image[window])

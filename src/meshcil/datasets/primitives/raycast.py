@@ -1,0 +1,187 @@
+"""Ray casting of one shape with the Pascal3D+ camera: shaded colour, coverage, shadow on the ground.
+
+The camera is the projection of the Pascal3D+ toolbox in CAD axes, inverted: pixel to ray.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Bool, Float
+
+from meshcil.datasets.primitives.shapes import Shape
+
+Texture = Callable[[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]], Float[np.ndarray, "N 3"]]
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """A Pascal3D+ viewpoint.
+
+    Attributes:
+        azimuth: radians, 0 seen from the front.
+        elevation: radians.
+        theta: in-plane rotation, radians.
+        distance: of the camera from the origin, in CAD units.
+        focal: pixels.
+        principal: (px, py) in pixels, the projection of the origin.
+    """
+
+    azimuth: float
+    elevation: float
+    theta: float
+    distance: float
+    focal: float
+    principal: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """One distant lamp and a sky.
+
+    Attributes:
+        direction: unit vector towards the lamp, CAD axes.
+        ambient: share of the light that comes from everywhere.
+        gloss: strength of the highlight.
+    """
+
+    direction: Float[np.ndarray, "3"]
+    ambient: float
+    gloss: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A rendered object to lay over a background.
+
+    Attributes:
+        rgb: colour times coverage, [H, W, 3].
+        coverage: share of the pixel that shows the object, [H, W].
+        shadow: share of light kept by the ground behind, [H, W], 1 where no shadow falls.
+    """
+
+    rgb: Float[np.ndarray, "H W 3"]
+    coverage: Float[np.ndarray, "H W"]
+    shadow: Float[np.ndarray, "H W"]
+
+    def mask(self) -> Bool[np.ndarray, "H W"]:
+        """Pixels at least half covered."""
+        return self.coverage >= 0.5
+
+
+def camera_rotation(azimuth: float, elevation: float) -> Float[np.ndarray, "3 3"]:
+    """Rx(elevation - pi/2) Rz(-azimuth): CAD axes to camera axes (x right, y up, looking along -z)."""
+    a, e = -azimuth, elevation - np.pi / 2
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(e), -np.sin(e)], [0, np.sin(e), np.cos(e)]])
+    return about_x @ about_z
+
+
+def camera_position(view: Viewpoint) -> Float[np.ndarray, "3"]:
+    """Camera centre in CAD axes."""
+    a, e = view.azimuth, view.elevation
+    return view.distance * np.array([np.cos(e) * np.sin(a), -np.cos(e) * np.cos(a), np.sin(e)])
+
+
+def _directions(view: Viewpoint, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Unnormalised ray directions in CAD axes through pixel positions (u, v)."""
+    x, y = (u - view.principal[0]) / view.focal, -(v - view.principal[1]) / view.focal
+    cosine, sine = np.cos(view.theta), np.sin(view.theta)
+    camera = np.stack([cosine * x + sine * y, cosine * y - sine * x, -np.ones_like(x)], axis=-1)
+    return camera @ camera_rotation(view.azimuth, view.elevation)
+
+
+def _grid(height: int, width: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    v, u = np.meshgrid(
+        (np.arange(height * samples) + 0.5) / samples, (np.arange(width * samples) + 0.5) / samples, indexing="ij"
+    )
+    return u.ravel(), v.ravel()
+
+
+def _cast(scene: EmbreeScene, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:
+    return scene.run(origins.astype(np.float32), directions.astype(np.float32), query="INTERSECT", output=True)
+
+
+def _occluded(scene: EmbreeScene, origins: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    directions = np.broadcast_to(direction, origins.shape).astype(np.float32)
+    return scene.run(origins.astype(np.float32), directions, query="OCCLUDED") == 0
+
+
+def _shade(scene, albedo, points, normals, towards, light: Lighting) -> np.ndarray:
+    """Lambert with a cast shadow, a sky that is brighter above, and a highlight."""
+    facing = normals @ light.direction
+    lit = np.clip(facing, 0, 1)
+    lit[lit > 0] *= ~_occluded(scene, (points + normals * 1e-3)[lit > 0], light.direction)
+    half = towards + light.direction
+    half /= np.linalg.norm(half, axis=1, keepdims=True)
+    shine = light.gloss * (lit > 0) * np.clip((normals * half).sum(axis=1), 0, 1) ** 30
+    sky = light.ambient * (0.75 + 0.25 * normals[:, 2])
+    return albedo * (sky + (1.1 - light.ambient) * lit)[:, None] + shine[:, None]
+
+
+def _ground_shadow(scene, view: Viewpoint, floor: float, light: Lighting, height: int, width: int) -> np.ndarray:
+    """Where the plane under the object, seen at each pixel, lies in the object's shadow."""
+    position = camera_position(view)
+    u, v = _grid(height, width, 1)
+    rays = _directions(view, u, v)
+    reach = (floor - position[2]) / np.where(np.abs(rays[:, 2]) < 1e-9, 1e-9, rays[:, 2])
+    points = position + rays * reach[:, None]
+    near = (reach > 0) & (np.hypot(points[:, 0], points[:, 1]) < 1.6)
+    dark = np.zeros(height * width, bool)
+    dark[near] = _occluded(scene, points[near] + [0, 0, 1e-4], light.direction)
+    return dark.reshape(height, width)
+
+
+def render(
+    shape: Shape,
+    colours: Float[np.ndarray, "R 3"],
+    view: Viewpoint,
+    light: Lighting,
+    size: tuple[int, int],
+    *,
+    samples: int = 2,
+    ground: float = 0.0,
+    texture: Texture | None = None,
+) -> Layer:
+    """Render one object.
+
+    Args:
+        shape: what to render.
+        colours: albedo per material of the shape.
+        view: camera.
+        light: lamp and sky.
+        size: (height, width) in pixels; pixel (row, column) covers [row, row + 1) x [column, column + 1).
+        samples: rays per pixel along each axis.
+        ground: strength of the shadow on the ground, 0 for none.
+        texture: maps (points, albedo) to a new albedo.
+    """
+    height, width = size
+    scene = EmbreeScene()
+    TriangleMesh(scene, shape.vertices[shape.faces].astype(np.float32))
+    position = camera_position(view)
+    u, v = _grid(height, width, samples)
+    rays = _directions(view, u, v)
+    hits = _cast(scene, np.broadcast_to(position, rays.shape), rays)
+    found = hits["primID"] >= 0
+    rays, face = rays[found], hits["primID"][found]
+    points = position + rays * hits["tfar"][found, None]
+    towards = -rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    normals = hits["Ng"][found].astype(float)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    normals *= np.sign((normals * towards).sum(axis=1, keepdims=True))
+    albedo = colours[shape.face_roles[face]]
+    if texture is not None:
+        albedo = texture(points, albedo)
+    rgb = np.zeros((height * width * samples**2, 3))
+    rgb[found] = np.clip(_shade(scene, albedo, points, normals, towards, light), 0, 1)
+    blocks = (height, samples, width, samples)
+    shadow = np.ones((height, width))
+    if ground > 0 and position[2] > shape.vertices[:, 2].min():
+        shadow -= ground * _ground_shadow(scene, view, shape.vertices[:, 2].min(), light, height, width)
+    return Layer(
+        rgb=rgb.reshape(*blocks, 3).mean(axis=(1, 3)),
+        coverage=found.reshape(blocks).mean(axis=(1, 3)),
+        shadow=shadow,
+    )

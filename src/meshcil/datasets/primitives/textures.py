@@ -1,0 +1,121 @@
+"""Two-dimensional procedural textures: float RGB images in [0, 1], drawn from the caller's generator."""
+
+import colorsys
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+RGB = Float[np.ndarray, "H W 3"]
+Grey = Float[np.ndarray, "H W"]
+
+
+def colour(
+    rng: np.random.Generator,
+    saturation: tuple[float, float] = (0.05, 0.8),
+    value: tuple[float, float] = (0.15, 0.95),
+) -> Float[np.ndarray, "3"]:
+    """A random colour with its HSV saturation and value in the given ranges."""
+    return np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(*saturation), rng.uniform(*value)))
+
+
+def noise(rng: np.random.Generator, height: int, width: int, cells: float, octaves: int = 3) -> Grey:
+    """Value noise stretched to [0, 1].
+
+    Args:
+        rng: source of randomness.
+        height: rows.
+        width: columns.
+        cells: lattice cells of the coarsest octave along the longer side.
+        octaves: each halves the cell and the amplitude.
+    """
+    total = np.zeros((height, width))
+    longer = max(height, width)
+    for octave in range(octaves):
+        n = cells * 2**octave
+        shape = (max(int(n * height / longer) + 2, 2), max(int(n * width / longer) + 2, 2))
+        lattice = Image.fromarray(rng.random(shape).astype(np.float32))
+        total += np.asarray(lattice.resize((width, height), Image.Resampling.BICUBIC), float) / 2**octave
+    total -= total.min()
+    return total / max(total.max(), 1e-9)
+
+
+def mix(amount: Grey, first: Float[np.ndarray, "3"], second: Float[np.ndarray, "3"]) -> RGB:
+    """Blend from ``first`` (amount 0) to ``second`` (amount 1)."""
+    return first + amount[..., None] * (second - first)
+
+
+def _turned(rng: np.random.Generator, height: int, width: int) -> tuple[Grey, Grey]:
+    """Pixel coordinates in a randomly turned frame."""
+    y, x = np.mgrid[:height, :width].astype(float)
+    angle = rng.uniform(0, np.pi)
+    return np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+
+
+def gradient(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """A linear ramp between two colours."""
+    along, _ = _turned(rng, height, width)
+    amount = (along - along.min()) / max(np.ptp(along), 1e-9)
+    return mix(amount, colour(rng), colour(rng))
+
+
+def cloudy(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """Noise between three colours."""
+    base = mix(noise(rng, height, width, rng.uniform(1.5, 5)), colour(rng), colour(rng))
+    speck = noise(rng, height, width, rng.uniform(8, 24), octaves=2)
+    return mix(np.clip(speck * 2 - 0.9, 0, 1), np.zeros(3), colour(rng)) * 0.35 + base * 0.75
+
+
+def stripes(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """Parallel bands of two colours."""
+    along, _ = _turned(rng, height, width)
+    wave = np.sin(along * 2 * np.pi / rng.uniform(5, 16) + rng.uniform(0, 6))
+    return mix(np.clip(wave * 2 + 0.5, 0, 1), colour(rng), colour(rng))
+
+
+def checks(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """A turned checkerboard of two colours."""
+    along, across = _turned(rng, height, width)
+    size = rng.uniform(4, 13)
+    odd = (np.floor(along / size) + np.floor(across / size)) % 2
+    return mix(odd, colour(rng), colour(rng))
+
+
+def dots(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """A turned lattice of discs."""
+    along, across = _turned(rng, height, width)
+    size = rng.uniform(7, 16)
+    distance = np.hypot(along % size - size / 2, across % size - size / 2)
+    return mix(np.clip(size * 0.33 - distance + 0.5, 0, 1), colour(rng), colour(rng))
+
+
+def rings(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """Concentric rings about a random centre."""
+    y, x = np.mgrid[:height, :width].astype(float)
+    distance = np.hypot(y - rng.uniform(0, height), x - rng.uniform(0, width))
+    wave = np.sin(distance * 2 * np.pi / rng.uniform(7, 18) + rng.uniform(0, 6))
+    return mix(np.clip(wave * 2 + 0.5, 0, 1), colour(rng), colour(rng))
+
+
+PLAIN = (gradient, cloudy)
+PATTERNS = (stripes, checks, dots, rings)
+
+
+def any_of(kinds: tuple, rng: np.random.Generator, height: int, width: int) -> RGB:
+    """A texture of one of the given kinds."""
+    return kinds[int(rng.integers(len(kinds)))](rng, height, width)
+
+
+def fill_texture(key: str, height: int, width: int) -> RGB:
+    """The texture that replaces the padded border of a prepared image, a function of its key alone.
+
+    It stands for the DTD textures of iNeMo. Keys that differ in the split give independent textures, so training and
+    test never share one.
+
+    Args:
+        key: "<split>/<image id>".
+        height: rows.
+        width: columns.
+    """
+    rng = np.random.default_rng(np.frombuffer(key.encode(), dtype=np.uint8))
+    return np.clip(any_of((*PLAIN, *PATTERNS), rng, height, width), 0, 1)

@@ -1,0 +1,185 @@
+"""The embedded data set: twelve Pascal3D+ categories as procedural meshes, written as the real data sets are.
+
+The tree has three folders, each in the layout of a published data set: ``pascal3d`` (training and test images, CAD
+models), ``occluded-pascal3d`` (every test image at three occlusion levels) and ``ood-cv`` (five nuisances). Every image
+has a generator of its own, seeded by (seed, class, split, index), so nothing depends on order or on workers.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.datasets.primitives import release
+from meshcil.datasets.primitives.nuisances import NUISANCES
+from meshcil.datasets.primitives.occluders import occlude
+from meshcil.datasets.primitives.scene import Scene, compose
+from meshcil.datasets.primitives.shapes import CLASSES, build, cad_tables
+
+SPLITS = ("cad", "train", "val", *NUISANCES)
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """What to generate.
+
+    Attributes:
+        classes: categories, a subset of the twelve.
+        train_per_class: training images of each class.
+        test_per_class: test images of each class.
+        ood_per_class: images of each class and nuisance.
+        image_size: (H, W) in pixels of the images the preparation will make.
+        focal: focal length in pixels; an extent of 1 covers focal / 5 pixels of a prepared image.
+        levels: occlusion levels to write.
+        nuisances: nuisances to write.
+        seed: other seeds give other objects and other images.
+    """
+
+    classes: tuple[str, ...] = CLASSES
+    train_per_class: int = 80
+    test_per_class: int = 40
+    ood_per_class: int = 20
+    image_size: tuple[int, int] = (96, 96)
+    focal: float = 375.0
+    levels: tuple[int, ...] = (1, 2, 3)
+    nuisances: tuple[str, ...] = NUISANCES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.classes if name not in CLASSES]
+        if unknown or not self.classes:
+            raise ValueError(f"classes must be a non-empty subset of {CLASSES}, got {self.classes}")
+        if not set(self.nuisances) <= set(NUISANCES):
+            raise ValueError(f"nuisances must be a subset of {NUISANCES}, got {self.nuisances}")
+        if not set(self.levels) <= {1, 2, 3}:
+            raise ValueError(f"levels must be a subset of (1, 2, 3), got {self.levels}")
+        if self.train_per_class < 1 or self.test_per_class < 1 or self.ood_per_class < 0:
+            raise ValueError("train_per_class and test_per_class must be at least 1, ood_per_class at least 0")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to make."""
+
+    class_name: str
+    split: str
+    index: int
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        return f"{self.class_name}-{self.split}-{self.index:04d}"
+
+
+def image_generator(seed: int, class_name: str, split: str, index: int) -> np.random.Generator:
+    """The generator of one image; splits never share a stream."""
+    return np.random.default_rng([seed, CLASSES.index(class_name), SPLITS.index(split), index])
+
+
+def _jobs(settings: GeneratorSettings) -> Iterator[Job]:
+    counts = {"train": settings.train_per_class, "val": settings.test_per_class}
+    counts |= dict.fromkeys(settings.nuisances, settings.ood_per_class)
+    for class_name in settings.classes:
+        for split, count in counts.items():
+            yield from (Job(class_name, split, index) for index in range(count))
+
+
+def _scene(settings: GeneratorSettings, job: Job) -> tuple[Scene, np.random.Generator]:
+    cad = cad_tables(job.class_name, image_generator(settings.seed, job.class_name, "cad", 0))
+    rng = image_generator(settings.seed, job.class_name, job.split, job.index)
+    nuisance = job.split if job.split in NUISANCES else None
+    scene = compose(
+        job.class_name,
+        cad,
+        rng,
+        image_size=settings.image_size,
+        focal=settings.focal,
+        nuisance=nuisance,
+        kind=job.index,
+    )
+    return scene, rng
+
+
+def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
+    """Render one image and write it with its annotation; a test image also with its occluded copies."""
+    scene, rng = _scene(settings, job)
+    file_name = f"{job.name}.JPEG"
+    ood = job.split in NUISANCES
+    folder = root / ("ood-cv" if ood else "pascal3d")
+    images, annotations = ("images", "annotations") if ood else ("Images", "Annotations")
+    group = job.class_name if ood else f"{job.class_name}_imagenet"
+    release.write_jpeg(folder / images / group / file_name, scene.image)
+    record = release.annotation_bytes(job.class_name, file_name, scene)
+    write_bytes_atomic(folder / annotations / group / f"{job.name}.mat", record)
+    if job.split != "val":
+        return
+    for level in settings.levels:
+        copy = occlude(scene.image, scene.mask, level, rng)
+        group = f"{job.class_name}FGL{level}_BGL{level}"
+        occluded = root / "occluded-pascal3d"
+        release.write_jpeg(occluded / "images" / group / file_name, copy.image)
+        data = release.occlusion_bytes(file_name, scene.mask, copy)
+        write_bytes_atomic(occluded / "annotations" / group / f"{job.name}.npz", data)
+
+
+def _write_lists(root: Path, settings: GeneratorSettings) -> None:
+    names: dict[tuple[str, str], list[str]] = {}
+    for job in _jobs(settings):
+        names.setdefault((job.class_name, job.split), []).append(job.name)
+    for class_name in settings.classes:
+        sets = root / "pascal3d" / "Image_sets"
+        for split in ("train", "val"):
+            write_text_atomic(sets / f"{class_name}_imagenet_{split}.txt", _lines(names[class_name, split]))
+        copies = _lines([f"{name}.JPEG" for name in names[class_name, "val"]])
+        for level in settings.levels:
+            write_text_atomic(root / "occluded-pascal3d/lists" / f"{class_name}FGL{level}_BGL{level}.txt", copies)
+        lists = root / "ood-cv" / "lists"
+        found = {n: [f"{name} 0" for name in names.get((class_name, n), [])] for n in settings.nuisances}
+        for nuisance, entries in found.items():
+            write_text_atomic(lists / f"{class_name}_{nuisance}.txt", _lines(entries))
+        write_text_atomic(lists / f"{class_name}_all.txt", _lines([e for entries in found.values() for e in entries]))
+
+
+def _lines(entries: list[str]) -> str:
+    return "".join(f"{entry}\n" for entry in entries)
+
+
+def _write_cad(root: Path, settings: GeneratorSettings) -> None:
+    for class_name in settings.classes:
+        tables = cad_tables(class_name, image_generator(settings.seed, class_name, "cad", 0))
+        for number, table in enumerate(tables, start=1):
+            release.write_off(root / "pascal3d/CAD" / class_name / f"{number:02d}.off", build(class_name, table))
+
+
+def generate(
+    root: Path, settings: GeneratorSettings, workers: int = 1, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write the raw tree.
+
+    Args:
+        root: folder to write into; created when missing.
+        settings: what to generate.
+        workers: processes; the result does not depend on it.
+        progress: called with (images done, images in all).
+    """
+    jobs = list(_jobs(settings))
+    make = partial(_make, root, settings)
+    _write_cad(root, settings)
+    if workers == 1:
+        _drain(map(make, jobs), len(jobs), progress)
+    else:
+        # A fresh interpreter per worker: forking after libraries started threads is not safe.
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            _drain(pool.map(make, jobs, chunksize=8), len(jobs), progress)
+    _write_lists(root, settings)
+
+
+def _drain(results: Iterator[None], total: int, progress: Callable[[int, int], None] | None) -> None:
+    for done, _ in enumerate(results, start=1):
+        if progress is not None:
+            progress(done, total)
