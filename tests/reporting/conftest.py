@@ -26,10 +26,12 @@ def run_rows(method: str, budget: str, seed: int, steps: int = 3) -> list[dict[s
         rows.append({**names, **found, "value": value, "count": 40})
 
     images = 0 if budget == "none" else int(budget.split("-")[1])
+    curve = []
     for step in range(steps):
         for test_set in TEST_SETS if step == steps - 1 else ["clean"]:
             drop = 0.1 * TEST_SETS.index(test_set) + 0.06 * step
             accuracy = max(0.05, level - drop + generator.normal(0, 0.01))
+            curve += [accuracy] if test_set == "clean" else []
             add(step, test_set, "accuracy", accuracy)
             if method != "finetune":
                 add(step, test_set, "pose_accuracy_pi6", accuracy * 0.8)
@@ -41,6 +43,10 @@ def run_rows(method: str, budget: str, seed: int, steps: int = 3) -> list[dict[s
         for ledger, size in (("paper", 3.0e6), ("deploy", 3.2e6), ("carry", 3.3e6), ("peak", 9.9e6)):
             add(step, "", f"{ledger}_bytes", size + 27648 * images)
         add(step, "", "exemplars", images)
+    add(steps - 1, "clean", "average_incremental_accuracy", float(numpy.mean(curve)))
+    add(steps - 1, "clean", "last_accuracy", curve[-1])
+    if steps > 1:
+        add(steps - 1, "clean", "forgetting_before_last", curve[0] - curve[-1] + 0.1)
     return rows
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
+from meshcil.evaluation.scoring import score_predictions
 from meshcil.reporting.layout import as_text, find_cell, quantity, row_keys, spread, to_csv, unit
-from meshcil.reporting.scores import COLUMNS, keep, read_scores
+from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.tables import budget, classes, memory, robustness, steps, summary
 
 KINDS = available("meshcil.reporting.tables")
@@ -34,16 +35,21 @@ def test_one_seed_has_no_spread(sweep: pd.DataFrame) -> None:
     assert not [name for name in steps.build(sweep, {}).columns if " std" in name]
 
 
-def test_summary_against_numbers_by_hand() -> None:
-    values = [(0, "", 0.9), (1, "", 0.7), (2, "", 0.5), (0, "0", 0.9), (1, "0", 0.8), (1, "1", 0.85)]
-    values += [(2, "0", 0.7), (2, "1", 0.6), (2, "2", 0.88)]
-    names = {"dataset": "d", "protocol": "p", "method": "m", "label": "M", "budget": "none", "seed": 0}
-    measured = {"test_set": "clean", "class_name": "", "metric": "accuracy", "count": 10}
-    rows = [{**names, **measured, "step": step, "task": task, "value": value} for step, task, value in values]
-    row = as_text(summary.build(pd.DataFrame(rows, columns=COLUMNS), {})).iloc[0]
-    assert row["average [%]"] == "70.00"
-    assert row["last [%]"] == "50.00"
-    assert row["forgetting [%]"] == "22.50"  # ((0.9 - 0.7) + (0.85 - 0.6)) / 2
+def test_summary_of_scores_of_real_predictions(tmp_path: Path) -> None:
+    """2 of 2 images right, then 3 of 4: average 87.50, forgetting 50.00."""
+    answers = [(0, "a", "a"), (0, "b", "b"), (1, "a", "c"), (1, "b", "b"), (1, "c", "c"), (1, "d", "d")]
+    unknown = dict.fromkeys(["true_azimuth", "true_elevation", "true_theta", "azimuth", "pose_error"], math.nan)
+    rows = [
+        {"step": s, "test_set": "clean", "sample_id": t, "true_class": t, "predicted_class": p, **unknown}
+        for s, t, p in answers
+    ]
+    run = {"dataset": "d", "protocol": "p", "method": "m", "label": "M", "budget": "none", "seed": 0}
+    scores = score_predictions(pd.DataFrame(rows), [["a", "b"], ["c", "d"]]).assign(**run)
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    row = as_text(summary.build(read_scores(tmp_path / "scores.csv"), {})).iloc[0]
+    assert row["average [%]"] == "87.50"
+    assert row["last [%]"] == "75.00"
+    assert row["forgetting [%]"] == "50.00"
     assert row["pose pi/6 [%]"] == ""
 
 

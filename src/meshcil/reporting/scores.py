@@ -99,12 +99,7 @@ def test_set_order(scores: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
     return list(wanted) or found
 
 
-def step_accuracies(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    """Overall clean values after every step."""
+def clean(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Overall values of a metric on the clean test set, after every step it is known for."""
     rows = overall(scores, metric)
     return rows[rows["test_set"] == "clean"]
-
-
-def average_over_steps(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    """Average incremental value: mean over the steps, the first included; one row per run and seed."""
-    return step_accuracies(scores, metric).groupby([*RUN, "seed"], sort=False)["value"].mean().reset_index()

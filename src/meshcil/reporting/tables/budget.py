@@ -7,7 +7,7 @@ import pandas as pd
 
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.layout import assemble, mebibytes, percent
-from meshcil.reporting.scores import average_over_steps, last_step, overall, step_accuracies
+from meshcil.reporting.scores import clean, last_step, overall
 
 
 class Options(Settings):
@@ -27,8 +27,8 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     columns = {
         "exemplars": last_step(overall(scores, "exemplars")),
         "carried [MiB]": mebibytes(carried),
-        "average [%]": percent(average_over_steps(scores)),
-        "last [%]": percent(last_step(step_accuracies(scores))),
+        "average [%]": percent(clean(scores, "average_incremental_accuracy")),
+        "last [%]": percent(clean(scores, "last_accuracy")),
     }
     table = assemble(scores, columns)
     rank = {method: position for position, method in enumerate(table["method"].unique())}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.layout import assemble, percent
-from meshcil.reporting.scores import classes_seen, step_accuracies
+from meshcil.reporting.scores import classes_seen, clean
 
 
 class Options(Settings):
@@ -24,9 +24,7 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
         InputError: for an unknown option.
     """
     settings = validate(Options, dict(options), "options of a `steps` table")
-    rows = step_accuracies(scores, settings.metric).merge(
-        classes_seen(scores), on=["dataset", "protocol", "step"], how="inner"
-    )
+    rows = clean(scores, settings.metric).merge(classes_seen(scores), on=["dataset", "protocol", "step"], how="inner")
     columns = {
         f"{classes} classes [%]": percent(rows[rows["classes"] == classes])
         for classes in sorted(rows["classes"].unique())

@@ -1,0 +1,48 @@
+"""Write one table of an experiment."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshcil.config.base import yaml_files
+from meshcil.config.experiment import load_experiment
+from meshcil.core.artifacts import write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_object
+from meshcil.lineage.code import artifact_modules
+from meshcil.lineage.record import record_job
+from meshcil.reporting.layout import to_csv
+from meshcil.reporting.scores import keep, read_scores
+from meshcil.stages.command import execute
+
+
+def main(
+    config: Annotated[Path, typer.Option(help="Folder with experiments.")],
+    experiment: Annotated[str, typer.Option(help="File name in experiments.")],
+    name: Annotated[str, typer.Option(help="Name of the table in the experiment.")],
+    scores: Annotated[Path, typer.Option(help="Collected scores of the experiment.")],
+    out: Annotated[Path, typer.Option(help="CSV file.")],
+) -> None:
+    """Write one table of an experiment as CSV."""
+    source = config / "experiments" / f"{experiment}.yaml"
+    tables = {table.name: table for table in load_experiment(experiment, config).tables}
+    if name not in tables:
+        raise InputError(source, f"has no table `{name}`", f"Known: {', '.join(tables) or 'none'}")
+    table = tables[name]
+    with record_job(
+        "table",
+        inputs=[scores, *yaml_files(source)],
+        outputs=[out],
+        settings=table.model_dump(mode="json"),
+        modules=artifact_modules("table", table.kind),
+        key={"experiment": experiment, "table": name},
+        name=name,
+    ):
+        rows = keep(read_scores(scores), table.select, f"table {name}")
+        build = load_object("meshcil.reporting.tables", table.kind, "build")
+        write_text_atomic(out, to_csv(build(rows, table.options)))
+
+
+if __name__ == "__main__":
+    execute(main)
