@@ -45,6 +45,14 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
 
 
+def yaml_files(path: Path) -> tuple[Path, ...]:
+    """A file that `read_yaml` accepts and the files it extends, nearest first."""
+    files = [Path(path)]
+    while parent := yaml.safe_load(files[-1].read_text(encoding="utf-8")).get("extends"):
+        files.append(files[-1].with_name(f"{parent}.yaml"))
+    return tuple(files)
+
+
 def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in override.items():

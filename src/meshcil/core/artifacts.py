@@ -6,8 +6,10 @@ Tensors are stored as safetensors; nothing here reads or writes a pickle.
 import errno
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,28 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; when the body ends well it takes the place of ``path``, files and all."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
+        _swap(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path) -> None:
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        new.rename(path)
+    except OSError as error:
         raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
 
 

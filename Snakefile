@@ -1,0 +1,43 @@
+# The graph of MeshCIL: data -> one job per incremental step -> evaluation -> report -> MLflow.
+# Choose what to run with `--config experiment=<name in config/experiments>` (several: name,name).
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/memory.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/lineage.smk"
+
+
+localrules:
+    all,
+    data,
+    runs,
+    evaluation,
+
+
+rule all:
+    default_target: True
+    input:
+        "reports/index.html",
+        expand("results/experiments/{name}.mlflow.json", name=EXPERIMENTS),
+
+
+rule data:
+    input:
+        expand("data/prepared/{name}/dataset.json", name=PLAN.datasets),
+
+
+rule runs:
+    input:
+        [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
+
+
+rule evaluation:
+    input:
+        expand("results/experiments/{name}.csv", name=EXPERIMENTS),

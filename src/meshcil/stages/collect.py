@@ -1,0 +1,78 @@
+"""Collect the scores of all runs of an experiment."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from meshcil.core.artifacts import read_json, write_json_atomic, write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.lineage.code import stage_module
+from meshcil.lineage.record import record_job
+from meshcil.stages.command import execute
+
+HEADLINES = ("average_incremental_accuracy", "last_accuracy", "forgetting_before_last", "pose_accuracy_pi6")
+
+
+def main(
+    scores: Annotated[list[Path], typer.Option(help="scores.csv of each run.")],
+    runs: Annotated[list[Path], typer.Option(help="run.json of each run, in the same order.")],
+    out: Annotated[Path, typer.Option(help="<experiment>.csv")],
+    metrics: Annotated[Path, typer.Option(help="Headline numbers for `dvc metrics` (JSON).")],
+) -> None:
+    """Write the scores of an experiment, each row with the names of its run."""
+    if len(scores) != len(runs):
+        raise InputError("--runs", f"names {len(runs)} runs for {len(scores)} scores", "Give one run.json per scores")
+    with record_job(
+        "collect",
+        inputs=[*scores, *runs],
+        outputs=[out, metrics],
+        settings={"experiment": out.stem},
+        modules=(stage_module("collect"),),
+        key={"experiment": out.stem},
+        name=out.stem,
+    ):
+        pairs = [(read_json(run), read_scores(path)) for path, run in zip(scores, runs, strict=True)]
+        table = pd.concat([with_names(run, table) for run, table in pairs], ignore_index=True)
+        write_text_atomic(out, table.to_csv(index=False))
+        write_json_atomic(metrics, {run_path(run): headlines(table) for run, table in pairs})
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Scores of one run, every cell as the text that stands in the file.
+
+    Raises:
+        InputError: when the file is not a table of scores.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table["value"].astype(float)
+        return table
+    except (KeyError, ValueError) as error:
+        raise InputError(path, f"is not a table of scores ({error})", "Delete it and score the run again") from error
+
+
+def with_names(run: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the run's names in front."""
+    key = run["key"]
+    names = {**{k: key[k] for k in ("dataset", "protocol", "method")}, "label": run["method"]["label"]}
+    names |= {"budget": key["budget"], "seed": key["seed"]}
+    return pd.DataFrame(names, index=table.index).join(table)
+
+
+def run_path(run: dict[str, Any]) -> str:
+    """Folder of a run below results/runs."""
+    key = run["key"]
+    return f"{key['dataset']}/{key['protocol']}/{key['method']}/{key['budget']}/seed{key['seed']}"
+
+
+def headlines(table: pd.DataFrame) -> dict[str, float]:
+    """Values on the clean test set over all its images, after the last step."""
+    rows = table[(table["test_set"] == "clean") & (table["task"] == "") & (table["class_name"] == "")]
+    rows = rows[rows["metric"].isin(HEADLINES) & (rows["step"].astype(int) == rows["step"].astype(int).max())]
+    return dict(zip(rows["metric"], rows["value"].astype(float), strict=True))
+
+
+if __name__ == "__main__":
+    execute(main)

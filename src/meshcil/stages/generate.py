@@ -1,0 +1,68 @@
+"""Render the raw files of an embedded dataset."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from meshcil.config.base import load_settings, yaml_files
+from meshcil.config.dataset import DatasetSettings, GeneratorSettings
+from meshcil.core.artifacts import replace_folder
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_module
+from meshcil.lineage.code import data_modules
+from meshcil.lineage.record import record_job
+from meshcil.stages.command import execute
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="Settings of the dataset (YAML).")],
+    out: Annotated[Path, typer.Option(help="Folder for the raw files; replaced when it exists.")],
+    workers: Annotated[int, typer.Option(help="Processes; the images do not depend on it.")] = 1,
+) -> None:
+    """Render the raw files of an embedded dataset, in the layout of Pascal3D+."""
+    settings = load_settings(DatasetSettings, dataset)
+    if settings.generator is None:
+        raise InputError(dataset, "has no `generator`", "Only embedded datasets are rendered; bring the raw files")
+    job = record_job(
+        "generate",
+        inputs=yaml_files(dataset),
+        outputs=[out],
+        settings=settings.model_dump(mode="json"),
+        modules=data_modules("generate", settings),
+        key={"dataset": out.name},
+        seed=settings.generator.seed,
+        threads=workers,
+    )
+    # Other settings must not leave stray images among the new ones.
+    with job, replace_folder(out) as folder:
+        _render(settings, settings.generator, folder, workers)
+
+
+def _render(settings: DatasetSettings, generator: GeneratorSettings, out: Path, workers: int) -> None:
+    module = load_module("meshcil.datasets", generator.kind)
+    sets = settings.test_sets.values()
+    wanted = module.GeneratorSettings(
+        classes=settings.classes,
+        train_per_class=generator.train_per_class,
+        test_per_class=generator.test_per_class,
+        ood_per_class=generator.ood_per_class,
+        image_size=max(settings.image_size),
+        focal=settings.focal,
+        levels=tuple(sorted({s.level for s in sets if s.level is not None})),
+        nuisances=tuple(s.nuisance for s in sets if s.nuisance is not None),
+        seed=generator.seed,
+    )
+    with tqdm(desc="render", unit="image", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        module.generate(out, wanted, workers, progress)
+
+
+if __name__ == "__main__":
+    execute(main)

@@ -1,0 +1,165 @@
+"""What the chosen experiments ask for: every run resolved and validated before any job starts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshcil.config.base import Settings
+from meshcil.config.dataset import DatasetSettings
+from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment
+from meshcil.config.run import RunConfig, RunKey, load_dataset, run_keys
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_json
+from meshcil.core.naming import available
+from meshcil.lineage.code import artifact_modules, data_modules, run_modules, score_modules, stage_module
+from meshcil.stages.resolve import resolve_run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Experiments and the runs they share.
+
+    Attributes:
+        experiments: settings by name.
+        runs: resolved settings by key.
+        members: keys of each experiment's runs, in its order.
+        suites: test sets after the last step, by key.
+        datasets: settings by name.
+    """
+
+    experiments: dict[str, ExperimentSettings]
+    runs: dict[RunKey, RunConfig]
+    members: dict[str, tuple[RunKey, ...]]
+    suites: dict[RunKey, str]
+    datasets: dict[str, DatasetSettings]
+
+    def key(self, names: Mapping[str, str]) -> RunKey:
+        """Key of the run that the path components ``names`` stand for."""
+        return RunKey(**{name: names[name] for name in RunKey.model_fields})
+
+    def modules(self, stage: str, names: Mapping[str, str]) -> tuple[str, ...]:
+        """Modules that the job of ``stage`` with the path components ``names`` runs."""
+        if stage == "score":
+            return score_modules(self.runs[self.key(names)])
+        if "method" in names:
+            return run_modules(stage, self.runs[self.key(names)])
+        if "dataset" in names:
+            return data_modules(stage, self.datasets[names["dataset"]])
+        if stage in names:
+            return artifact_modules(stage, self.artifact(stage, names[stage])[1].kind)
+        return (stage_module(stage),)
+
+    def settings(self, stage: str, names: Mapping[str, str]) -> str:
+        """Digest of the settings the job works by; comments and layout of their files do not count."""
+        chosen: Settings
+        if "method" in names:
+            chosen = self.runs[self.key(names)]
+        elif "dataset" in names:
+            chosen = self.datasets[names["dataset"]]
+        else:
+            chosen = self.artifact(stage, names[stage])[1]
+        return sha256_json(chosen.model_dump(mode="json"))
+
+    def predictions(self, key: RunKey) -> tuple[str, ...]:
+        """Prediction files that a run is scored from."""
+        names = [(k, suite) for k in range(len(self.runs[key].steps)) for suite in self.step_suites(key, k)]
+        return tuple(f"results/runs/{key.path}/step{k}/predictions-{suite}.parquet" for k, suite in names)
+
+    def records(self, experiment: str) -> tuple[str, ...]:
+        """Records of all jobs of an experiment, in the order of the pipeline; the page's own comes last."""
+        keys = self.members[experiment]
+        raw = [f"{d.root}/generate.record.json" for d in (self.datasets[k.dataset] for k in keys) if d.generator]
+        prepared = [f"data/prepared/{key.dataset}/prepare.record.json" for key in keys]
+        jobs = [path for key in keys for path in self._run_records(key)]
+        collected = f"results/experiments/collect-{experiment}.record.json"
+        settings = self.experiments[experiment]
+        tables = [f"reports/tables/table-{artifact.name}.record.json" for artifact in settings.tables]
+        figures = [f"reports/figures/figure-{artifact.name}.record.json" for artifact in settings.figures]
+        # A dataset that several runs share is listed once.
+        return tuple(
+            dict.fromkeys([*raw, *prepared, *jobs, collected, *tables, *figures, "reports/report.record.json"])
+        )
+
+    def _run_records(self, key: RunKey) -> list[str]:
+        folder = f"results/runs/{key.path}"
+        steps = [f"{folder}/step{k}/{stage}" for k in range(len(self.runs[key].steps)) for stage in ("train", "select")]
+        predicted = [p.replace("predictions-", "predict-").removesuffix(".parquet") for p in self.predictions(key)]
+        return [f"{stage}.record.json" for stage in (f"{folder}/resolve", *steps, *predicted, f"{folder}/score")]
+
+    @property
+    def experiments_digest(self) -> str:
+        """Digest of the settings of all chosen experiments."""
+        return sha256_json({name: settings.model_dump(mode="json") for name, settings in self.experiments.items()})
+
+    def artifact(self, stage: str, name: str) -> tuple[str, Artifact]:
+        """Experiment and settings of the table or figure ``name``; ``stage`` is `table` or `figure`."""
+        return self.artifacts(f"{stage}s")[name]
+
+    def step_suites(self, key: RunKey, step: int) -> tuple[str, ...]:
+        """Suites predicted after ``step``: `clean`, and after the last step the run's suite.
+
+        A suite that contains the clean test sets replaces `clean`, so that no image is predicted twice.
+        """
+        run, suite = self.runs[key], self.suites[key]
+        if step < len(run.steps) - 1 or suite == "clean":
+            return ("clean",)
+        sets = run.dataset.suites
+        return (suite,) if set(sets["clean"]) <= set(sets[suite]) else ("clean", suite)
+
+    def artifacts(self, kind: str) -> dict[str, tuple[str, Artifact]]:
+        """Artifacts of a kind (`tables` or `figures`): name -> experiment and settings."""
+        found = {name: getattr(settings, kind) for name, settings in self.experiments.items()}
+        return {a.name: (experiment, a) for experiment, artifacts in found.items() for a in artifacts}
+
+
+def load_plan(names: Iterable[str], config: Path) -> Plan:
+    """Read the experiments ``names`` from the folder ``config`` and resolve all their runs.
+
+    Raises:
+        InputError: naming the file and what is wrong, before anything has been written.
+    """
+    experiments = {name: load_experiment(name, config) for name in names}
+    suites: dict[RunKey, str] = {}
+    members: dict[str, tuple[RunKey, ...]] = {}
+    for name, settings in experiments.items():
+        keys = run_keys(settings)
+        members[name] = tuple(keys)
+        suites |= {key: suite for key, suite in keys.items() if suites.get(key, "clean") == "clean"}
+    runs = {key: resolve_run(key, config) for key in suites}
+    for key, suite in suites.items():
+        _check_suite(key, suite, runs[key].dataset)
+    datasets = {key.dataset: load_dataset(key.dataset, config) for key in suites}
+    for name, dataset in datasets.items():
+        _check_raw_files(name, dataset, config)
+    plan = Plan(experiments, runs, members, suites, datasets)
+    _check_artifacts(plan, config)
+    return plan
+
+
+def _check_suite(key: RunKey, suite: str, dataset: DatasetSettings) -> None:
+    if suite not in dataset.suites:
+        known = ", ".join(sorted(dataset.suites))
+        raise InputError(f"suite {suite!r}", f"is not a suite of dataset {key.dataset}", f"Known: {known}")
+
+
+def _check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
+    where = config / "datasets" / f"{name}.yaml"
+    if dataset.generator is not None and dataset.root != f"data/raw/{name}":
+        raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in data/raw/{name}")
+    if dataset.generator is None and not Path(dataset.root).is_dir():
+        raise InputError(where, f"`root` {dataset.root} is not a folder", "Put the raw files there or correct `root`")
+
+
+def _check_artifacts(plan: Plan, config: Path) -> None:
+    for kind in ("tables", "figures"):
+        seen: dict[str, str] = {}
+        for experiment, settings in plan.experiments.items():
+            where = config / "experiments" / f"{experiment}.yaml"
+            for artifact in getattr(settings, kind):
+                known = available(f"meshcil.reporting.{kind}")
+                if artifact.kind not in known:
+                    raise InputError(where, f"kind `{artifact.kind}` is unknown", f"Known {kind}: {', '.join(known)}")
+                if artifact.name in seen:
+                    other = seen[artifact.name]
+                    raise InputError(where, f"{kind} `{artifact.name}` is also in {other}", "Rename one of the two")
+                seen[artifact.name] = experiment

@@ -1,0 +1,68 @@
+"""Resolve a run: defaults, dataset, protocol, method, budget and seed in one validated file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshcil.config.base import validate, yaml_files
+from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
+from meshcil.core.artifacts import write_json_atomic
+from meshcil.lineage.code import score_modules, stage_module
+from meshcil.lineage.record import record_job
+from meshcil.memory.budget import parse_budget
+from meshcil.memory.ledger import pixel_size
+from meshcil.protocols.protocol import class_incremental
+from meshcil.stages.command import execute
+
+
+def resolve_run(key: RunKey, config: Path) -> RunConfig:
+    """Resolved settings of the run ``key`` from the folder ``config``.
+
+    Raises:
+        InputError: when a file is missing or wrong, or the budget cannot hold one exemplar of each class.
+    """
+    dataset = load_dataset(key.dataset, config)
+    protocol = load_protocol(key.protocol, config)
+    groups = class_incremental(
+        dataset.classes,
+        protocol.base,
+        protocol.increment,
+        order=protocol.order,
+        order_seed=protocol.order_seed,
+        limit=protocol.classes,
+    ).groups
+    method = load_method(key.method, config)
+    run = RunConfig(key=key, dataset=dataset, protocol=protocol, steps=groups, method=method)
+    # The model's own bytes are known only after training; images alone must fit in any case.
+    parse_budget(key.budget).per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
+    return run
+
+
+def main(
+    config: Annotated[Path, typer.Option(help="Folder with datasets, protocols and methods.")],
+    dataset: Annotated[str, typer.Option(help="File name in datasets.")],
+    protocol: Annotated[str, typer.Option(help="File name in protocols.")],
+    method: Annotated[str, typer.Option(help="File name in methods.")],
+    budget: Annotated[str, typer.Option(help="none, total-<images>, per-class-<images> or bytes-<bytes>.")],
+    seed: Annotated[int, typer.Option(help="Training seed.")],
+    out: Annotated[Path, typer.Option(help="run.json")],
+) -> None:
+    """Write the resolved, validated settings of a run."""
+    names = {"dataset": dataset, "protocol": protocol, "method": method}
+    key = validate(RunKey, {**names, "budget": budget, "seed": seed}, "run")
+    run = resolve_run(key, config)
+    with record_job(
+        "resolve",
+        inputs=[file for kind, name in names.items() for file in yaml_files(config / f"{kind}s" / f"{name}.yaml")],
+        outputs=[out],
+        settings=run.model_dump(mode="json"),
+        modules=(stage_module("resolve"), *score_modules(run)[1:]),
+        key=key.model_dump(),
+        seed=seed,
+    ):
+        write_json_atomic(out, run.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    execute(main)

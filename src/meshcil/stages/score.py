@@ -1,0 +1,76 @@
+"""Score a run: its predictions and ledgers to one tidy table."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pyarrow as pa
+import typer
+
+from meshcil.config.run import load_run
+from meshcil.core.artifacts import write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
+from meshcil.lineage.code import score_modules
+from meshcil.lineage.record import record_job
+from meshcil.stages.command import execute
+
+COUNTS = ("paper", "deploy", "carry", "peak")
+
+
+def main(
+    run: Annotated[Path, typer.Option(help="run.json")],
+    predictions: Annotated[list[Path], typer.Option(help="Prediction files of all steps.")],
+    ledgers: Annotated[list[Path], typer.Option(help="Ledgers of all steps, in folders step0, step1, ...")],
+    out: Annotated[Path, typer.Option(help="scores.csv")],
+) -> None:
+    """Write the scores of a run."""
+    config = load_run(run)
+    with record_job(
+        "score",
+        inputs=[run, *predictions, *ledgers],
+        outputs=[out],
+        settings=config.model_dump(mode="json"),
+        modules=score_modules(config),
+        key=config.key.model_dump(),
+    ):
+        measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), config.steps)
+        held = pd.DataFrame([row for path in ledgers for row in ledger_scores(path)], columns=list(SCORE_COLUMNS))
+        scores = pd.concat([measured, held.astype(measured.dtypes)], ignore_index=True)
+        write_text_atomic(out, scores.to_csv(index=False))
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a prediction file.
+
+    Raises:
+        InputError: when it is damaged.
+    """
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(path, f"is truncated or no Parquet file ({error})", "Delete it and predict again") from error
+
+
+def ledger_scores(path: Path) -> Sequence[tuple]:
+    """Bytes held after a step by each way of counting, and the number of exemplars, as rows of scores.
+
+    Raises:
+        InputError: when the file is no ledger, or its folder is not named after a step.
+    """
+    step = re.fullmatch(r"step(\d+)", path.parent.name)
+    if step is None:
+        raise InputError(path, "is not in a folder step<number>", "Give ledgers where the selection wrote them")
+    try:
+        table = pd.read_csv(path)
+        values = {f"{count}_bytes": int(table.loc[table[count], "bytes"].sum()) for count in COUNTS}
+        values["exemplars"] = int(table["exemplars"].iloc[0])
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(path, f"is not a ledger ({error})", "Delete it and select exemplars again") from error
+    return [(int(step[1]), "", None, "", metric, value, 1) for metric, value in values.items()]
+
+
+if __name__ == "__main__":
+    execute(main)
