@@ -38,6 +38,21 @@ class Camera:
         if len(self.image_size) != 2 or min(self.image_size) < 1:
             reject("image_size", f"be (H, W), both at least 1, but it is {self.image_size}")
 
+    def window(self, rows: slice, columns: slice) -> "Camera":
+        """The camera of a rectangle of the map.
+
+        Args:
+            rows: of the map, without a step.
+            columns: likewise.
+
+        Returns:
+            A camera whose cell (0, 0) is the rectangle's first.
+        """
+        height, width = self.image_size
+        (top, bottom, _), (left, right, _) = rows.indices(height), columns.indices(width)
+        cx, cy = self.center
+        return Camera(self.focal, (cx - left, cy - top), (bottom - top, right - left))
+
 
 def camera_axes_rays(camera: Camera, like: Tensor) -> Float[Tensor, "3 HW"]:
     """Ray through each cell centre, in camera axes (x right, y up, z towards the viewer).
@@ -53,7 +68,7 @@ def camera_axes_rays(camera: Camera, like: Tensor) -> Float[Tensor, "3 HW"]:
     return _rays(camera, like.dtype, like.device)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=64)
 def _rays(camera: Camera, dtype: torch.dtype, device: torch.device) -> Tensor:
     (cx, cy), (height, width) = camera.center, camera.image_size
     columns = (torch.arange(width, dtype=torch.float64) + 0.5 - cx) / camera.focal

@@ -12,8 +12,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "base": ["Fragments", "Rasterizer"],
-        "rasterization": ["rasterize"],
+        "base": ["Fragments", "Rasterizer", "RayHits"],
+        "rasterization": ["rasterize", "rasterizer_for"],
         "visibility": ["VertexViews", "observe_vertices", "visible_vertices"],
     },
 )

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from meshcil.geometry.cameras import Camera
@@ -35,6 +35,25 @@ class Fragments:
         return self.pix_to_face >= 0
 
 
+@dataclass(frozen=True, eq=False)
+class RayHits:
+    """What a backend returns: fragments with the P cells of the map in one row and one tensor per triangle corner.
+
+    Attributes:
+        hit: whether the cell's ray meets the mesh; where it does not, the other fields hold anything finite.
+        face: triangle; whole numbers.
+        verts: its vertices; whole numbers within the mesh's.
+        bary: their weights. Differentiable in pose and distance.
+        depth: of the hit point. Differentiable likewise.
+    """
+
+    hit: Bool[Tensor, "B P"]
+    face: Num[Tensor, "B P"]
+    verts: tuple[Num[Tensor, "B P"], Num[Tensor, "B P"], Num[Tensor, "B P"]]
+    bary: tuple[Float[Tensor, "B P"], Float[Tensor, "B P"], Float[Tensor, "B P"]]
+    depth: Float[Tensor, "B P"]
+
+
 class Rasterizer(ABC):
     """A way to find the first surface point along each cell's ray."""
 
@@ -45,8 +64,8 @@ class Rasterizer(ABC):
         pose: Float[Tensor, "B 3"],
         camera: Camera,
         distance: Float[Tensor, " B"],
-    ) -> Fragments:
-        """Rasterise each pose.
+    ) -> RayHits:
+        """Meet the ray of each cell.
 
         Args:
             meshes: one for all, or one per pose.
@@ -55,5 +74,5 @@ class Rasterizer(ABC):
             distance: of the camera from the origin, in CAD units.
 
         Returns:
-            The fragments, in the pose's dtype and on its device.
+            The hits, in the pose's dtype and on its device.
         """

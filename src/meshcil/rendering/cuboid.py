@@ -7,52 +7,26 @@ is its quad, the fractional part its barycentrics.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from meshcil.core.arguments import reject
 from meshcil.geometry.cameras import Camera, camera_axes_rays
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.poses import pose_matrix
-from meshcil.rendering.base import Fragments, Rasterizer
-
-
-@dataclass(frozen=True, eq=False)
-class RayHits:
-    """Fragments with the cells of a map in one row and the triangle corners in front.
-
-    Attributes:
-        hit: whether the cell's ray meets the mesh; where it does not, the other fields hold anything finite.
-        face: triangle, a whole number.
-        verts: its vertices, whole numbers.
-        bary: their weights. Differentiable in pose and distance.
-        depth: of the hit point. Differentiable likewise.
-    """
-
-    hit: Bool[Tensor, "B P"]
-    face: Float[Tensor, "B P"]
-    verts: tuple[Float[Tensor, "B P"], Float[Tensor, "B P"], Float[Tensor, "B P"]]
-    bary: tuple[Float[Tensor, "B P"], Float[Tensor, "B P"], Float[Tensor, "B P"]]
-    depth: Float[Tensor, "B P"]
+from meshcil.rendering.base import Rasterizer, RayHits
 
 
 class CuboidRasterizer(Rasterizer):
     """Ray cast against boxes."""
 
-    def __call__(self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor) -> Fragments:
+    def __call__(self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor) -> RayHits:
         """See the base class."""
         if not all(isinstance(mesh, CuboidMesh) for mesh in meshes):
             reject("mesh", 'be a CuboidMesh for backend "cuboid"')
-        hits = cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
-        shape = (len(pose), *camera.image_size)
-        whole = torch.stack((hits.face, *hits.verts), -1).long()
-        exact = torch.stack((hits.depth, *hits.bary), -1)
-        whole = torch.where(hits.hit[..., None], whole, -1).view(*shape, 4)
-        exact = torch.where(hits.hit[..., None], exact, -1.0).view(*shape, 4)
-        return Fragments(whole[..., 0], whole[..., 1:], exact[..., 1:], exact[..., 0])
+        return cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
 
 
 def box_grids(meshes: Sequence[CuboidMesh], like: Tensor) -> Float[Tensor, "B 6 3"]:

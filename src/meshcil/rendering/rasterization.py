@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from meshcil.core.arguments import checked, reject, require_finite
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.meshes import Mesh
-from meshcil.rendering.base import Fragments, Rasterizer
+from meshcil.rendering.base import Fragments, Rasterizer, RayHits
 from meshcil.rendering.cuboid import CuboidRasterizer
 
 Backend = Literal["auto", "cuboid", "pytorch3d", "embree"]
@@ -54,10 +55,32 @@ def rasterize(
         distance = pose.new_full((len(pose),), float(distance))
     if not bool((distance > 0).all() & distance.isfinite().all()):
         reject("distance", "be positive and finite")
-    return _rasterizer(backend, meshes)(meshes, pose, camera, distance)
+    return _fragments(rasterizer_for(meshes, backend)(meshes, pose, camera, distance), camera)
 
 
-def _rasterizer(backend: str, meshes: Sequence[Mesh]) -> Rasterizer:
+def _fragments(hits: RayHits, camera: Camera) -> Fragments:
+    shape = (len(hits.hit), *camera.image_size)
+    whole = torch.stack((hits.face, *hits.verts), -1).long()
+    exact = torch.stack((hits.depth, *hits.bary), -1)
+    whole = torch.where(hits.hit[..., None], whole, -1).view(*shape, 4)
+    exact = torch.where(hits.hit[..., None], exact, -1.0).view(*shape, 4)
+    return Fragments(whole[..., 0], whole[..., 1:], exact[..., 1:], exact[..., 0])
+
+
+def rasterizer_for(meshes: Sequence[Mesh], backend: Backend = "auto") -> Rasterizer:
+    """The backend to use for some meshes.
+
+    Args:
+        meshes: all that will be rasterised together.
+        backend: as for ``rasterize``.
+
+    Returns:
+        The backend.
+
+    Raises:
+        ValueError: an unknown backend.
+        ModuleNotFoundError: as ``rasterize``.
+    """
     if backend == "auto":
         if all(isinstance(mesh, CuboidMesh) for mesh in meshes):
             backend = "cuboid"

@@ -1,0 +1,215 @@
+"""Scores per class, in three forms that share the similarities of cells to vertices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from meshcil.core.arguments import checked, reject
+from meshcil.geometry.cameras import Camera
+from meshcil.geometry.meshes import Mesh
+from meshcil.inference.similarity import (
+    best_similarity,
+    best_vertices,
+    images_per_block,
+    map_columns,
+    relative_similarity,
+    require_features,
+)
+from meshcil.inference.start_search import start_grid
+
+Classifier = Literal["per-cell", "mean", "render-and-compare"]
+
+
+@dataclass(frozen=True, eq=False)
+class StartSearch:
+    """The best start pose of each class.
+
+    Attributes:
+        gain: of the best pose, as ``StartGrid.gain``.
+        pose: its index among ``start_poses``.
+    """
+
+    gain: Float[Tensor, "B C"]
+    pose: Int[Tensor, "B C"]
+
+
+@checked
+def classify(
+    feature_map: Float[Tensor, "B D H W"],
+    bank: Float[Tensor, "C V D"],
+    valid: Bool[Tensor, "C V"],
+    background: Float[Tensor, "G D"],
+    *,
+    classifier: Classifier = "per-cell",
+    meshes: Sequence[Mesh] | None = None,
+    camera: Camera | None = None,
+    distance: Real = 5.0,
+    max_bytes: int = 2**28,
+) -> Float[Tensor, "B C"]:
+    """Score the classes of an image by how well their vertices explain its cells.
+
+    With m_c(p) the similarity of cell p to the best vertex of class c and b(p) that to the best background feature:
+
+    * "per-cell": max over p of m_c(p) - b(p) - (1 - (m_1(p) - m_2(p))), with m_1 and m_2 the two largest class values
+      of the cell (iNeMo); m_2 = -1 if there is one class only.
+    * "mean": mean over p of max(m_c(p) - b(p), 0).
+    * "render-and-compare": the largest gain over the start poses (one minus the published start loss), so that the
+      evidence of all cells must agree with one pose.
+
+    Args:
+        feature_map: unit features of the cells.
+        bank: unit features of the vertices, padded to V per class. Only the classes to choose from.
+        valid: which vertices are no padding.
+        background: unit features of the background.
+        classifier: the form of the score.
+        meshes: one per class, in the bank's order; "render-and-compare" needs them.
+        camera: of the map; likewise.
+        distance: of the camera from the origin, for "render-and-compare".
+        max_bytes: bound of the similarity table, which is worked on in blocks of images, one at least.
+
+    Returns:
+        Scores; the largest is the prediction.
+
+    Raises:
+        ValueError: an argument of the wrong shape, dtype or device, empty, not finite, or missing for the form.
+    """
+    require_bank(feature_map, bank, valid, background)
+    if classifier == "render-and-compare":
+        require_meshes(meshes, camera, feature_map, bank)
+    block = images_per_block(bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes)
+    scores = []
+    with torch.no_grad():
+        for images in feature_map.split(block):
+            columns = map_columns(images)
+            best = best_similarity(columns, background)
+            if classifier == "render-and-compare":
+                scores.append(search_classes(columns, best, bank, meshes, camera, float(distance)).gain)
+            else:
+                scores.append(score_cells(columns, best, bank, valid, classifier))
+    return torch.cat(scores)
+
+
+def score_cells(
+    columns: Float[Tensor, "D P B"],
+    background: Float[Tensor, "P B"],
+    bank: Float[Tensor, "C V D"],
+    valid: Bool[Tensor, "C V"],
+    classifier: Classifier,
+) -> Float[Tensor, "B C"]:
+    """The forms that look at cells one by one, "per-cell" and "mean"; see ``classify``.
+
+    Args:
+        columns: of ``map_columns``.
+        background: best similarity of each cell.
+        bank: unit features of the vertices.
+        valid: which are no padding.
+        classifier: the form.
+
+    Returns:
+        The scores.
+    """
+    best = best_vertices(columns, bank, valid)
+    if classifier == "mean":
+        return (best - background).clamp_(min=0).mean(1).T
+    if classifier != "per-cell":
+        reject("classifier", f'be "per-cell", "mean" or "render-and-compare", but it is {classifier!r}')
+    return per_cell_scores(best, background)
+
+
+def per_cell_scores(best: Float[Tensor, "C P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "B C"]:
+    """The published score from the cells' class values.
+
+    Args:
+        best: similarity of each cell to the best vertex of each class.
+        background: to the best background feature.
+
+    Returns:
+        The scores.
+    """
+    if len(best) > 1:
+        first, second = best.topk(2, dim=0).values
+    else:
+        first, second = best[0], -1.0
+    return (best - background - (1 - (first - second))).amax(1).T
+
+
+def search_classes(
+    columns: Float[Tensor, "D P B"],
+    background: Float[Tensor, "P B"],
+    bank: Float[Tensor, "C V D"],
+    meshes: Sequence[Mesh],
+    camera: Camera,
+    distance: float,
+) -> StartSearch:
+    """Try every class at every start pose.
+
+    Args:
+        columns: of ``map_columns``.
+        background: best similarity of each cell.
+        bank: unit features of the vertices.
+        meshes: one per class.
+        camera: of the map.
+        distance: of the camera from the origin.
+
+    Returns:
+        The best pose of each class.
+    """
+    table = columns.new_empty(bank.shape[1] * background.numel())
+    gains, poses = [], []
+    for features, mesh in zip(bank, meshes, strict=True):
+        grid = start_grid(mesh, camera, distance, columns.dtype, columns.device)
+        similarity = relative_similarity(columns, background, features[: len(mesh.vertices)], out=table)
+        gain, pose = grid.gain(similarity, background).max(0)
+        gains.append(gain)
+        poses.append(pose)
+    return StartSearch(torch.stack(gains, 1), torch.stack(poses, 1))
+
+
+def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: Tensor) -> None:
+    """Refuse features or banks that cannot be classified with.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    require_features(feature_map, background, bank=bank)
+    if not bool(valid.any(1).all()):
+        reject("valid", "mark at least one vertex of every class")
+
+
+def require_meshes(meshes: Sequence[Mesh] | None, camera: Camera | None, feature_map: Tensor, bank: Tensor) -> None:
+    """Refuse meshes and cameras that do not fit the map and the bank.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if meshes is None or len(meshes) != len(bank):
+        reject("meshes", f"be one mesh per class ({len(bank)})")
+    for mesh in meshes:
+        require_vertices(mesh, bank.shape[1], "bank")
+    require_camera(camera, feature_map)
+
+
+def require_vertices(mesh: Mesh, rows: int, argument: str) -> None:
+    """Refuse a feature array with fewer rows than the mesh has vertices.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    if len(mesh.vertices) > rows:
+        reject(argument, f"have a row per vertex of the mesh ({len(mesh.vertices)}), but it has {rows}")
+
+
+def require_camera(camera: Camera | None, feature_map: Tensor) -> None:
+    """Refuse a camera of another map.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if camera is None or camera.image_size != tuple(feature_map.shape[-2:]):
+        size = None if camera is None else camera.image_size
+        reject("camera", f"have the map's size {tuple(feature_map.shape[-2:])} as image_size, but it is {size}")

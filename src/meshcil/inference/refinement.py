@@ -1,0 +1,138 @@
+"""Refinement of poses by gradient descent on the render-and-compare objective, in similarity space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from meshcil.core.arguments import checked
+from meshcil.geometry.cameras import Camera
+from meshcil.geometry.meshes import Mesh
+from meshcil.geometry.poses import camera_center, pose_from_center
+from meshcil.rendering.rasterization import rasterizer_for
+
+
+@dataclass(frozen=True, eq=False)
+class PackedSimilarity:
+    """Relative similarities of several images, each to its own mesh, in one buffer.
+
+    Vertex v and cell p of image i is ``values[base[i] + v * vertex_stride[i] + p * cell_stride[i]]``.
+    """
+
+    values: Float[Tensor, " N"]
+    base: Int[Tensor, " B"]
+    vertex_stride: Int[Tensor, " B"]
+    cell_stride: Int[Tensor, " B"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A rendered pose against an image.
+
+    Attributes:
+        advantage: rendered similarity less the background's, at cells that see the mesh; 0 elsewhere.
+        covered: cells that see the mesh.
+    """
+
+    advantage: Float[Tensor, "B P"]
+    covered: Bool[Tensor, "B P"]
+
+
+@checked
+def render_loss(rendered: Float[Tensor, "... P"], background: Float[Tensor, "... P"]) -> Float[Tensor, "..."]:
+    """1 - (mean max(o, b) - mean b) (iNeMo; NeMo).
+
+    Args:
+        rendered: similarity o of each cell to the rendered feature, 0 where nothing is rendered.
+        background: similarity b of each cell to the best background feature.
+
+    Returns:
+        0 for a perfect match, 1 where the mesh explains nothing better than the background.
+    """
+    return 1 - (torch.maximum(rendered, background) - background).mean(-1)
+
+
+def compare(
+    similarity: PackedSimilarity,
+    meshes: Sequence[Mesh],
+    pose: Float[Tensor, "B 3"],
+    distance: Float[Tensor, " B"],
+    camera: Camera,
+) -> Comparison:
+    """Render each image's mesh and compare, cell by cell.
+
+    Args:
+        similarity: of the images.
+        meshes: one per image.
+        pose: (azimuth, elevation, theta) in radians.
+        distance: of the camera from the origin.
+        camera: of the map.
+
+    Returns:
+        The comparison; differentiable in pose and distance, with the cells' triangles held fixed.
+    """
+    hits = rasterizer_for(meshes)(meshes, pose, camera, distance)
+    cells = torch.arange(hits.hit.shape[1], device=pose.device)
+    origin = similarity.base[:, None] + cells * similarity.cell_stride[:, None]
+    advantage = torch.zeros_like(hits.depth)
+    for vertex, weight in zip(hits.verts, hits.bary, strict=True):
+        # Cells that miss the mesh may carry a wild index: read vertex 0 there.
+        known = torch.where(hits.hit, vertex, 0).long()
+        advantage = advantage + weight * similarity.values.take(origin + known * similarity.vertex_stride[:, None])
+    return Comparison(torch.where(hits.hit, advantage, 0.0), hits.hit)
+
+
+def refine(
+    similarity: PackedSimilarity,
+    meshes: Sequence[Mesh],
+    pose: Float[Tensor, "B 3"],
+    distance: float,
+    camera: Camera,
+    *,
+    steps: int,
+) -> tuple[Float[Tensor, "B 3"], Float[Tensor, " B"]]:
+    """Move the cameras so that the rendered meshes explain the images better (iNeMo).
+
+    Adam on the camera's position and the in-plane rotation, learning rate 0.05, betas (0.4, 0.6). The loss of an image
+    is ``render_loss`` over the bounding box of its rendered object, which carries no gradient. An image whose
+    object leaves the map stops there.
+
+    Args:
+        similarity: of the images.
+        meshes: one per image.
+        pose: where to start.
+        distance: where to start.
+        camera: of the map.
+        steps: of Adam.
+
+    Returns:
+        Poses (azimuth in [0, 2 pi)) and distances after the last step.
+    """
+    state = torch.cat((camera_center(pose, distance), pose[:, 2:]), 1).requires_grad_()
+    optimizer = torch.optim.Adam([state], lr=0.05, betas=(0.4, 0.6))
+    for _ in range(steps):
+        before = state.detach().clone()
+        with torch.enable_grad():
+            comparison = compare(similarity, meshes, *pose_from_center(state[:, :3], state[:, 3]), camera)
+            # Cells of the box that miss the mesh add a constant, which Adam does not see.
+            gain = comparison.advantage.relu().sum(1) / _box_area(comparison.covered, camera)
+            (state.grad,) = torch.autograd.grad(-gain.sum(), state)
+        optimizer.step()
+        with torch.no_grad():
+            state.copy_(torch.where(comparison.covered.any(1, keepdim=True), state, before))
+    with torch.no_grad():
+        return pose_from_center(state[:, :3], state[:, 3])
+
+
+def _box_area(covered: Bool[Tensor, "B P"], camera: Camera) -> Float[Tensor, " B"]:
+    """Cells in the bounding box of the covered cells; 1 where there are none."""
+    grid = covered.view(-1, *camera.image_size)
+    area = torch.ones(len(grid), device=grid.device)
+    for occupied in (grid.any(1), grid.any(2)):
+        count = occupied.shape[1]
+        first = occupied.to(torch.uint8).argmax(1)
+        last = count - occupied.flip(1).to(torch.uint8).argmax(1)
+        area = area * (last - first)
+    return area

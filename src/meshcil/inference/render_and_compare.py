@@ -1,0 +1,176 @@
+"""Pose estimation by render-and-compare: the best start pose, refined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from meshcil.core.arguments import checked, reject
+from meshcil.geometry.cameras import Camera
+from meshcil.geometry.meshes import Mesh
+from meshcil.inference.classification import require_camera, require_vertices
+from meshcil.inference.refinement import PackedSimilarity, compare, refine
+from meshcil.inference.similarity import (
+    best_similarity,
+    images_per_block,
+    map_columns,
+    relative_similarity,
+    require_features,
+)
+from meshcil.inference.start_search import start_grid, start_poses
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Images of a batch that are explained by the same mesh and features.
+
+    Attributes:
+        images: their indices.
+        mesh: theirs.
+        features: of the mesh's vertices.
+        start: index of each image's best start pose if it is known already.
+    """
+
+    images: Int[Tensor, " N"]
+    mesh: Mesh
+    features: Float[Tensor, "V D"]
+    start: Int[Tensor, " N"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Poses of a batch.
+
+    Attributes:
+        pose: (azimuth in [0, 2 pi), elevation, theta) in radians.
+        distance: of the camera from the origin.
+        score: mean over all cells of max(o, b) - b at this pose.
+        covered: cells that see the mesh at this pose, in row-major order.
+        occluded: those of them that the background explains better.
+    """
+
+    pose: Float[Tensor, "B 3"]
+    distance: Float[Tensor, " B"]
+    score: Float[Tensor, " B"]
+    covered: Bool[Tensor, "B P"]
+    occluded: Bool[Tensor, "B P"]
+
+
+@checked
+def estimate_pose(
+    feature_map: Float[Tensor, "B D H W"],
+    mesh: Mesh | Sequence[Mesh],
+    vertex_features: Float[Tensor, "*M V D"],
+    background: Float[Tensor, "G D"],
+    camera: Camera,
+    *,
+    distance: Real = 5.0,
+    steps: int = 30,
+    max_bytes: int = 2**28,
+) -> tuple[Float[Tensor, "B 3"], Float[Tensor, " B"]]:
+    """Estimate the pose of the object in each image (iNeMo; NeMo).
+
+    The best of the 144 start poses, then Adam on the camera's position and the in-plane rotation; all images of a batch
+    are refined together.
+
+    Args:
+        feature_map: unit features of the cells.
+        mesh: one for all images, or a sequence with one per image.
+        vertex_features: unit features of the vertices: ``[V, D]`` for one mesh, ``[B, V, D]`` for one per image, padded
+            at the end.
+        background: unit features of the background.
+        camera: of the map.
+        distance: of the camera at the start; it is refined too.
+        steps: of refinement; with 0 the result is the best start pose.
+        max_bytes: bound of the similarity table, which is worked on in blocks of images, one at least.
+
+    Returns:
+        Poses (azimuth in [0, 2 pi)), and scores: the mean over all cells of max(o, b) - b at that pose, with o the
+        rendered similarity (0 where nothing is rendered) and b that of the best background feature.
+
+    Raises:
+        ValueError: an argument of the wrong shape, dtype or device, empty, or not finite.
+    """
+    require_features(feature_map, background, vertex_features=vertex_features)
+    require_camera(camera, feature_map)
+    meshes = [mesh] * len(feature_map) if isinstance(mesh, Mesh) else list(mesh)
+    if len(meshes) != len(feature_map):
+        reject("mesh", f"be one mesh or one per image ({len(feature_map)}), but there are {len(meshes)}")
+    shared = isinstance(mesh, Mesh)
+    if vertex_features.shape[:-2] != (() if shared else (len(feature_map),)):
+        reject(
+            "vertex_features", f"be [V, D] for one mesh and [B, V, D] for several, not {list(vertex_features.shape)}"
+        )
+    for each in {id(each): each for each in meshes}.values():
+        require_vertices(each, vertex_features.shape[-2], "vertex_features")
+    block = images_per_block(vertex_features.shape[-2] * feature_map[0, 0].numel() * 4, max_bytes)
+    parts = []
+    for first in range(0, len(feature_map), block):
+        images = torch.arange(first, min(first + block, len(feature_map)), device=feature_map.device)
+        if shared:
+            groups = [Group(images - first, mesh, vertex_features)]
+        else:
+            groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
+        columns = map_columns(feature_map[images])
+        best = best_similarity(columns, background)
+        parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps))
+    return torch.cat([part.pose for part in parts]), torch.cat([part.score for part in parts])
+
+
+def estimate_groups(
+    columns: Float[Tensor, "D P B"],
+    background: Float[Tensor, "P B"],
+    groups: Sequence[Group],
+    camera: Camera,
+    distance: float,
+    steps: int,
+) -> Estimates:
+    """Start search group by group, then refinement of all images together.
+
+    Args:
+        columns: of ``map_columns``.
+        background: best similarity of each cell.
+        groups: every image in one of them.
+        camera: of the map.
+        distance: of the camera at the start.
+        steps: of refinement.
+
+    Returns:
+        The estimates.
+    """
+    with torch.no_grad():
+        similarity, pose = _start(columns, background, groups, camera, distance)
+        by_image = {int(i): group.mesh for group in groups for i in group.images}
+        meshes = [by_image[i] for i in range(len(pose))]
+        pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
+        result = compare(similarity, meshes, pose, distances, camera)
+        empty = torch.where(result.covered, 0.0, background.T.neg().clamp(min=0))
+        score = (result.advantage.clamp(min=0) + empty).mean(1)
+    return Estimates(pose, distances, score, result.covered, result.covered & (result.advantage < 0))
+
+
+def _start(
+    columns: Tensor, background: Tensor, groups: Sequence[Group], camera: Camera, distance: float
+) -> tuple[PackedSimilarity, Float[Tensor, "B 3"]]:
+    """Similarity tables of all groups in one buffer, and the best start pose of each image."""
+    _, cells, images = columns.shape
+    values = columns.new_empty(sum(len(g.mesh.vertices) * cells * len(g.images) for g in groups))
+    base, width = (torch.zeros(images, dtype=torch.int64, device=columns.device) for _ in range(2))
+    chosen = torch.zeros(images, dtype=torch.int64, device=columns.device)
+    first = 0
+    for group in groups:
+        own, count = group.images, len(group.images)
+        part = columns if count == images else columns[:, :, own]
+        behind = background if count == images else background[:, own]
+        features = group.features[: len(group.mesh.vertices)]
+        table = relative_similarity(part, behind, features, out=values[first:])
+        grid = start_grid(group.mesh, camera, distance, columns.dtype, columns.device)
+        chosen[own] = grid.gain(table, behind).argmax(0) if group.start is None else group.start
+        base[own] = first + torch.arange(count, device=columns.device)
+        width[own] = count
+        first += table.numel()
+    poses = start_poses(columns.dtype, columns.device)[chosen]
+    return PackedSimilarity(values, base, cells * width, width), poses

@@ -1,0 +1,89 @@
+"""Similarities of map features to vertices and background, in blocks that fit a stated number of bytes.
+
+Maps are held as columns ``[D, P, B]`` with the images innermost: one matrix product serves all cells of all images, and
+the values that a pose reads for a cell lie side by side for the images.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from meshcil.core.arguments import reject, require_finite
+
+# Products of which only a maximum is kept stay in the processor's cache; an accelerator wants larger ones.
+_CACHE_BYTES = {"cpu": 2**21}
+_DEVICE_BYTES = 2**28
+
+
+def map_columns(feature_map: Float[Tensor, "B D H W"]) -> Float[Tensor, "D P B"]:
+    """The map with its P = H * W cells in row-major order and the images innermost."""
+    return feature_map.permute(1, 2, 3, 0).flatten(1, 2).contiguous()
+
+
+def best_similarity(columns: Float[Tensor, "D P B"], features: Float[Tensor, "N D"]) -> Float[Tensor, "P B"]:
+    """Similarity of each cell to the most similar of some features."""
+    _, cells, images = columns.shape
+    block = _CACHE_BYTES.get(columns.device.type, _DEVICE_BYTES) // (len(features) * columns.element_size())
+    # The product is fastest when its width is a multiple of the vector length.
+    width = max(64, block // 64 * 64)
+    best = [(features @ part).amax(0) for part in columns.flatten(1).split(width, dim=1)]
+    return torch.cat(best).view(cells, images)
+
+
+def best_vertices(
+    columns: Float[Tensor, "D P B"], bank: Float[Tensor, "C V D"], valid: Bool[Tensor, "C V"]
+) -> Float[Tensor, "C P B"]:
+    """Similarity of each cell to the most similar vertex of each class."""
+    return torch.stack([best_similarity(columns, features[rows]) for features, rows in zip(bank, valid, strict=True)])
+
+
+def relative_similarity(
+    columns: Float[Tensor, "D P B"],
+    background: Float[Tensor, "P B"],
+    features: Float[Tensor, "V D"],
+    out: Tensor | None = None,
+) -> Float[Tensor, "V P B"]:
+    """Similarity of each cell to each vertex, less that to the best background feature.
+
+    Barycentric weights sum to 1, so a blend of these is the blend of the similarities less the background's.
+
+    Args:
+        columns: of the map.
+        background: of ``best_similarity``.
+        features: of the vertices.
+        out: values are written here, if given: at least V * P * B elements.
+
+    Returns:
+        A view of ``out``, or a new tensor.
+    """
+    _, cells, images = columns.shape
+    if out is None:
+        out = columns.new_empty(len(features) * cells * images)
+    table = out[: len(features) * cells * images].view(len(features), cells * images)
+    torch.addmm(background.neg().view(1, -1), features, columns.flatten(1), out=table)
+    return table.view(len(features), cells, images)
+
+
+def images_per_block(bytes_per_image: int, max_bytes: int) -> int:
+    """How many images may be worked on at once; one at least.
+
+    Raises:
+        ValueError: a bound that is not positive.
+    """
+    if max_bytes < 1:
+        reject("max_bytes", f"be at least 1, but it is {max_bytes}")
+    return max(1, max_bytes // max(1, bytes_per_image))
+
+
+def require_features(feature_map: Tensor, background: Tensor, **tensors: Tensor) -> None:
+    """Refuse features that no similarity can be computed with.
+
+    Raises:
+        ValueError: naming the argument that is empty or not finite.
+    """
+    for name, tensor in {"feature_map": feature_map, "background": background, **tensors}.items():
+        if math.prod(tensor.shape) == 0:
+            reject(name, f"not be empty, but it has shape {list(tensor.shape)}")
+    require_finite(feature_map=feature_map, background=background, **tensors)

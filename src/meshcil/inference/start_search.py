@@ -1,0 +1,107 @@
+"""The best of a grid of start poses, without rendering anything per image."""
+
+import functools
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from meshcil.geometry.cameras import Camera
+from meshcil.geometry.meshes import Mesh
+from meshcil.rendering.rasterization import rasterize
+
+_AZIMUTHS, _ELEVATIONS, _THETAS = range(0, 360, 30), (-30, 0, 30, 60), (-30, 0, 30)
+
+
+def start_poses(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Float[Tensor, "S 3"]:
+    """The 12 x 4 x 3 start poses, azimuth outermost and theta innermost (iNeMo).
+
+    Args:
+        dtype: of the result.
+        device: of the result.
+
+    Returns:
+        (azimuth, elevation, theta) in radians.
+    """
+    degrees = torch.tensor(list(product(_AZIMUTHS, _ELEVATIONS, _THETAS)), dtype=torch.float64)
+    return (degrees * (math.pi / 180)).to(dtype=dtype, device=device)
+
+
+@dataclass(frozen=True, eq=False)
+class StartGrid:
+    """The fragments of one mesh at all start poses, as weighted sums over a table [V * P, B] of similarities.
+
+    A row is a covered cell of a pose. Rows of a pose lie together.
+
+    Attributes:
+        index: table rows v * P + p of the three vertices of each row, ``[3 R]``.
+        weight: their barycentric weights, ``[3 R]``.
+        cell: p of each row, ``[R]``.
+        first: first row of each pose, and R.
+    """
+
+    index: Int[Tensor, " R3"]
+    weight: Float[Tensor, " R3"]
+    cell: Int[Tensor, " R"]
+    first: Int[Tensor, " S1"]
+
+    def gain(self, table: Float[Tensor, "V P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "S B"]:
+        """How much better each pose explains each image than the background alone does.
+
+        mean over all cells of max(o, b) - b, with o the rendered similarity, 0 where nothing is rendered (iNeMo;
+        NeMo).
+
+        Args:
+            table: of ``relative_similarity``.
+            background: of ``best_similarity``.
+
+        Returns:
+            One minus the published start loss.
+        """
+        rows = torch.arange(0, len(self.index) + 1, 3, dtype=self.index.dtype, device=table.device)
+        rendered = embedding_bag(
+            self.index, table.flatten(0, 1), rows, mode="sum", per_sample_weights=self.weight, include_last_offset=True
+        ).relu_()
+        # Where nothing is rendered, o = 0, which only exceeds a background below 0.
+        empty = background.neg().clamp_(min=0)
+        if bool(empty.any()):
+            rendered -= empty[self.cell.long()]
+        everything = torch.arange(len(self.cell), dtype=self.index.dtype, device=table.device)
+        total = embedding_bag(everything, rendered, self.first, mode="sum", include_last_offset=True)
+        return (total + empty.sum(0)) / len(background)
+
+
+@functools.lru_cache(maxsize=256)
+def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device) -> StartGrid:
+    """Rasterise a mesh at all start poses; kept per mesh, camera, distance, dtype and device.
+
+    Args:
+        mesh: of a class.
+        camera: of the map.
+        distance: of the camera from the origin.
+        dtype: of the weights.
+        device: of the result.
+
+    Returns:
+        The grid.
+    """
+    poses, height_width = start_poses(dtype, device), camera.image_size
+    parts: list[list[Tensor]] = [[], [], []]
+    counts = [0]
+    # A few poses at a time: dense fragments of all 144 would be large for nothing.
+    for some in poses.split(12):
+        fragments = rasterize(mesh, some, camera, distance)
+        covered = fragments.covered
+        cell = covered.flatten(1).nonzero()[:, 1]
+        parts[0].append(fragments.pix_to_verts[covered] * math.prod(height_width) + cell[:, None])
+        parts[1].append(fragments.bary_coords[covered])
+        parts[2].append(cell)
+        counts += covered.flatten(1).sum(1).tolist()
+    index, weight, cell = (torch.cat(part) for part in parts)
+    first = torch.tensor(counts, device=device).cumsum(0)
+    small = torch.int32 if len(mesh.vertices) * math.prod(height_width) < 2**31 else torch.int64
+    return StartGrid(index.flatten().to(small), weight.flatten(), cell.to(small), first.to(small))
