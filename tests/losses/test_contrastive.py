@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from meshcil.losses import vertex_contrastive
 
@@ -139,3 +140,27 @@ def test_a_padded_target_is_refused():
     data["valid"].flatten()[data["target"][0]] = False
     with pytest.raises(ValueError, match="valid"):
         vertex_contrastive(**data, kappa=1.0, background_weight=0.1)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers the largest tensor that any operation returns."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        for part in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(part, Tensor):
+                self.numel = max(self.numel, part.numel())
+        return result
+
+
+def test_no_tensor_of_the_size_of_all_logits_is_made():
+    data = problem(2, rows=300, classes=40, vertices=50, dim=4, dtype=torch.float32)
+    settings = {"kappa": 1 / 0.07, "background_weight": 5e-3}
+    logits, block = 300 * 40 * 50, 300 * 2 * 50
+    with LargestTensor() as whole:
+        loss_and_gradient(dense, data, **settings)
+    with LargestTensor() as blocks:
+        loss_and_gradient(vertex_contrastive, data, block_bytes=4 * block, **settings)
+    assert blocks.numel <= block < logits <= whole.numel

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from meshcil.losses.running_softmax import BLOCK_BYTES, Block, bank_blocks, classes_per_block, running_softmax
+from meshcil.losses.running_softmax import Block, bank_blocks, classes_per_block, running_softmax
 
 
 def vertex_contrastive(
@@ -21,7 +21,7 @@ def vertex_contrastive(
     kappa: float,
     background_weight: float,
     excluded: Bool[Tensor, "M V"] | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> Float[Tensor, ""]:
     """Pull each vertex feature to its own bank entry and away from all others.
 
@@ -48,7 +48,8 @@ def vertex_contrastive(
         background_weight: w, at least 0 (NeMo: 5e-3); 0 drops the background.
         excluded: ``[M, V]`` vertices of the target's own class left out of the denominator (those
             projecting near the target); None for none.
-        block_bytes: upper limit of one block of logits, as far as one class fits.
+        block_bytes: upper limit of one block of logits, as far as one class fits; None chooses one for
+            the device.
 
     Returns:
         Scalar mean loss; 0 when M is 0.
@@ -99,9 +100,9 @@ class _VertexContrastive(torch.autograd.Function):
         kappa: float,
         background_weight: float,
         excluded: Tensor | None,
-        block_bytes: int,
+        block_bytes: int | None,
     ) -> Tensor:
-        step = classes_per_block(len(features), bank.shape[1], features.element_size(), block_bytes)
+        step = classes_per_block(features, bank, block_bytes)
         blocks = _denominator(target, bank, valid, background, background_weight, excluded, step)
         lse, mean = running_softmax(features * kappa, blocks, with_mean=ctx.needs_input_grad[0])
         positive = bank.flatten(0, 1)[target]

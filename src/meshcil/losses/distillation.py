@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from meshcil.losses.running_softmax import BLOCK_BYTES, bank_blocks, classes_per_block, running_softmax
+from meshcil.losses.running_softmax import bank_blocks, classes_per_block, running_softmax
 
 
 def vertex_distillation(
@@ -15,7 +15,7 @@ def vertex_distillation(
     valid: Bool[Tensor, "C V"],
     *,
     kappa: float,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> Float[Tensor, ""]:
     """Keep the softmax over bank entries near that of the frozen earlier network.
 
@@ -31,7 +31,8 @@ def vertex_distillation(
         bank: ``[C, V, D]`` vertex features, no gradient.
         valid: ``[C, V]`` True for the non-padded vertices of the classes to distil over.
         kappa: inverse temperature kappa3 (iNeMo: 0.5).
-        block_bytes: upper limit of one block of logits, as far as one class fits.
+        block_bytes: upper limit of one block of logits, as far as one class fits; None chooses one for
+            the device.
 
     Returns:
         Scalar mean divergence in nats; 0 when M is 0.
@@ -57,9 +58,9 @@ class _VertexDistillation(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx, features: Tensor, teacher: Tensor, bank: Tensor, valid: Tensor, kappa: float, block_bytes: int
+        ctx, features: Tensor, teacher: Tensor, bank: Tensor, valid: Tensor, kappa: float, block_bytes: int | None
     ) -> Tensor:
-        step = classes_per_block(len(features), bank.shape[1], features.element_size(), block_bytes)
+        step = classes_per_block(features, bank, block_bytes)
 
         def statistics(queries: Tensor, with_mean: bool) -> tuple[Tensor, Tensor | None]:
             blocks = (block for _, _, block in bank_blocks(bank, valid, step))

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-# Logits of one block. Small enough to stay in a last-level cache, large enough for full-speed products.
-BLOCK_BYTES = 8 * 2**20
+# Logits of one block. On a CPU they should stay in the last-level cache; on a GPU few large products pay.
+_CPU_BLOCK_BYTES = 8 * 2**20
+_GPU_BLOCK_BYTES = 256 * 2**20
 
 
 class Block(NamedTuple):
@@ -25,9 +26,10 @@ class Block(NamedTuple):
     left_out: tuple[Int[Tensor, " P"], Int[Tensor, " P"]] | None = None
 
 
-def classes_per_block(rows: int, vertices: int, itemsize: int, block_bytes: int) -> int:
-    """How many classes' logits fit ``block_bytes``; at least one."""
-    return max(1, block_bytes // max(1, rows * vertices * itemsize))
+def classes_per_block(queries: Float[Tensor, "M D"], bank: Float[Tensor, "C V D"], block_bytes: int | None) -> int:
+    """How many classes' logits fit ``block_bytes`` (a default for the device if None); at least one."""
+    limit = block_bytes or (_CPU_BLOCK_BYTES if queries.device.type == "cpu" else _GPU_BLOCK_BYTES)
+    return max(1, limit // max(1, queries.shape[0] * bank.shape[1] * queries.element_size()))
 
 
 def bank_blocks(
