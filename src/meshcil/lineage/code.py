@@ -44,3 +44,8 @@ def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:
 def artifact_modules(stage: str, kind: str) -> tuple[str, ...]:
     """Modules of `table` or `figure` and of the kind drawn."""
     return (stage_module(stage), module_name(f"meshcil.reporting.{stage}s", kind))
+
+
+def track_modules(tracker: str = "mlflow") -> tuple[str, ...]:
+    """Modules of `track` and of the tracker it logs to."""
+    return (stage_module("track"), module_name("meshcil.tracking", tracker))

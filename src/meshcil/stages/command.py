@@ -11,11 +11,16 @@ from meshcil.core.errors import InputError
 
 
 def execute(stage: Callable[..., None], arguments: Sequence[str] | None = None) -> None:
-    """Run ``stage`` as a command with the process's arguments; bad input is one message and exit code 2."""
+    """Run ``stage`` as a command with the process's arguments; see `run`."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(stage)
+    run(app, repeat_options(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """Run a command line application; bad input is one message and exit code 2, without a traceback."""
     try:
-        app(args=repeat_options(sys.argv[1:] if arguments is None else arguments))
+        app(args=list(arguments))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -11,7 +11,7 @@ from meshcil.config.run import RunConfig, RunKey, load_dataset, run_keys
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.core.naming import available
-from meshcil.lineage.code import artifact_modules, data_modules, run_modules, score_modules, stage_module
+from meshcil.lineage.code import artifact_modules, data_modules, run_modules, score_modules, stage_module, track_modules
 from meshcil.stages.resolve import resolve_run
 
 
@@ -47,7 +47,7 @@ class Plan:
             return data_modules(stage, self.datasets[names["dataset"]])
         if stage in names:
             return artifact_modules(stage, self.artifact(stage, names[stage])[1].kind)
-        return (stage_module(stage),)
+        return track_modules() if stage == "track" else (stage_module(stage),)
 
     def settings(self, stage: str, names: Mapping[str, str]) -> str:
         """Digest of the settings the job works by; comments and layout of their files do not count."""

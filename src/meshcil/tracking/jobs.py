@@ -1,0 +1,107 @@
+"""From a job's record and the files it names to what is logged of it."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from meshcil.tracking.base import DataVersion, Job, Measurement
+
+_RUN_KEY = ("dataset", "protocol", "method", "budget", "seed")
+_EPOCH_NAMES = ("step", "phase", "epoch")
+
+
+def job_of(path: Path, record: Mapping[str, Any], sha256: str) -> Job:
+    """What is logged of the job whose record lies at ``path``.
+
+    Args:
+        path: of the record, relative to the working folder.
+        record: its content, validated.
+        sha256: its digest.
+    """
+    key, stage = record["key"], record["stage"]
+    is_run = "method" in key
+    files = {Path(entry["path"]).name: Path(entry["path"]) for entry in record["outputs"]}
+    detail = [f"step{key['step']}"] if "step" in key else []
+    detail += [record["name"]] if record["name"] else []
+    group = _group(key, stage)
+    return Job(
+        name=" ".join([stage, *detail]),
+        group=group,
+        group_id=f"{group}@{record['settings']['sha256'][:12]}" if is_run else group,
+        record=path.as_posix(),
+        record_sha256=sha256,
+        started=_milliseconds(record["started"]),
+        ended=_milliseconds(record["ended"]),
+        params={name: str(value) for name, value in key.items()},
+        group_params=dict(_flat(record["settings"]["values"])) if is_run and stage == "resolve" else {},
+        tags=_tags(record),
+        measurements=(Measurement("seconds", record["seconds"], 0), *_epochs(files.get("epochs.csv"))),
+        group_measurements=tuple(_scores(files.get("scores.csv"))) if is_run else (),
+        data=tuple(_data(record)),
+    )
+
+
+def _group(key: Mapping[str, Any], stage: str) -> str:
+    if "method" in key:
+        return "/".join([*(str(key[name]) for name in _RUN_KEY[:-1]), f"seed{key['seed']}"])
+    return f"data/{key['dataset']}" if "dataset" in key and stage in ("generate", "prepare") else "report"
+
+
+def _milliseconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _tags(record: Mapping[str, Any]) -> dict[str, str]:
+    source, environment = record["source"], record["environment"]
+    facts = {
+        "stage": record["stage"],
+        "commit": source["commit"],
+        "dirty": source["dirty"],
+        "diff_sha256": source["diff_sha256"],
+        "tree_sha256": source["tree_sha256"],
+        "lock_sha256": source["lock_sha256"],
+        "config_sha256": record["settings"]["sha256"],
+        "code": record["code"]["digest"],
+        "pipeline": record["pipeline"],
+        "host": environment["host"],
+        "device": environment["device"],
+        "slurm_job_id": environment["slurm_job_id"],
+    }
+    return {f"meshcil.{name}": str(value) for name, value in facts.items() if value is not None}
+
+
+def _data(record: Mapping[str, Any]) -> Iterator[DataVersion]:
+    for entry in record["inputs"]:
+        if entry["base"] == "work" and entry["path"].startswith("data/"):
+            yield DataVersion(entry["path"], entry["sha256"])
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, str(value)
+
+
+def _rows(path: Path | None) -> list[dict[str, str]]:
+    if path is None:
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _epochs(path: Path | None) -> Iterator[Measurement]:
+    for position, row in enumerate(_rows(path)):
+        for name, text in row.items():
+            if name not in _EPOCH_NAMES and text and math.isfinite(float(text)):
+                yield Measurement(name, float(text), position)
+
+
+def _scores(path: Path | None) -> Iterator[Measurement]:
+    for row in _rows(path):
+        if not row["task"] and not row["class_name"] and row["value"]:
+            yield Measurement(f"{row['test_set'] or 'memory'}/{row['metric']}", float(row["value"]), int(row["step"]))

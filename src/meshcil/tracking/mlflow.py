@@ -1,0 +1,114 @@
+"""MLflow: one experiment per experiment, one run per run, dataset and report, one nested run per job.
+
+Stages never talk to it: their records are logged here by one local job, in one process.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+# Both are read when MLflow is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
+from mlflow.tracking import MlflowClient
+
+from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
+
+RECORD, GROUP, PARENT = "meshcil.record_sha256", "meshcil.group", "mlflow.parentRunId"
+_PARAMS_PER_CALL, _METRICS_PER_CALL, _PAGE = 100, 900, 1000
+_DIGEST_LENGTH = 36
+
+
+class MlflowTracker(Tracker):
+    """Logs to the server of MLFLOW_TRACKING_URI, or to `mlflow.db` in the working folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder / 'mlflow.db'}")
+
+    def log(self, experiment: str, jobs: Sequence[Job]) -> dict[str, str]:
+        """Log the jobs that the database does not hold yet; those it holds keep their ids."""
+        with _only_one(self.folder / "mlflow.lock"):
+            client = MlflowClient(self.uri)
+            place = self._experiment(client, experiment)
+            known = list(_all_runs(client, place.experiment_id))
+            logged = {run.data.tags[RECORD]: run.info.run_id for run in known if RECORD in run.data.tags}
+            groups = {run.data.tags[GROUP]: run.info.run_id for run in known if GROUP in run.data.tags}
+            for job in jobs:
+                if job.record_sha256 not in logged:
+                    if job.group_id not in groups:
+                        groups[job.group_id] = _start_group(client, place, job)
+                    logged[job.record_sha256] = _log_job(client, place, job, groups[job.group_id])
+            return {job.record: logged[job.record_sha256] for job in jobs}
+
+    def _experiment(self, client: MlflowClient, name: str) -> Experiment:
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            location = (self.folder / "mlruns" / name).as_uri() if self.uri.startswith("sqlite") else None
+            found = client.get_experiment(client.create_experiment(name, artifact_location=location))
+        return found
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    # A fresh database breaks when two processes migrate it at once.
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _start_group(client: MlflowClient, place: Experiment, job: Job) -> str:
+    tags = {GROUP: job.group_id, "mlflow.runName": job.group}
+    run = client.create_run(place.experiment_id, start_time=job.started, tags=tags)
+    return run.info.run_id
+
+
+def _log_job(client: MlflowClient, place: Experiment, job: Job, parent: str) -> str:
+    tags = {"mlflow.runName": job.name, PARENT: parent, "meshcil.record": job.record, **job.tags}
+    run = client.create_run(place.experiment_id, start_time=job.started, tags=tags).info.run_id
+    _log_numbers(client, run, job.params, job.measurements, job.ended)
+    _log_numbers(client, parent, job.group_params, job.group_measurements, job.ended)
+    if job.data:
+        context = [InputTag("mlflow.data.context", "input")]
+        client.log_inputs(run, [DatasetInput(_dataset(version), context) for version in job.data])
+    # Last: a job interrupted before this line is logged again, not left half logged.
+    client.log_batch(run, tags=[RunTag(RECORD, job.record_sha256)])
+    client.set_terminated(run, end_time=job.ended)
+    client.set_terminated(parent, end_time=job.ended)
+    return run
+
+
+def _dataset(version: DataVersion) -> Dataset:
+    return Dataset(version.name, version.sha256[:_DIGEST_LENGTH], "local", version.name)
+
+
+def _log_numbers(
+    client: MlflowClient, run: str, params: dict[str, str], measurements: Sequence[Measurement], time: int
+) -> None:
+    named = iter([Param(name, value) for name, value in params.items()])
+    points = iter([Metric(m.name, m.value, time, m.step) for m in measurements])
+    while True:
+        some_params, some_points = list(islice(named, _PARAMS_PER_CALL)), list(islice(points, _METRICS_PER_CALL))
+        if not some_params and not some_points:
+            return
+        client.log_batch(run, metrics=some_points, params=some_params)
+
+
+def build() -> Tracker:
+    """Tracker of the working folder."""
+    return MlflowTracker(Path.cwd())
