@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,7 +21,7 @@ from meshcil.inference.similarity import (
 )
 from meshcil.inference.start_search import start_grid
 
-Classifier = Literal["per-cell", "mean", "render-and-compare"]
+CLASSIFIERS = ("per-cell", "mean", "render-and-compare")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ def classify(
     valid: Bool[Tensor, "C V"],
     background: Float[Tensor, "G D"],
     *,
-    classifier: Classifier = "per-cell",
+    classifier: str = "per-cell",
     meshes: Sequence[Mesh] | None = None,
     camera: Camera | None = None,
     distance: Real = 5.0,
@@ -78,7 +77,7 @@ def classify(
     Raises:
         ValueError: an argument of the wrong shape, dtype or device, empty, not finite, or missing for the form.
     """
-    require_bank(feature_map, bank, valid, background)
+    require_bank(feature_map, bank, valid, background, classifier)
     if classifier == "render-and-compare":
         require_meshes(meshes, camera, feature_map, bank)
     block = images_per_block(bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes)
@@ -99,7 +98,7 @@ def score_cells(
     background: Float[Tensor, "P B"],
     bank: Float[Tensor, "C V D"],
     valid: Bool[Tensor, "C V"],
-    classifier: Classifier,
+    classifier: str,
 ) -> Float[Tensor, "B C"]:
     """The forms that look at cells one by one, "per-cell" and "mean"; see ``classify``.
 
@@ -116,8 +115,6 @@ def score_cells(
     best = best_vertices(columns, bank, valid)
     if classifier == "mean":
         return (best - background).clamp_(min=0).mean(1).T
-    if classifier != "per-cell":
-        reject("classifier", f'be "per-cell", "mean" or "render-and-compare", but it is {classifier!r}')
     return per_cell_scores(best, background)
 
 
@@ -170,8 +167,8 @@ def search_classes(
     return StartSearch(torch.stack(gains, 1), torch.stack(poses, 1))
 
 
-def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: Tensor) -> None:
-    """Refuse features or banks that cannot be classified with.
+def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: Tensor, classifier: str) -> None:
+    """Refuse features, banks and forms that cannot be classified with.
 
     Raises:
         ValueError: naming the argument.
@@ -179,6 +176,8 @@ def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: T
     require_features(feature_map, background, bank=bank)
     if not bool(valid.any(1).all()):
         reject("valid", "mark at least one vertex of every class")
+    if classifier not in CLASSIFIERS:
+        reject("classifier", f"be one of {', '.join(CLASSIFIERS)}, but it is {classifier!r}")
 
 
 def require_meshes(meshes: Sequence[Mesh] | None, camera: Camera | None, feature_map: Tensor, bank: Tensor) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from meshcil.core.arguments import checked
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
-from meshcil.inference.classification import Classifier, require_bank, require_meshes, score_cells, search_classes
+from meshcil.inference.classification import require_bank, require_meshes, score_cells, search_classes
 from meshcil.inference.render_and_compare import Group, estimate_groups
 from meshcil.inference.similarity import best_similarity, images_per_block, map_columns
 
@@ -49,7 +49,7 @@ def infer(
     camera: Camera,
     *,
     distance: Real = 5.0,
-    classifier: Classifier = "per-cell",
+    classifier: str = "per-cell",
     steps: int = 30,
     max_bytes: int = 2**28,
 ) -> Inference:
@@ -73,7 +73,7 @@ def infer(
     Raises:
         ValueError: as ``classify``.
     """
-    require_bank(feature_map, bank, valid, background)
+    require_bank(feature_map, bank, valid, background, classifier)
     require_meshes(meshes, camera, feature_map, bank)
     block = images_per_block(bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes)
     parts = [
@@ -91,7 +91,7 @@ def _infer_block(
     background: Tensor,
     camera: Camera,
     distance: float,
-    classifier: Classifier,
+    classifier: str,
     steps: int,
 ) -> Inference:
     with torch.no_grad():

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from meshcil.core.arguments import checked
+from meshcil.core.arguments import checked, reject
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.geometry.poses import camera_center, pose_from_center
@@ -109,7 +109,12 @@ def refine(
 
     Returns:
         Poses (azimuth in [0, 2 pi)) and distances after the last step.
+
+    Raises:
+        ValueError: a negative number of steps.
     """
+    if steps < 0:
+        reject("steps", f"be at least 0, but it is {steps}")
     state = torch.cat((camera_center(pose, distance), pose[:, 2:]), 1).requires_grad_()
     optimizer = torch.optim.Adam([state], lr=0.05, betas=(0.4, 0.6))
     for _ in range(steps):

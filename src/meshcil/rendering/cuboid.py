@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshcil.core.arguments import reject
 from meshcil.geometry.cameras import Camera, camera_axes_rays
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.poses import pose_matrix
@@ -24,8 +23,6 @@ class CuboidRasterizer(Rasterizer):
 
     def __call__(self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor) -> RayHits:
         """See the base class."""
-        if not all(isinstance(mesh, CuboidMesh) for mesh in meshes):
-            reject("mesh", 'be a CuboidMesh for backend "cuboid"')
         return cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
 
 

@@ -3,7 +3,6 @@
 import importlib.util
 from collections.abc import Sequence
 from numbers import Real
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -16,8 +15,6 @@ from meshcil.geometry.meshes import Mesh
 from meshcil.rendering.base import Fragments, Rasterizer, RayHits
 from meshcil.rendering.cuboid import CuboidRasterizer
 
-Backend = Literal["auto", "cuboid", "pytorch3d", "embree"]
-
 
 @checked
 def rasterize(
@@ -25,7 +22,7 @@ def rasterize(
     pose: Float[Tensor, "B 3"],
     camera: Camera,
     distance: Real | Float[Tensor, " B"] = 5.0,
-    backend: Backend = "auto",
+    backend: str = "auto",
 ) -> Fragments:
     """Find the surface point each cell sees: one surface per cell, both sides of it, no blur.
 
@@ -67,7 +64,7 @@ def _fragments(hits: RayHits, camera: Camera) -> Fragments:
     return Fragments(whole[..., 0], whole[..., 1:], exact[..., 1:], exact[..., 0])
 
 
-def rasterizer_for(meshes: Sequence[Mesh], backend: Backend = "auto") -> Rasterizer:
+def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
     """The backend to use for some meshes.
 
     Args:
@@ -78,15 +75,16 @@ def rasterizer_for(meshes: Sequence[Mesh], backend: Backend = "auto") -> Rasteri
         The backend.
 
     Raises:
-        ValueError: an unknown backend.
+        ValueError: an unknown backend, or one that cannot do these meshes.
         ModuleNotFoundError: as ``rasterize``.
     """
+    cuboids = all(isinstance(mesh, CuboidMesh) for mesh in meshes)
     if backend == "auto":
-        if all(isinstance(mesh, CuboidMesh) for mesh in meshes):
-            backend = "cuboid"
-        else:
-            backend = "pytorch3d" if importlib.util.find_spec("pytorch3d") else "embree"
+        general = "pytorch3d" if importlib.util.find_spec("pytorch3d") else "embree"
+        backend = "cuboid" if cuboids else general
     if backend == "cuboid":
+        if not cuboids:
+            reject("mesh", 'be a CuboidMesh for backend "cuboid"')
         return CuboidRasterizer()
     if backend == "pytorch3d":
         from meshcil.rendering.pytorch3d import PyTorch3DRasterizer
