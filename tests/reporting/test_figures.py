@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
 from meshcil.reporting.drawing import apart, series
-from meshcil.reporting.style import LOOKS, PALETTE, looks, svg_bytes
+from meshcil.reporting.palette import CSS_VARIABLES, LOOKS, looks
+from meshcil.reporting.style import svg_bytes
 from meshcil.reporting.tables import robustness
 
 KINDS = available("meshcil.reporting.figures")
@@ -98,7 +99,7 @@ def test_a_method_keeps_its_look() -> None:
     assert len({(look.colour, look.dashes) for look in among.values()}) == 4
     many = looks([f"method-{i}" for i in range(12)])
     assert len(set(many.values())) == 12
-    assert {look.colour for look in many.values()} <= set(PALETTE)
+    assert {look.colour for look in many.values()} <= set(CSS_VARIABLES)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.5, 10))

@@ -32,6 +32,8 @@ class Artifact(Settings):
     """File name below reports/tables or reports/figures, unique over all experiments."""
     kind: str
     """Module of `meshcil.reporting.tables` or `meshcil.reporting.figures`."""
+    title: str = ""
+    """Heading in the report; the name when empty."""
     caption: str
     """What it shows, in plain words."""
     select: dict[str, tuple[str | int, ...]] = {}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from meshcil.reporting.layout import spread
-from meshcil.reporting.style import INK, PAPER, Look, looks
+from meshcil.reporting.palette import INK, PAPER, Look, looks
 
 _LABEL_GAP = 7.0
 """Least distance between two end labels, in percent points of a full-height axis."""
@@ -76,7 +76,7 @@ def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> No
             marker=line.look.marker,
             linestyle=":" if thin else line.look.dashes,
             linewidth=1.3 if thin else 2.0,
-            markersize=4.0 if thin else 5.5,
+            markersize=4.5 if thin else 6.5,
             markeredgecolor=PAPER,
             markeredgewidth=0.7,
             capsize=2.5,

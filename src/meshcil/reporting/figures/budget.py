@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.layout import spread
-from meshcil.reporting.style import RC, looks
+from meshcil.reporting.palette import looks
+from meshcil.reporting.style import RC
 from meshcil.reporting.tables import budget
 
 _AXIS = {

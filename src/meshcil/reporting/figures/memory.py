@@ -11,8 +11,9 @@ from matplotlib.patches import Patch
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import legend_above, row_names, say_when_empty
 from meshcil.reporting.layout import assemble, mebibytes
+from meshcil.reporting.palette import BLUE, ORANGE, SKY
 from meshcil.reporting.scores import last_step, overall
-from meshcil.reporting.style import BLUE, ORANGE, RC, SKY, WIDTH
+from meshcil.reporting.style import RC, WIDTH
 
 _PARTS = (
     ("deploy", "to predict", BLUE),

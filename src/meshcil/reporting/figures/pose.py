@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import draw_lines, label_ends, legend_above, percent_axes, say_when_empty, series
+from meshcil.reporting.palette import INK
 from meshcil.reporting.scores import test_set_order
-from meshcil.reporting.style import INK, RC
+from meshcil.reporting.style import RC
 from meshcil.reporting.tables import robustness
 
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty, series
 from meshcil.reporting.layout import unit
-from meshcil.reporting.style import INK, RC, Look
+from meshcil.reporting.palette import INK, Look
+from meshcil.reporting.style import RC
 from meshcil.reporting.tables import steps
 
 

@@ -1,0 +1,98 @@
+"""What the records of the jobs say about how the numbers were made: code, machine, time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+Record = Mapping[str, Any]
+"""Content of a `{stage}.record.json`."""
+
+_UNKNOWN = "not recorded"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the report's "how it was made"."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+def facts(records: Sequence[Record]) -> list[Fact]:
+    """Code, environment, machine, seeds and dates of the jobs; several values are listed with their job counts."""
+    if not records:
+        return []
+    source = [record["source"] for record in records]
+    environment = [record["environment"] for record in records]
+    seeds = sorted({record["seed"] for record in records if record["stage"] == "train" and record["seed"] is not None})
+    begin, end = span(records)
+    return [
+        Fact("Measured", f"{begin[:10]}", f"{begin[11:19]} to {end[:10]} {end[11:19]} UTC"),
+        Fact("Commit", *_listed(_short(s["commit"]) if s["commit"] else "no git" for s in source)),
+        Fact("Uncommitted changes", *_listed(_dirty(s) for s in source)),
+        Fact("Lock file (sha256)", *_listed(_short(s["lock_sha256"]) for s in source)),
+        Fact("Installed packages (sha256)", *_listed(_short(e["packages_sha256"]) for e in environment)),
+        Fact("Python", *_listed(e["python"] for e in environment)),
+        Fact("Machine", *_listed(e["host"] for e in environment)),
+        Fact("Platform", *_listed(e["platform"] for e in environment)),
+        Fact("Processor cores", *_listed(str(e.get("cores") or _UNKNOWN) for e in environment)),
+        Fact("Device", *_listed(e["device"] for e in environment)),
+        Fact("Threads per job", *_listed(str(e["threads"]) for e in environment)),
+        Fact("Training seeds", ", ".join(map(str, seeds)) or _UNKNOWN),
+        Fact("Jobs", str(len(records)), f"{duration(total_seconds(records))} of work in all"),
+    ]
+
+
+def _listed(values: Iterable[str]) -> tuple[str, str]:
+    counts = Counter(values)
+    if len(counts) == 1:
+        return next(iter(counts)), ""
+    parts = [f"{value} ({number} job{'s' if number > 1 else ''})" for value, number in counts.most_common()]
+    return f"{len(counts)} different", ", ".join(parts)
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else _UNKNOWN
+
+
+def _dirty(source: Mapping[str, Any]) -> str:
+    if source["dirty"] is None:
+        return _UNKNOWN
+    return f"yes (diff {_short(source['diff_sha256'])})" if source["dirty"] else "none"
+
+
+def span(records: Sequence[Record]) -> tuple[str, str]:
+    """Start of the first and end of the last job, ISO 8601."""
+    return min(r["started"] for r in records), max(r["ended"] for r in records)
+
+
+def total_seconds(records: Iterable[Record]) -> float:
+    """Sum of the jobs' durations."""
+    return sum(record["seconds"] for record in records)
+
+
+def duration(seconds: float) -> str:
+    """Duration for people: `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def runtime(records: Sequence[Record]) -> pd.DataFrame:
+    """Run time per stage, in the order in which the stages first ran.
+
+    Returns:
+        Columns ``stage, jobs, total [s], mean [s], longest [s]``.
+    """
+    rows = sorted(((r["started"], r["stage"], float(r["seconds"])) for r in records), key=lambda row: row[:2])
+    frame = pd.DataFrame(rows, columns=["started", "stage", "seconds"])
+    grouped = frame.groupby("stage", sort=False)["seconds"].agg(["size", "sum", "mean", "max"]).reset_index()
+    names = {"size": "jobs", "sum": "total [s]", "mean": "mean [s]", "max": "longest [s]"}
+    return grouped.rename(columns=names)

@@ -1,0 +1,193 @@
+"""Collect what the report shows from the files that the other stages wrote."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshcil.config.experiment import ExperimentSettings
+from meshcil.config.run import RunKey, run_keys
+from meshcil.core.artifacts import read_json
+from meshcil.core.errors import InputError
+from meshcil.reporting.facts import Record, duration, facts, runtime, total_seconds
+from meshcil.reporting.inline import inline_svg
+from meshcil.reporting.layout import as_text
+from meshcil.reporting.page import (
+    DatasetView,
+    Report,
+    RunView,
+    SettingsView,
+    experiment_view,
+    flat_settings,
+    read_table,
+    table_view,
+)
+from meshcil.reporting.palette import CSS_VARIABLES, looks
+
+_RECORD = "*.record.json"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the files are.
+
+    Attributes:
+        reports: folder of the page, with `tables` and `figures`.
+        runs: folder of the runs, `results/runs`.
+        experiments: folder of the collected scores, `results/experiments`.
+        data: folder with `raw` and `prepared`.
+    """
+
+    reports: Path
+    runs: Path
+    experiments: Path
+    data: Path
+
+    def table(self, name: str) -> Path:
+        """CSV file of a table."""
+        return self.reports / "tables" / f"{name}.csv"
+
+    def figure(self, name: str) -> Path:
+        """SVG file of a figure."""
+        return self.reports / "figures" / f"{name}.svg"
+
+    def sheet(self, dataset: str) -> Path:
+        """SVG file of a dataset's contact sheet."""
+        return self.figure(f"contact-sheet-{dataset}")
+
+
+def keys(experiments: Mapping[str, ExperimentSettings]) -> list[RunKey]:
+    """Runs of all experiments, each once."""
+    return list(dict.fromkeys(key for settings in experiments.values() for key in run_keys(settings)))
+
+
+def sources(experiments: Mapping[str, ExperimentSettings], places: Places) -> list[Path]:
+    """Files that the page is made from, without records; only those that exist."""
+    found = [places.table(t.name) for settings in experiments.values() for t in settings.tables]
+    found += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
+    runs = keys(experiments)
+    found += [places.sheet(name) for name in dict.fromkeys(key.dataset for key in runs)]
+    found += [places.runs / key.path / "run.json" for key in runs]
+    return [path for path in found if path.is_file()]
+
+
+def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) -> list[Path]:
+    """Records of the jobs behind the page."""
+    runs = keys(experiments)
+    found = [path for key in runs for path in sorted((places.runs / key.path).rglob(_RECORD))]
+    for dataset in dict.fromkeys(key.dataset for key in runs):
+        found += [path for part in ("raw", "prepared") for path in sorted((places.data / part / dataset).glob(_RECORD))]
+        found += [path for path in [places.reports / "figures" / _named("contact_sheet", dataset)] if path.is_file()]
+    for name, settings in experiments.items():
+        found += [places.experiments / _named("collect", name)]
+        found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
+        found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
+    return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
+def _named(stage: str, name: str) -> str:
+    return f"{stage}-{name}.record.json"
+
+
+def read_records(paths: Iterable[Path]) -> dict[Path, Record]:
+    """Records by path.
+
+    Raises:
+        InputError: when one is not a record.
+    """
+    found = {path: read_json(path) for path in paths}
+    for path, record in found.items():
+        if not isinstance(record, dict) or not {"stage", "started", "ended", "seconds", "source"} <= record.keys():
+            raise InputError(path, "is not a record", "Delete it and run the pipeline again")
+    return found
+
+
+def gather(
+    experiments: Mapping[str, ExperimentSettings], places: Places, records: Mapping[Path, Record]
+) -> tuple[Report, str]:
+    """The page's content, and the text of `runtime.csv`.
+
+    Args:
+        experiments: settings by name, in the page's order.
+        places: where the files are.
+        records: by path.
+
+    Raises:
+        InputError: when a file cannot be read.
+    """
+    jobs = list(records.values())
+    times = as_text(runtime(jobs))
+    runs = keys(experiments)
+    resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
+    report = Report(
+        experiments=tuple(
+            experiment_view(
+                name,
+                settings,
+                {t.name: read_table(path) for t in settings.tables if (path := places.table(t.name)).is_file()},
+                {f.name: _text(path) for f in settings.figures if (path := places.figure(f.name)).is_file()},
+            )
+            for name, settings in experiments.items()
+        ),
+        datasets=_datasets(resolved, places),
+        facts=tuple(facts(jobs)),
+        runtime=table_view(times, "runtime.csv"),
+        runs=_runs(runs, resolved, places, records),
+        settings=_settings(resolved),
+        files=_files(experiments, places),
+    )
+    return report, times.to_csv(index=False, lineterminator="\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "Delete it and draw it again") from error
+
+
+def _datasets(resolved: Mapping[RunKey, Any], places: Places) -> tuple[DatasetView, ...]:
+    views = {}
+    for key, run in resolved.items():
+        sheet = places.sheet(key.dataset)
+        svg = ""
+        if sheet.is_file():
+            svg = inline_svg(_text(sheet), f"sheet-{key.dataset}", f"Example images of every class of {key.dataset}")
+        views.setdefault(key.dataset, DatasetView(key.dataset, run["dataset"]["description"], svg))
+    return tuple(views.values())
+
+
+def _runs(
+    runs: Sequence[RunKey], resolved: Mapping[RunKey, Any], places: Places, records: Mapping[Path, Record]
+) -> tuple[RunView, ...]:
+    look = looks(key.method for key in runs)
+    views = []
+    for key in runs:
+        folder = places.runs / key.path
+        jobs = [record for path, record in records.items() if path.is_relative_to(folder)]
+        link = ""
+        if key in resolved:
+            link = Path(os.path.relpath(folder / "run.json", places.reports)).as_posix()
+        label = resolved[key]["method"]["label"] if key in resolved else key.method
+        names = (key.dataset, key.protocol, key.budget, str(key.seed))
+        time = duration(total_seconds(jobs)) if jobs else ""
+        views.append(RunView(label, f"var({CSS_VARIABLES[look[key.method].colour]})", names, time, link))
+    return tuple(views)
+
+
+def _settings(resolved: Mapping[RunKey, Any]) -> tuple[SettingsView, ...]:
+    views: dict[str, SettingsView] = {}
+    for part in ("method", "protocol", "dataset"):
+        for key, run in resolved.items():
+            values = {name: value for name, value in run[part].items() if name not in ("label", "description")}
+            title = f"{part.capitalize()} {getattr(key, part)}"
+            views.setdefault(title, SettingsView(title, run[part]["description"], tuple(flat_settings(values))))
+    return tuple(views.values())
+
+
+def _files(experiments: Mapping[str, ExperimentSettings], places: Places) -> tuple[str, ...]:
+    wanted = [places.table(t.name) for settings in experiments.values() for t in settings.tables]
+    wanted += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
+    found = [path.relative_to(places.reports).as_posix() for path in wanted if path.is_file()]
+    return (*found, "runtime.csv")

@@ -1,0 +1,24 @@
+"""The report: one HTML file that needs nothing else, neither network nor scripts."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from meshcil.reporting.page import Report
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("meshcil.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def render(report: Report) -> str:
+    """HTML text of the page."""
+    return _environment().get_template("report.html.j2").render(report=report)

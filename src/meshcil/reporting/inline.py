@@ -1,0 +1,39 @@
+"""Turn the SVG file of a figure into part of the report's page."""
+
+import re
+from html import escape
+
+from meshcil.reporting.palette import CSS_VARIABLES
+
+_STYLE = re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", re.DOTALL)
+_SIZE = re.compile(r'\s(?:width|height|version|xmlns(?::\w+)?)="[^"]*"')
+
+
+def inline_svg(svg: str, prefix: str, description: str) -> str:
+    """SVG element for an HTML page.
+
+    Colours become the page's CSS variables, so that the figure is readable in light and dark; ids get a
+    prefix, because several figures share a page; size and font follow the page.
+
+    Args:
+        svg: text of the file.
+        prefix: unique on the page.
+        description: read out instead of the drawing.
+
+    Raises:
+        ValueError: when the text holds no SVG element.
+    """
+    begin = svg.find("<svg")
+    if begin < 0:
+        raise ValueError("svg must hold an <svg> element")
+    body = _STYLE.sub("", svg[begin:].strip())
+    head, rest = body.split(">", 1)
+    head = _SIZE.sub("", head)
+    rest = rest.replace("xlink:href", "href")
+    rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
+    rest = re.sub(r'href="#', f'href="#{prefix}-', rest)
+    rest = re.sub(r"url\(#", f"url(#{prefix}-", rest)
+    rest = rest.replace("font-family: 'DejaVu Sans', sans-serif", "font-family: inherit")
+    for colour, variable in CSS_VARIABLES.items():
+        rest = rest.replace(colour, f"var({variable})")
+    return f'{head} role="img" aria-label="{escape(description, quote=True)}">{rest}'
