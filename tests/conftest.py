@@ -5,7 +5,9 @@ import jaxtyping
 import pytest
 
 # Every function of the package that states a shape is checked against it while testing.
-_hook = jaxtyping.install_import_hook("meshcil", "beartype.beartype")
+# An int is accepted where a float is meant (PEP 484's numeric tower).
+_checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+_hook = jaxtyping.install_import_hook("meshcil", _checker)
 
 hypothesis.settings.register_profile("meshcil", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("meshcil")

@@ -3,7 +3,7 @@
 from itertools import product
 from pathlib import Path
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 from meshcil.config.base import Settings, load_settings, read_yaml, validate
 from meshcil.config.dataset import DatasetSettings
@@ -53,7 +53,7 @@ class RunConfig(Settings):
 
     @field_validator("method", mode="before")
     @classmethod
-    def _choose_settings(cls, value: object, _info: ValidationInfo) -> object:
+    def _choose_settings(cls, value: object) -> object:
         if isinstance(value, dict) and isinstance(value.get("kind"), str):
             return method_settings(value["kind"]).model_validate(value)
         return value

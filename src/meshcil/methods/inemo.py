@@ -1,6 +1,7 @@
 """iNeMo: incremental neural mesh models (Fischer et al., ECCV 2024)."""
 
 import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,8 @@ from torch.nn import functional
 from meshcil.config.methods.inemo import Settings
 from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import Camera
-from meshcil.inference.classify import classify
-from meshcil.inference.pipeline import infer
+from meshcil.inference.classification import classify
+from meshcil.inference.prediction import infer
 from meshcil.losses.background_noise import noise
 from meshcil.losses.contrastive import vertex_contrastive
 from meshcil.losses.distillation import vertex_distillation
@@ -25,6 +26,8 @@ from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
 from meshcil.models.vertex_bank import update_vertices, write_background
 from meshcil.rendering.visibility import VertexViews, observe_vertices
+
+_REFILL_BATCH = 64
 
 
 class Learner(Method):
@@ -140,18 +143,15 @@ class Learner(Method):
             return
         self.network.eval()
         generator = self.generator("background refill")
-        columns, needed = [], self.settings.background_columns
-        while needed > 0:
-            for start in range(0, len(exemplars), 64):
-                part = exemplars.subset(range(start, min(start + 64, len(exemplars))))
-                images = next(part.batches(64, self.device))
-                none = torch.zeros(len(part), dtype=torch.bool)
-                batch = Batch(images, part.labels.to(self.device), part.poses.to(self.device), none, generator)
-                columns.append(self._background_features(self.network(images), self._observe(batch), generator))
-                needed -= len(columns[-1])
-                if needed <= 0:
-                    break
-        background, cursor = write_background(self.space.background, 0, torch.cat(columns))
+        # Passes over the exemplars until the ring is full (more than one when there are few of them).
+        passes = math.ceil(self.settings.background_columns / (self.settings.background_samples * len(exemplars)))
+        background, cursor = self.space.background, self.space.cursor
+        for part in exemplars.split(_REFILL_BATCH) * passes:
+            images = next(part.batches(len(part), self.device))
+            replayed = torch.ones(len(part), dtype=torch.bool)
+            batch = Batch(images, part.labels.to(self.device), part.poses.to(self.device), replayed, generator)
+            clutter = self._background_features(self.network(images), self._observe(batch), generator)
+            background, cursor = write_background(background, cursor, clutter)
         self.space = replace(self.space, background=background, cursor=cursor)
 
     @torch.no_grad()

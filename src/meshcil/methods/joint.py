@@ -15,7 +15,7 @@ class Learner(ClassifierMethod):
 
     def begin_step(self, step: int) -> None:
         """Start again from the initial weights."""
-        self.network = self.build_network().to(self.device)
+        self.network = self.initial_network()
         super().begin_step(step)
 
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:

@@ -1,7 +1,7 @@
 """Neural mesh model: a network to unit features per cell, and the vertex features it is compared with."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,7 +45,7 @@ class LatentSpace:
     @classmethod
     def create(
         cls, partitions: int, vertices: int, dim: int, columns: int, *, etf: bool, generator: torch.Generator
-    ) -> Self:
+    ) -> "LatentSpace":
         """Latent space before training (iNeMo, section 4).
 
         Args:

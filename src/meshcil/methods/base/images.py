@@ -42,6 +42,10 @@ class ImagePool:
         position = {name: i for i, name in enumerate(self.ids)}
         return self.subset([position[name] for name in ids])
 
+    def split(self, size: int) -> list["ImagePool"]:
+        """Parts of at most ``size`` images, in order."""
+        return [self.subset(range(start, min(start + size, len(self)))) for start in range(0, len(self), size)]
+
     def batches(self, size: int, device: torch.device) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Normalised images in order, at most ``size`` at a time."""
         for start in range(0, len(self), size):

@@ -110,7 +110,7 @@ class Method(ABC):
         self.facts = facts
         self.device = device
         self.step = -1
-        self.network = self.build_network().to(device)
+        self.network = self.initial_network()
 
     @property
     def seen(self) -> int:
@@ -121,12 +121,15 @@ class Method(ABC):
         """Generator for a purpose of the present step."""
         return torch_generator(self.facts.seed, self.settings.kind, self.step, *names)
 
+    def initial_network(self) -> nn.Module:
+        """The network of `build_network`, initialised from the run's seed."""
+        with seeded_initialisation(torch_generator(self.facts.seed, "network")):
+            return self.build_network().to(self.device)
+
     def build_backbone(self) -> Backbone:
-        """The configured backbone, initialised from the run's seed."""
+        """The configured backbone."""
         block = self.settings.backbone
-        build = load_object("meshcil.models.backbones", block.name, "build")
-        with seeded_initialisation(torch_generator(self.facts.seed, "backbone")):
-            return build(width=block.width, depth=block.depth)
+        return load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
 
     def phases(self) -> list[Phase]:
         """Stretches of optimisation of the present step; by default all trainable parameters at once."""

@@ -1,0 +1,91 @@
+"""The optimiser loop: resume, learning rates, failures."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from meshcil.core.artifacts import save_state
+from meshcil.training.trainer import TrainingData, build_optimizer, learning_rate, train_step
+from tests.methods.factory import build, pool, settings
+
+
+class Killed(Exception):
+    """Stands for the death of the process."""
+
+
+def _data(labels: list[int]) -> TrainingData:
+    return TrainingData(pool(labels), torch.zeros(len(labels), dtype=torch.bool))
+
+
+@pytest.mark.parametrize("kind", ["icarl", "inemo"])
+def test_resume_after_any_epoch_is_bit_equal(kind: str, tmp_path: Path) -> None:
+    data = _data([0, 1] * 8)
+
+    def run(name: str, die_after: int | None) -> tuple[bytes, list[dict]]:
+        method = build(kind, epochs=3)
+        method.begin_step(0)
+
+        def progress(row: dict) -> None:
+            if row["epoch"] == die_after:
+                raise Killed
+
+        rows = train_step(method, data, tmp_path / f"{name}.checkpoint", progress)
+        save_state(tmp_path / name, method.state())
+        return (tmp_path / name).read_bytes(), rows
+
+    undisturbed = run("whole", None)
+    for epoch in (0, 1):
+        with pytest.raises(Killed):
+            run(f"killed{epoch}", epoch)
+        assert run(f"killed{epoch}", None) == undisturbed
+
+
+def test_different_seeds_give_different_weights(tmp_path: Path) -> None:
+    from tests.methods.factory import facts
+
+    weights = []
+    for seed in (0, 1):
+        method = build("icarl", facts(seed=seed))
+        method.begin_step(0)
+        weights.append(torch.cat([p.detach().flatten() for p in method.network.parameters()]))
+    assert not torch.equal(*weights)
+
+
+def test_loss_that_is_not_finite_names_term_and_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = build("icarl")
+    method.begin_step(0)
+    monkeypatch.setattr(method, "losses", lambda batch: {"classification": torch.tensor(math.nan)})
+    with pytest.raises(FloatingPointError, match="`classification` is nan.*epoch 0, batch 0"):
+        train_step(method, _data([0, 1] * 4), tmp_path / "checkpoint")
+
+
+def test_schedules() -> None:
+    cosine = settings("icarl", schedule="cosine").training
+    assert learning_rate(cosine, 1.0, 0.0, 10) == 1.0
+    assert learning_rate(cosine, 1.0, 5.0, 10) == pytest.approx(0.5)
+    steps = settings("icarl", schedule="steps", milestones=(2, 4), gamma=0.1).training
+    assert [learning_rate(steps, 1.0, e, 10) for e in (1.9, 2.0, 4.0)] == pytest.approx([1, 0.1, 0.01])
+    constant = settings("icarl", schedule="constant", warmup_epochs=2.0).training
+    assert learning_rate(constant, 1.0, 1.0, 10) == pytest.approx(0.5, abs=1e-2)
+    assert learning_rate(constant, 1.0, 2.0, 10) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)]
+)
+def test_optimisers_by_name(name: str, kind: type) -> None:
+    method = build("icarl", optimizer=name, lr=0.25)
+    method.begin_step(0)
+    optimizer = build_optimizer(method.phases()[0])
+    assert type(optimizer) is kind
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+def test_later_steps_may_have_other_epochs_and_rates() -> None:
+    method = build("icarl", first_epochs=7, epochs=3, lr=0.5, later_lr=0.125)
+    method.begin_step(0)
+    assert (method.phases()[0].epochs, method.phases()[0].lr) == (7, 0.5)
+    method.begin_step(1)
+    assert (method.phases()[0].epochs, method.phases()[0].lr) == (3, 0.125)
