@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from meshcil.geometry import CuboidMesh, TriangleMesh, pose_error
-from meshcil.inference import classify, estimate_pose, infer, start_poses
+from meshcil.inference import classify, estimate_pose, infer, refinement, start_poses
 from tests.inference.scenes import Scene, make_scene, objective, refine_in_feature_space
 
 
@@ -147,3 +147,19 @@ def test_impossible_arguments_are_refused(changes: dict, message: str) -> None:
     }
     with pytest.raises(ValueError, match=message):
         estimate_pose(**(arguments | changes))
+
+
+def test_the_refinement_window_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(images=3, size=24)
+    cropped, _ = estimate(scene, steps=12)
+    monkeypatch.setattr(refinement, "_window", lambda *_: (slice(0, 24), slice(0, 24)))
+    whole, _ = estimate(scene, steps=12)
+    assert float(pose_error(cropped, whole).max()) < 1e-9
+
+
+def test_a_camera_inside_the_mesh_is_refined_over_the_whole_map() -> None:
+    scene = make_scene(images=1)
+    room = CuboidMesh.from_bounds(torch.tensor([[-9.0, 9.0]] * 3, dtype=torch.float64), 60)
+    features = torch.ones(len(room.vertices), 24, dtype=torch.float64)
+    found, score = estimate_pose(scene.feature_map, room, features, scene.background, scene.camera, steps=3)
+    assert found.isfinite().all() and score.isfinite().all()

@@ -48,7 +48,7 @@ def classify(
     meshes: Sequence[Mesh] | None = None,
     camera: Camera | None = None,
     distance: Real = 5.0,
-    max_bytes: int = 2**28,
+    max_bytes: int = 2**29,
 ) -> Float[Tensor, "B C"]:
     """Score the classes of an image by how well their vertices explain its cells.
 
@@ -80,7 +80,9 @@ def classify(
     require_bank(feature_map, bank, valid, background, classifier)
     if classifier == "render-and-compare":
         require_meshes(meshes, camera, feature_map, bank)
-    block = images_per_block(bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes)
+    block = images_per_block(
+        len(feature_map), bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes
+    )
     scores = []
     with torch.no_grad():
         for images in feature_map.split(block):

@@ -51,7 +51,7 @@ def infer(
     distance: Real = 5.0,
     classifier: str = "per-cell",
     steps: int = 30,
-    max_bytes: int = 2**28,
+    max_bytes: int = 2**29,
 ) -> Inference:
     """Classify each image and estimate the pose of the predicted class (iNeMo).
 
@@ -75,7 +75,9 @@ def infer(
     """
     require_bank(feature_map, bank, valid, background, classifier)
     require_meshes(meshes, camera, feature_map, bank)
-    block = images_per_block(bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes)
+    block = images_per_block(
+        len(feature_map), bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes
+    )
     parts = [
         _infer_block(images, meshes, bank, valid, background, camera, float(distance), classifier, steps)
         for images in feature_map.split(block)

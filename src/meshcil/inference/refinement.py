@@ -1,5 +1,6 @@
 """Refinement of poses by gradient descent on the render-and-compare objective, in similarity space."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from meshcil.core.arguments import checked, reject
-from meshcil.geometry.cameras import Camera
-from meshcil.geometry.meshes import Mesh
+from meshcil.geometry.cameras import Camera, project
+from meshcil.geometry.meshes import Mesh, stack_vertices
 from meshcil.geometry.poses import camera_center, pose_from_center
 from meshcil.rendering.rasterization import rasterizer_for
 
@@ -60,6 +61,7 @@ def compare(
     pose: Float[Tensor, "B 3"],
     distance: Float[Tensor, " B"],
     camera: Camera,
+    window: tuple[slice, slice] | None = None,
 ) -> Comparison:
     """Render each image's mesh and compare, cell by cell.
 
@@ -69,12 +71,16 @@ def compare(
         pose: (azimuth, elevation, theta) in radians.
         distance: of the camera from the origin.
         camera: of the map.
+        window: rows and columns to look at; by default all.
 
     Returns:
-        The comparison; differentiable in pose and distance, with the cells' triangles held fixed.
+        The comparison at the P cells of the window; differentiable in pose and distance, with the cells' triangles held
+        fixed.
     """
-    hits = rasterizer_for(meshes)(meshes, pose, camera, distance)
-    cells = torch.arange(hits.hit.shape[1], device=pose.device)
+    rows, columns = window or (slice(None), slice(None))
+    hits = rasterizer_for(meshes)(meshes, pose, camera.window(rows, columns), distance)
+    height, width = camera.image_size
+    cells = torch.arange(height * width, device=pose.device).view(height, width)[rows, columns].flatten()
     origin = similarity.base[:, None] + cells * similarity.cell_stride[:, None]
     advantage = torch.zeros_like(hits.depth)
     for vertex, weight in zip(hits.verts, hits.bary, strict=True):
@@ -117,12 +123,15 @@ def refine(
         reject("steps", f"be at least 0, but it is {steps}")
     state = torch.cat((camera_center(pose, distance), pose[:, 2:]), 1).requires_grad_()
     optimizer = torch.optim.Adam([state], lr=0.05, betas=(0.4, 0.6))
+    points = stack_vertices(meshes).to(state)
     for _ in range(steps):
         before = state.detach().clone()
         with torch.enable_grad():
-            comparison = compare(similarity, meshes, *pose_from_center(state[:, :3], state[:, 3]), camera)
+            pose, far = pose_from_center(state[:, :3], state[:, 3])
+            window = _window(points, pose.detach(), far.detach(), camera)
+            comparison = compare(similarity, meshes, pose, far, camera, window)
             # Cells of the box that miss the mesh add a constant, which Adam does not see.
-            gain = comparison.advantage.relu().sum(1) / _box_area(comparison.covered, camera)
+            gain = comparison.advantage.relu().sum(1) / _box_area(comparison.covered, window)
             (state.grad,) = torch.autograd.grad(-gain.sum(), state)
         optimizer.step()
         with torch.no_grad():
@@ -131,13 +140,26 @@ def refine(
         return pose_from_center(state[:, :3], state[:, 3])
 
 
-def _box_area(covered: Bool[Tensor, "B P"], camera: Camera) -> Float[Tensor, " B"]:
+def _window(points: Tensor, pose: Tensor, distance: Tensor, camera: Camera) -> tuple[slice, slice]:
+    """Rows and columns outside of which no mesh is seen; all of them if one is partly behind its camera."""
+    uv = project(points, pose, camera, distance).flatten(0, 1)
+    if bool(uv.isnan().any()):
+        return slice(0, camera.image_size[0]), slice(0, camera.image_size[1])
+    slices = []
+    for low, high, size in zip(uv.amin(0).tolist(), uv.amax(0).tolist(), reversed(camera.image_size), strict=True):
+        first = min(max(math.floor(low), 0), size - 1)
+        slices.append(slice(first, max(min(math.ceil(high), size), first + 1)))
+    columns, rows = slices
+    return rows, columns
+
+
+def _box_area(covered: Bool[Tensor, "B P"], window: tuple[slice, slice]) -> Float[Tensor, " B"]:
     """Cells in the bounding box of the covered cells; 1 where there are none."""
-    grid = covered.view(-1, *camera.image_size)
+    rows, _ = window
+    grid = covered.unflatten(1, (rows.stop - rows.start, -1))
     area = torch.ones(len(grid), device=grid.device)
     for occupied in (grid.any(1), grid.any(2)):
-        count = occupied.shape[1]
         first = occupied.to(torch.uint8).argmax(1)
-        last = count - occupied.flip(1).to(torch.uint8).argmax(1)
+        last = occupied.shape[1] - occupied.flip(1).to(torch.uint8).argmax(1)
         area = area * (last - first)
     return area

@@ -69,7 +69,7 @@ def estimate_pose(
     *,
     distance: Real = 5.0,
     steps: int = 30,
-    max_bytes: int = 2**28,
+    max_bytes: int = 2**29,
 ) -> tuple[Float[Tensor, "B 3"], Float[Tensor, " B"]]:
     """Estimate the pose of the object in each image (iNeMo; NeMo).
 
@@ -106,7 +106,9 @@ def estimate_pose(
         )
     for each in {id(each): each for each in meshes}.values():
         require_vertices(each, vertex_features.shape[-2], "vertex_features")
-    block = images_per_block(vertex_features.shape[-2] * feature_map[0, 0].numel() * 4, max_bytes)
+    block = images_per_block(
+        len(feature_map), vertex_features.shape[-2] * feature_map[0, 0].numel() * feature_map.element_size(), max_bytes
+    )
     parts = []
     for first in range(0, len(feature_map), block):
         images = torch.arange(first, min(first + block, len(feature_map)), device=feature_map.device)

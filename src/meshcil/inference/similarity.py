@@ -66,15 +66,16 @@ def relative_similarity(
     return table.view(len(features), cells, images)
 
 
-def images_per_block(bytes_per_image: int, max_bytes: int) -> int:
-    """How many images may be worked on at once; one at least.
+def images_per_block(images: int, bytes_per_image: int, max_bytes: int) -> int:
+    """How many of some images to work on at once: one at least, and all blocks about equally large.
 
     Raises:
         ValueError: a bound that is not positive.
     """
     if max_bytes < 1:
         reject("max_bytes", f"be at least 1, but it is {max_bytes}")
-    return max(1, max_bytes // max(1, bytes_per_image))
+    blocks = math.ceil(images / max(1, max_bytes // max(1, bytes_per_image)))
+    return math.ceil(images / max(1, blocks))
 
 
 def require_features(feature_map: Tensor, background: Tensor, **tensors: Tensor) -> None:
