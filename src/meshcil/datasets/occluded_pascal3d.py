@@ -1,7 +1,8 @@
 """Occluded Pascal3D+: copies of the test images with things pasted over the objects.
 
 Tree: ``images/<class>FGL<l>_BGL<l>/<name>.JPEG``, ``annotations/<class>FGL<l>_BGL<l>/<name>.npz``,
-``lists/<class>FGL<l>_BGL<l>.txt`` with one ``<name>.JPEG`` per line. Poses come from the Pascal3D+ file of the same name.
+``lists/<class>FGL<l>_BGL<l>.txt`` with one ``<name>.JPEG`` per line. Poses come from the Pascal3D+ file
+of the same name.
 """
 
 from collections.abc import Sequence

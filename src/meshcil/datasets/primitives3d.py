@@ -6,6 +6,7 @@ has a generator of its own, seeded by (seed, class, split, index), so nothing de
 """
 
 import multiprocessing
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.core.errors import InputError
 from meshcil.datasets.primitives import release
 from meshcil.datasets.primitives.nuisances import NUISANCES
 from meshcil.datasets.primitives.occluders import occlude
@@ -115,7 +116,7 @@ def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
     group = job.class_name if ood else f"{job.class_name}_imagenet"
     release.write_jpeg(folder / images / group / file_name, scene.image)
     record = release.annotation_bytes(job.class_name, file_name, scene)
-    write_bytes_atomic(folder / annotations / group / f"{job.name}.mat", record)
+    release.write_file(folder / annotations / group / f"{job.name}.mat", record)
     if job.split != "val":
         return
     for level in settings.levels:
@@ -124,7 +125,7 @@ def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
         occluded = root / "occluded-pascal3d"
         release.write_jpeg(occluded / "images" / group / file_name, copy.image)
         data = release.occlusion_bytes(file_name, scene.mask, copy)
-        write_bytes_atomic(occluded / "annotations" / group / f"{job.name}.npz", data)
+        release.write_file(occluded / "annotations" / group / f"{job.name}.npz", data)
 
 
 def _write_lists(root: Path, settings: GeneratorSettings) -> None:
@@ -134,19 +135,19 @@ def _write_lists(root: Path, settings: GeneratorSettings) -> None:
     for class_name in settings.classes:
         sets = root / "pascal3d" / "Image_sets"
         for split in ("train", "val"):
-            write_text_atomic(sets / f"{class_name}_imagenet_{split}.txt", _lines(names[class_name, split]))
+            release.write_file(sets / f"{class_name}_imagenet_{split}.txt", _lines(names[class_name, split]))
         copies = _lines([f"{name}.JPEG" for name in names[class_name, "val"]])
         for level in settings.levels:
-            write_text_atomic(root / "occluded-pascal3d/lists" / f"{class_name}FGL{level}_BGL{level}.txt", copies)
+            release.write_file(root / "occluded-pascal3d/lists" / f"{class_name}FGL{level}_BGL{level}.txt", copies)
         lists = root / "ood-cv" / "lists"
         found = {n: [f"{name} 0" for name in names.get((class_name, n), [])] for n in settings.nuisances}
         for nuisance, entries in found.items():
-            write_text_atomic(lists / f"{class_name}_{nuisance}.txt", _lines(entries))
-        write_text_atomic(lists / f"{class_name}_all.txt", _lines([e for entries in found.values() for e in entries]))
+            release.write_file(lists / f"{class_name}_{nuisance}.txt", _lines(entries))
+        release.write_file(lists / f"{class_name}_all.txt", _lines([e for entries in found.values() for e in entries]))
 
 
-def _lines(entries: list[str]) -> str:
-    return "".join(f"{entry}\n" for entry in entries)
+def _lines(entries: list[str]) -> bytes:
+    return "".join(f"{entry}\n" for entry in entries).encode()
 
 
 def _write_cad(root: Path, settings: GeneratorSettings) -> None:
@@ -159,14 +160,30 @@ def _write_cad(root: Path, settings: GeneratorSettings) -> None:
 def generate(
     root: Path, settings: GeneratorSettings, workers: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the raw tree.
+    """Write the raw tree; it appears under its name only when it is complete.
 
     Args:
-        root: folder to write into; created when missing.
+        root: folder to create; it must not hold anything yet.
         settings: what to generate.
         workers: processes; the result does not depend on it.
         progress: called with (images done, images in all).
+
+    Raises:
+        InputError: when ``root`` is a file or a folder with content, or cannot be written.
     """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise InputError(root, "exists already", "Remove it, or choose another folder for the generated data")
+    partial_root = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial_root, ignore_errors=True)
+    _write_tree(partial_root, settings, workers, progress)
+    if root.exists():
+        root.rmdir()
+    partial_root.rename(root)
+
+
+def _write_tree(
+    root: Path, settings: GeneratorSettings, workers: int, progress: Callable[[int, int], None] | None
+) -> None:
     jobs = list(_jobs(settings))
     make = partial(_make, root, settings)
     _write_cad(root, settings)

@@ -8,6 +8,9 @@ from meshcil.datasets.primitives.blobs import blob, paste
 
 RGB = Float[np.ndarray, "H W 3"]
 
+# Ranges of hue.
+SKY, DUSK, EARTH, HILLS, WOOD = (0.52, 0.63), (-0.05, 0.12), (0.06, 0.36), (0.2, 0.6), (0.03, 0.12)
+
 
 def _rows(height: int, width: int, horizon: float, top: RGB, bottom: RGB) -> RGB:
     row = np.arange(height)[:, None, None] / height
@@ -17,11 +20,11 @@ def _rows(height: int, width: int, horizon: float, top: RGB, bottom: RGB) -> RGB
 
 def _outdoor(rng: np.random.Generator, height: int, width: int) -> RGB:
     """Sky with clouds, perhaps hills, and a grainy ground."""
-    sky = textures.colour(rng, (0.1, 0.55), (0.55, 0.98))
+    sky = textures.colour(rng, (0.1, 0.5), (0.65, 1.0), SKY if rng.random() < 0.7 else DUSK)
     clouds = np.clip(textures.noise(rng, height, width, 3) * 1.8 - 0.7, 0, 1) * rng.uniform(0, 1)
     top = textures.mix(clouds, sky, np.full(3, rng.uniform(0.85, 1.0)))
     grain = textures.noise(rng, height, width, rng.uniform(10, 30), octaves=2)
-    earth = textures.colour(rng, (0.05, 0.55), (0.2, 0.75))
+    earth = textures.colour(rng, (0.05, 0.5), (0.3, 0.8), EARTH if rng.random() < 0.8 else (0.0, 1.0))
     bottom = textures.mix(grain, earth * 0.75, np.clip(earth * 1.2, 0, 1))
     horizon = rng.uniform(0.3, 0.75)
     image = _rows(height, width, horizon, top, bottom)
@@ -29,16 +32,16 @@ def _outdoor(rng: np.random.Generator, height: int, width: int) -> RGB:
         skyline = (horizon - rng.uniform(0.03, 0.22) * textures.noise(rng, 2, width, 4)[0]) * height
         row = np.arange(height)[:, None]
         hills = (row >= skyline[None]) & (row < horizon * height)
-        image[hills] = (textures.colour(rng, (0.1, 0.5), (0.2, 0.6)) * (0.85 + 0.3 * grain[..., None]))[hills]
+        image[hills] = (textures.colour(rng, (0.1, 0.4), (0.3, 0.65), HILLS) * (0.85 + 0.3 * grain[..., None]))[hills]
     return image
 
 
 def _indoor(rng: np.random.Generator, height: int, width: int) -> RGB:
     """A wall with a soft light fall-off, a skirting board, and a floor."""
-    wall = textures.colour(rng, (0.02, 0.5), (0.45, 0.98))
+    wall = textures.colour(rng, (0.02, 0.35), (0.6, 1.0))
     fall = textures.noise(rng, height, width, 1, octaves=1)
     top = textures.mix(fall, wall * 0.75, wall)
-    wood = textures.colour(rng, (0.1, 0.6), (0.25, 0.8))
+    wood = textures.colour(rng, (0.1, 0.6), (0.3, 0.85), WOOD if rng.random() < 0.7 else (0.0, 1.0))
     bottom = textures.mix(textures.noise(rng, height, width, rng.uniform(4, 20), 2), wood * 0.75, wood)
     horizon = rng.uniform(0.4, 0.8)
     image = _rows(height, width, horizon, top, bottom)

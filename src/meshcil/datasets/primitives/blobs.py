@@ -45,8 +45,8 @@ def _radius(rng: np.random.Generator, angle: np.ndarray) -> np.ndarray:
             sector = (angle + phase) % (2 * np.pi / sides) - np.pi / sides
             outline = np.cos(np.pi / sides) / np.cos(sector)
         case _:
-            points = int(rng.integers(4, 9))
-            outline = 0.72 + 0.28 * np.cos(points * angle + phase)
+            points = int(rng.integers(3, 7))
+            outline = 0.8 + rng.uniform(0.1, 0.2) * np.cos(points * angle + phase)
     return outline / outline.max()
 
 

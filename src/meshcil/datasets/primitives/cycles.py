@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from meshcil.datasets.primitives.solids import Part, box, ellipsoid, hull, mirrored, prism, ring, tube, wheel
+from meshcil.datasets.primitives.solids import Part, box, ellipsoid, hull, mirrored, prism, ring, shifted, tube, wheel
 from meshcil.datasets.primitives.vehicles import Proportions
 
 
@@ -25,7 +25,7 @@ def bicycle(p: Proportions) -> list[Part]:
     crank = np.array([0, rear - p["stay"], crank_z])
     saddle = np.array([0, crank[1] + 0.1, p["saddle"]])
     head_top = np.array([0, front + 0.12, p["head"]])
-    head_low = head_top + [0, -0.03, -0.09]
+    head_low = shifted(head_top, 0, -0.03, -0.09)
     middle = crank + (saddle - crank) * 0.8
     top = crank + (saddle - crank) * (0.4 if p["step_through"] else 0.8)
     hub_front, hub_rear = np.array([0, front, front_r]), np.array([0, rear, rear_r])
@@ -40,45 +40,45 @@ def bicycle(p: Proportions) -> list[Part]:
         ]
     )
     parts.append(tube(middle, saddle, pipe * 0.8, "metal"))
-    parts.append(ellipsoid(saddle + [0, 0.02, 0.015], (0.045, 0.085, 0.02), "accent"))
+    parts.append(ellipsoid(shifted(saddle, 0, 0.02, 0.015), (0.045, 0.085, 0.02), "accent"))
     parts += _handlebar(p, head_top)
     parts += [tube(crank - side * 0.8, crank + side * 1.6, 0.05, "metal", detail=12)]
     parts += [
-        tube(crank + [0.04, 0, 0], crank + [0.05, -0.05, -0.06], 0.008, "metal"),
-        box(crank + [0.07, -0.05, -0.065], (0.06, 0.04, 0.012), "dark"),
+        tube(shifted(crank, 0.04, 0, 0), shifted(crank, 0.05, -0.05, -0.06), 0.008, "metal"),
+        box(shifted(crank, 0.07, -0.05, -0.065), (0.06, 0.04, 0.012), "dark"),
     ]
     parts += [
-        tube(crank - [0.04, 0, 0], crank + [-0.05, 0.05, 0.06], 0.008, "metal"),
-        box(crank + [-0.07, 0.05, 0.065], (0.06, 0.04, 0.012), "dark"),
+        tube(shifted(crank, -0.04, 0, 0), shifted(crank, -0.05, 0.05, 0.06), 0.008, "metal"),
+        box(shifted(crank, -0.07, 0.05, 0.065), (0.06, 0.04, 0.012), "dark"),
     ]
     if p["tandem"]:
-        rear_saddle = saddle + [0, 0.2, 0]
+        rear_saddle = shifted(saddle, 0, 0.2, 0)
         parts += [
             ellipsoid(rear_saddle, (0.045, 0.07, 0.02), "accent"),
-            tube(rear_saddle, crank + [0, 0.12, 0.05], pipe, "body"),
+            tube(rear_saddle, shifted(crank, 0, 0.12, 0.05), pipe, "body"),
         ]
     return parts
 
 
 def _handlebar(p: Proportions, head: np.ndarray) -> list[Part]:
-    stem = head + [0, -0.015, p["stem"]]
+    stem = shifted(head, 0, -0.015, p["stem"])
     reach = p["bar"]
     parts = [
         tube(head, stem, p["pipe"] * 0.8, "metal"),
-        tube(stem - [reach, 0, 0], stem + [reach, 0, 0], 0.011, "metal"),
+        tube(shifted(stem, -reach, 0, 0), shifted(stem, reach, 0, 0), 0.011, "metal"),
     ]
     if p["drop"]:
         parts += mirrored(
             [
-                tube(stem + [reach, 0, 0], stem + [reach, -0.07, -0.02], 0.012, "dark"),
-                tube(stem + [reach, -0.07, -0.02], stem + [reach, -0.03, -0.09], 0.012, "dark"),
+                tube(shifted(stem, reach, 0, 0), shifted(stem, reach, -0.07, -0.02), 0.012, "dark"),
+                tube(shifted(stem, reach, -0.07, -0.02), shifted(stem, reach, -0.03, -0.09), 0.012, "dark"),
             ]
         )
     else:
-        parts += mirrored([tube(stem + [reach, 0, 0], stem + [reach, 0.07, 0.01], 0.015, "dark")])
+        parts += mirrored([tube(shifted(stem, reach, 0, 0), shifted(stem, reach, 0.07, 0.01), 0.015, "dark")])
     if p["basket"]:
         parts.append(prism((0.14, 0.1), (0.2, 0.15), stem[2] - 0.13, stem[2] - 0.01, "accent", y=stem[1] - 0.12))
-    parts.append(ellipsoid(head + [0, -0.05, -0.02], (0.025, 0.025, 0.025), "light"))
+    parts.append(ellipsoid(shifted(head, 0, -0.05, -0.02), (0.025, 0.025, 0.025), "light"))
     return parts
 
 
@@ -98,16 +98,18 @@ def motorbike(p: Proportions) -> list[Part]:
     parts += mirrored([ellipsoid((0.08, -0.05, r * 1.05), (0.05, 0.07, 0.07), "trim")])
     parts += [
         tube((0, rear, r), (0, rear - 0.2, seat - 0.03), 0.022, "body"),
-        tube(head - [0, 0, 0.06], (0, 0.02, r * 0.8), 0.024, "body"),
+        tube(shifted(head, 0, 0, -0.06), (0, 0.02, r * 0.8), 0.024, "body"),
     ]
     parts += mirrored([tube((0.1, -0.05, r * 0.6), (0.11, rear + 0.12, r * p["exhaust"]), 0.026, "metal", detail=10)])
     parts += mirrored(
         [
-            tube(head, head + [p["bar"], 0.05, p["rise"]], 0.014, "metal"),
-            tube(head + [p["bar"], 0.05, p["rise"]], head + [p["bar"] + 0.03, 0.11, p["rise"]], 0.018, "dark"),
+            tube(head, shifted(head, p["bar"], 0.05, p["rise"]), 0.014, "metal"),
+            tube(
+                shifted(head, p["bar"], 0.05, p["rise"]), shifted(head, p["bar"] + 0.03, 0.11, p["rise"]), 0.018, "dark"
+            ),
         ]
     )
-    parts.append(ellipsoid(head + [0, -0.05, -0.05], (0.055, 0.05, 0.055), "light"))
+    parts.append(ellipsoid(shifted(head, 0, -0.05, -0.05), (0.055, 0.05, 0.055), "light"))
     parts.append(box((0, rear + 0.1, seat + 0.03), (0.08, 0.04, 0.04), "signal"))
     parts.append(
         prism((tyre * 1.3, 0.2), (tyre * 1.1, 0.14), 2 * r * p["fender"], 2 * r * p["fender"] + 0.03, "body", y=front)

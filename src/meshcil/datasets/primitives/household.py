@@ -1,5 +1,7 @@
 """Things in a house: bottle, chair, diningtable, sofa, tvmonitor. Lengths are relative."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from meshcil.datasets.primitives.solids import (
@@ -36,12 +38,12 @@ def bottle(p: Proportions) -> list[Part]:
     )
     parts.append(revolve([(bulge, low * 1.2), (bulge, (low + high) / 2)], "trim", arc=(2.6, 3.7), stretch=s))
     if p["trigger"]:
-        parts.append(box((0, -0.06, top + 0.02), (0.07, 0.26, 0.07), "accent"))
-        parts.append(tube((0, -0.1, top), (0, -0.13, top - 0.14), 0.018, "accent"))
+        parts.append(box((0, -0.05, top + 0.02), (0.08, 0.24, 0.08), "accent"))
+        parts.append(tube((0, -0.08, top), (0, -0.11, top - 0.14), 0.02, "accent"))
     if p["handle"]:
-        parts.append(tube((0, r * 0.8, body), (0, r * 1.7, body * 0.9), 0.025, "accent"))
-        parts.append(tube((0, r * 1.7, body * 0.9), (0, r * 1.6, body * 0.5), 0.025, "accent"))
-        parts.append(tube((0, r * 1.6, body * 0.5), (0, r * 0.85, body * 0.4), 0.025, "accent"))
+        parts.append(tube((0, r * 0.8, body), (0, r * 1.4, body * 0.9), 0.03, "accent"))
+        parts.append(tube((0, r * 1.4, body * 0.9), (0, r * 1.35, body * 0.5), 0.03, "accent"))
+        parts.append(tube((0, r * 1.35, body * 0.5), (0, r * 0.85, body * 0.4), 0.03, "accent"))
     return parts
 
 
@@ -108,14 +110,14 @@ def _legs(p: Proportions) -> list[Part]:
             return parts
         case "sled":
             side = [tube((w, -d, seat), (w, -d, r), r, "metal"), tube((w, -d, r), (w, d, r), r, "metal")]
-            return mirrored(side) + [tube((-w, d, r), (w, d, r), r, "metal")]
+            return [*mirrored(side), tube((-w, d, r), (w, d, r), r, "metal")]
         case "tripod":
             feet = [(0, -d - splay), (w + splay, d), (-w - splay, d)]
             return [tube((0, 0, seat), (x, y, 0), r * 1.2, "legs") for x, y in feet]
         case "rocker":
             parts = mirrored([tube((w, y, 0.05), (w, y, seat), r, "legs") for y in (-d, d)])
             arc = [(w, y, 0.12 * (y / 0.4) ** 2) for y in np.linspace(-0.42, 0.42, 6)]
-            return parts + mirrored([tube(a, b, 0.025, "accent") for a, b in zip(arc, arc[1:], strict=False)])
+            return parts + mirrored([tube(a, b, 0.025, "accent") for a, b in pairwise(arc)])
         case _:
             legs = [tube((w, y, seat), (w + splay, y + np.sign(y) * splay, 0), r, "legs") for y in (-d, d)]
             if p["rungs"]:

@@ -15,7 +15,7 @@ def surface_texture(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarra
     """A solid texture in CAD axes: stripes, checks, spots or marble, over most of the material's colour."""
     first, second = textures.colour(rng, (0.3, 1.0)), textures.colour(rng, (0.3, 1.0))
     kind = int(rng.integers(4))
-    frequency = rng.uniform(7, 16)
+    frequency, strength = rng.uniform(7, 16), rng.uniform(0.55, 0.8)
     axis = rng.normal(size=3)
     axis /= np.linalg.norm(axis)
     waves = rng.normal(size=(5, 3)) * 9
@@ -33,7 +33,7 @@ def surface_texture(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarra
             case _:
                 amount = 0.5 + 0.5 * np.sin(4 * np.sin(points @ waves.T + phases).sum(axis=1))
         pattern = first + amount[:, None] * (second - first)
-        return 0.15 * albedo + 0.85 * pattern
+        return (1 - strength) * albedo + strength * pattern
 
     return paint
 
@@ -53,7 +53,7 @@ def _rain(image, rng: np.random.Generator):
     from kornia.augmentation import RandomRain
 
     height = image.shape[2]
-    count = int(height * rng.uniform(3.0, 5.5))
+    count = int(height * rng.uniform(1.5, 3.0))
     params = {
         "batch_prob": torch.ones(1),
         "forward_input_shape": torch.tensor(image.shape),

@@ -69,7 +69,7 @@ def _cover(
         union = occluders.copy()
         union[thing.window()] |= thing.mask
         if any(hidden_share(mask, union) > cap for mask, cap in allowed):
-            shrink *= 0.8
+            shrink *= 0.85
             continue
         occluders[:] = union
         things.append(thing)
@@ -90,11 +90,12 @@ def occlude(
     low, high = OBJECT_RANGE[level]
     context_low, context_high = CONTEXT_RANGE[level]
     occluders = np.zeros_like(mask)
-    caps = [(mask, high - MARGIN), (~mask, context_high - MARGIN)]
     target = rng.uniform(low + MARGIN, high - 2 * MARGIN)
-    things = _cover(mask, target, occluders, caps[:1], rng, tries=400)
+    things = _cover(mask, target, occluders, [(mask, target + MARGIN)], rng, tries=400)
+    # Things behind may touch the object, but must not add up to another share.
+    settled = hidden_share(mask, occluders) + MARGIN / 5
     target = rng.uniform(context_low, context_high - 2 * MARGIN)
-    things += _cover(~mask, target, occluders, caps, rng, tries=60)
+    things += _cover(~mask, target, occluders, [(mask, settled), (~mask, context_high)], rng, tries=80)
     picture = image.copy()
     for thing in things:
         paste(picture, thing)

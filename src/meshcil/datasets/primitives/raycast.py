@@ -85,19 +85,42 @@ def camera_position(view: Viewpoint) -> Float[np.ndarray, "3"]:
     return view.distance * np.array([np.cos(e) * np.sin(a), -np.cos(e) * np.cos(a), np.sin(e)])
 
 
+def project(points: Float[np.ndarray, "N 3"], view: Viewpoint) -> Float[np.ndarray, "N 2"]:
+    """Pixel positions (u, v) of points in CAD axes."""
+    camera = (points - camera_position(view)) @ camera_rotation(view.azimuth, view.elevation).T
+    x, y = view.focal * camera[:, 0] / -camera[:, 2], view.focal * camera[:, 1] / -camera[:, 2]
+    cosine, sine = np.cos(view.theta), np.sin(view.theta)
+    u, v = cosine * x - sine * y + view.principal[0], view.principal[1] - (sine * x + cosine * y)
+    return np.stack([u, v], axis=1)
+
+
 def _directions(view: Viewpoint, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Unnormalised ray directions in CAD axes through pixel positions (u, v)."""
+    """Unnormalised ray directions in CAD axes through pixel positions (u, v); inverts `project`."""
     x, y = (u - view.principal[0]) / view.focal, -(v - view.principal[1]) / view.focal
     cosine, sine = np.cos(view.theta), np.sin(view.theta)
     camera = np.stack([cosine * x + sine * y, cosine * y - sine * x, -np.ones_like(x)], axis=-1)
     return camera @ camera_rotation(view.azimuth, view.elevation)
 
 
-def _grid(height: int, width: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    v, u = np.meshgrid(
-        (np.arange(height * samples) + 0.5) / samples, (np.arange(width * samples) + 0.5) / samples, indexing="ij"
-    )
+def _window(shape: Shape, view: Viewpoint, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns that can show the object."""
+    places = project(shape.vertices, view)
+    low, high = np.floor(places.min(axis=0)).astype(int), np.ceil(places.max(axis=0)).astype(int) + 1
+    (left, top), (right, bottom) = np.clip(low, 0, (width, height)), np.clip(high, 0, (width, height))
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
+
+
+def _grid(rows: slice, columns: slice, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sample positions (u, v), ``samples`` a pixel along each axis, row by row."""
+    steps = [(np.arange(s.start * samples, s.stop * samples) + 0.5) / samples for s in (rows, columns)]
+    v, u = np.meshgrid(*steps, indexing="ij")
     return u.ravel(), v.ravel()
+
+
+def _pixels(values: np.ndarray, rows: slice, columns: slice, samples: int) -> np.ndarray:
+    """Mean of each pixel's samples."""
+    grid = values.reshape((rows.stop - rows.start) * samples, (columns.stop - columns.start) * samples, -1)
+    return sum(grid[i::samples, j::samples] for i in range(samples) for j in range(samples)) / samples**2
 
 
 def _cast(scene: EmbreeScene, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:
@@ -109,6 +132,19 @@ def _occluded(scene: EmbreeScene, origins: np.ndarray, direction: np.ndarray) ->
     return scene.run(origins.astype(np.float32), directions, query="OCCLUDED") == 0
 
 
+def _surface(scene, shape, colours, rays, hits, view, light, texture) -> np.ndarray:
+    """Colour of each ray that hits the object."""
+    points = camera_position(view) + rays * hits["tfar"][:, None]
+    towards = -rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    normals = hits["Ng"].astype(float)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    normals *= np.sign((normals * towards).sum(axis=1, keepdims=True))
+    albedo = colours[shape.face_roles[hits["primID"]]]
+    if texture is not None:
+        albedo = texture(points, albedo)
+    return np.clip(_shade(scene, albedo, points, normals, towards, light), 0, 1)
+
+
 def _shade(scene, albedo, points, normals, towards, light: Lighting) -> np.ndarray:
     """Lambert with a cast shadow, a sky that is brighter above, and a highlight."""
     facing = normals @ light.direction
@@ -118,13 +154,13 @@ def _shade(scene, albedo, points, normals, towards, light: Lighting) -> np.ndarr
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     shine = light.gloss * (lit > 0) * np.clip((normals * half).sum(axis=1), 0, 1) ** 30
     sky = light.ambient * (0.75 + 0.25 * normals[:, 2])
-    return albedo * (sky + (1.1 - light.ambient) * lit)[:, None] + shine[:, None]
+    return albedo * (sky + (1.25 - light.ambient) * lit)[:, None] + shine[:, None]
 
 
 def _ground_shadow(scene, view: Viewpoint, floor: float, light: Lighting, height: int, width: int) -> np.ndarray:
     """Where the plane under the object, seen at each pixel, lies in the object's shadow."""
     position = camera_position(view)
-    u, v = _grid(height, width, 1)
+    u, v = _grid(slice(0, height), slice(0, width), 1)
     rays = _directions(view, u, v)
     reach = (floor - position[2]) / np.where(np.abs(rays[:, 2]) < 1e-9, 1e-9, rays[:, 2])
     points = position + rays * reach[:, None]
@@ -160,28 +196,17 @@ def render(
     height, width = size
     scene = EmbreeScene()
     TriangleMesh(scene, shape.vertices[shape.faces].astype(np.float32))
-    position = camera_position(view)
-    u, v = _grid(height, width, samples)
-    rays = _directions(view, u, v)
+    position, window = camera_position(view), _window(shape, view, height, width)
+    rays = _directions(view, *_grid(*window, samples))
     hits = _cast(scene, np.broadcast_to(position, rays.shape), rays)
     found = hits["primID"] >= 0
-    rays, face = rays[found], hits["primID"][found]
-    points = position + rays * hits["tfar"][found, None]
-    towards = -rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    normals = hits["Ng"][found].astype(float)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    normals *= np.sign((normals * towards).sum(axis=1, keepdims=True))
-    albedo = colours[shape.face_roles[face]]
-    if texture is not None:
-        albedo = texture(points, albedo)
-    rgb = np.zeros((height * width * samples**2, 3))
-    rgb[found] = np.clip(_shade(scene, albedo, points, normals, towards, light), 0, 1)
-    blocks = (height, samples, width, samples)
-    shadow = np.ones((height, width))
+    colour = np.zeros((len(rays), 3))
+    colour[found] = _surface(
+        scene, shape, colours, rays[found], {k: v[found] for k, v in hits.items()}, view, light, texture
+    )
+    rgb, coverage, shadow = np.zeros((height, width, 3)), np.zeros((height, width)), np.ones((height, width))
+    rgb[window] = _pixels(colour, *window, samples)
+    coverage[window] = _pixels(found.astype(float), *window, samples)[..., 0]
     if ground > 0 and position[2] > shape.vertices[:, 2].min():
         shadow -= ground * _ground_shadow(scene, view, shape.vertices[:, 2].min(), light, height, width)
-    return Layer(
-        rgb=rgb.reshape(*blocks, 3).mean(axis=(1, 3)),
-        coverage=found.reshape(blocks).mean(axis=(1, 3)),
-        shadow=shadow,
-    )
+    return Layer(rgb, coverage, shadow)

@@ -9,21 +9,32 @@ import trimesh
 from jaxtyping import Bool, Float
 from PIL import Image
 
-from meshcil.core.artifacts import write_bytes_atomic
+from meshcil.core.errors import InputError
 from meshcil.datasets.primitives.occluders import Occluded
 from meshcil.datasets.primitives.raycast import Viewpoint
 from meshcil.datasets.primitives.scene import Scene
 from meshcil.datasets.primitives.shapes import Shape
 
 # Longest edge of a CAD model, whose largest extent is 1.
-CAD_EDGE = 0.06
+CAD_EDGE = 0.1
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file of a tree that appears as a whole; syncing each of ten thousand files would take longest."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            path, f"cannot be written ({error.strerror})", "Free disk space or choose another folder"
+        ) from error
 
 
 def write_jpeg(path: Path, image: Float[np.ndarray, "H W 3"]) -> None:
     """Write a float RGB image in [0, 1] as JPEG of quality 95."""
     buffer = io.BytesIO()
     Image.fromarray((image * 255 + 0.5).astype(np.uint8)).save(buffer, "JPEG", quality=95, subsampling=0)
-    write_bytes_atomic(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def bounding_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int]:
@@ -84,7 +95,7 @@ def write_off(path: Path, shape: Shape) -> None:
     Long edges are split: cuboids are fitted to the cloud of vertices, which must cover flat surfaces too.
     """
     mesh = trimesh.Trimesh(*trimesh.remesh.subdivide_to_size(shape.vertices, shape.faces, CAD_EDGE), process=False)
-    write_bytes_atomic(path, trimesh.exchange.off.export_off(mesh, digits=6).encode())
+    write_file(path, trimesh.exchange.off.export_off(mesh, digits=6).encode())
 
 
 def occlusion_bytes(source: str, mask: Bool[np.ndarray, "H W"], occluded: Occluded) -> bytes:

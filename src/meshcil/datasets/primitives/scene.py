@@ -58,7 +58,7 @@ def _viewpoint(
 def _light(rng: np.random.Generator) -> Lighting:
     around, above = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(25, 75))
     direction = np.array([np.cos(above) * np.cos(around), np.cos(above) * np.sin(around), np.sin(above)])
-    return Lighting(direction, ambient=rng.uniform(0.35, 0.6), gloss=rng.uniform(0.0, 0.4))
+    return Lighting(direction, ambient=rng.uniform(0.45, 0.65), gloss=rng.uniform(0.0, 0.4))
 
 
 def compose(
@@ -95,5 +95,5 @@ def compose(
     image = layer.rgb + (1 - layer.coverage[..., None]) * background
     if nuisance == "weather":
         image = nuisances.weather(image, nuisances.WEATHERS[kind % len(nuisances.WEATHERS)], rng)
-    image = image * rng.uniform(0.88, 1.1) + rng.normal(0, 0.012, image.shape)
+    image = image * rng.uniform(0.9, 1.15) + rng.normal(0, 0.012, image.shape)
     return Scene(np.clip(image, 0, 1), layer.mask(), view, cad_index)

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 
 from meshcil.datasets.primitives import cycles, household, vehicles
 from meshcil.datasets.primitives.solids import Part
-from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN, UNUSUAL, Table
+from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN, Table
+from meshcil.datasets.primitives.unusual import UNUSUAL
 
 BUILDERS: dict[str, Callable[[vehicles.Proportions], list[Part]]] = {
     "aeroplane": vehicles.aeroplane,

@@ -42,6 +42,11 @@ def _unit(kind: str, detail: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)
 
 
+def shifted(point: Vector, x: float, y: float, z: float) -> Float[np.ndarray, "3"]:
+    """The point displaced by (x, y, z)."""
+    return np.asarray(point, float) + np.array([x, y, z], float)
+
+
 def box(center: Vector, size: Vector, role: str) -> Part:
     """An axis-aligned box with full edge lengths ``size``."""
     vertices, faces = _unit("box", 0)

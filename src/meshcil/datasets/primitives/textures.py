@@ -14,9 +14,10 @@ def colour(
     rng: np.random.Generator,
     saturation: tuple[float, float] = (0.05, 0.8),
     value: tuple[float, float] = (0.15, 0.95),
+    hue: tuple[float, float] = (0.0, 1.0),
 ) -> Float[np.ndarray, "3"]:
-    """A random colour with its HSV saturation and value in the given ranges."""
-    return np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(*saturation), rng.uniform(*value)))
+    """A random colour with its HSV components in the given ranges."""
+    return np.array(colorsys.hsv_to_rgb(rng.uniform(*hue) % 1.0, rng.uniform(*saturation), rng.uniform(*value)))
 
 
 def noise(rng: np.random.Generator, height: int, width: int, cells: float, octaves: int = 3) -> Grey:
