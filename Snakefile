@@ -16,28 +16,10 @@ include: "workflow/rules/lineage.smk"
 
 localrules:
     all,
-    data,
-    runs,
-    evaluation,
 
 
 rule all:
     default_target: True
     input:
         "reports/index.html",
-        expand("results/experiments/{name}.mlflow.json", name=EXPERIMENTS),
-
-
-rule data:
-    input:
-        expand("data/prepared/{name}/dataset.json", name=PLAN.datasets),
-
-
-rule runs:
-    input:
-        [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
-
-
-rule evaluation:
-    input:
-        expand("results/experiments/{name}.csv", name=EXPERIMENTS),
+        expand("results/tracking/{name}.json", name=EXPERIMENTS),

@@ -24,6 +24,9 @@ STEP = f"{RUN}/step{{step}}"
 LOG = RUN.replace("results/", "logs/")
 STEP_LOG = f"{LOG}/step{{step}}"
 
+LIGHT = {"mem_mb": 1000, "runtime": 10}
+HEAVY = {"mem_mb": 4000, "runtime": 120}
+
 try:
     PLAN = load_plan(EXPERIMENTS, Path(CONFIG))
 except InputError as error:
@@ -48,13 +51,13 @@ wildcard_constraints:
     figure=alternatives(PLAN.artifacts("figures")),
 
 
-def code(stage):
-    """Parameter of a stage: digest of the code that runs, given the wildcards."""
+def provenance(stage):
+    """Parameters of a stage that rerun it: digests of the code that runs, given the wildcards, and of the lock."""
 
-    def digest(wildcards):
+    def code(wildcards):
         return code_digest(*PLAN.modules(stage, dict(wildcards.items())))
 
-    return digest
+    return {"code": code, "lock": LOCK}
 
 
 def settings(stage):
@@ -99,10 +102,10 @@ def step_inputs(wildcards):
     return {name: path.format(**wildcards) for name, path in files.items()}
 
 
-def previous_exemplars(wildcards):
-    """Exemplars of the step before; none at the first."""
-    step = int(wildcards.step)
-    return [f"{RUN}/step{step - 1}/exemplars.json".format(**wildcards)] if step > 0 else []
+def selection_inputs(wildcards):
+    """Inputs of selection: the run, the data, the state, and the exemplars of the step before."""
+    files = {name: path for name, path in step_inputs(wildcards).items() if name != "previous"}
+    return files | {"state": f"{STEP}/state.safetensors".format(**wildcards)}
 
 
 def optional(**options):

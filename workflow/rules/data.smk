@@ -1,6 +1,15 @@
 """Raw files and prepared splits."""
 
 
+localrules:
+    data,
+
+
+rule data:
+    input:
+        expand("data/prepared/{name}/dataset.json", name=PLAN.datasets),
+
+
 rule generate:
     output:
         record="data/raw/{dataset}/generate.record.json",
@@ -11,11 +20,9 @@ rule generate:
     priority: 100
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **HEAVY,
     params:
-        code=code("generate"),
-        lock=LOCK,
+        **provenance("generate"),
         settings=settings("generate"),
         config=CONFIG,
     message:
@@ -37,11 +44,9 @@ rule prepare:
         "logs/data/{dataset}/prepare.tsv"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **HEAVY,
     params:
-        code=code("prepare"),
-        lock=LOCK,
+        **provenance("prepare"),
         settings=settings("prepare"),
         config=CONFIG,
     message:

@@ -3,6 +3,18 @@
 
 localrules:
     collect,
+    evaluation,
+    runs,
+
+
+rule runs:
+    input:
+        [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
+
+
+rule evaluation:
+    input:
+        expand("results/experiments/{name}.csv", name=EXPERIMENTS),
 
 
 rule predict:
@@ -20,11 +32,9 @@ rule predict:
         f"{STEP_LOG}/predict-{{suite}}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **HEAVY,
     params:
-        code=code("predict"),
-        lock=LOCK,
+        **provenance("predict"),
     message:
         "predict {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}: {wildcards.suite}"
     shell:
@@ -47,11 +57,9 @@ rule score:
         f"{LOG}/score.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **LIGHT,
     params:
-        code=code("score"),
-        lock=LOCK,
+        **provenance("score"),
     message:
         "score {wildcards.method} {wildcards.budget} seed {wildcards.seed}"
     shell:
@@ -73,11 +81,9 @@ rule collect:
         "logs/experiments/{experiment}/collect.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **LIGHT,
     params:
-        code=code("collect"),
-        lock=LOCK,
+        **provenance("collect"),
     message:
         "collect {wildcards.experiment}"
     shell:

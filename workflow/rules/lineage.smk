@@ -8,22 +8,21 @@ localrules:
 rule track:
     input:
         records=experiment_records,
+        report="reports/report.record.json",
     output:
-        runs="results/experiments/{experiment}.mlflow.json",
-        record="results/experiments/track-{experiment}.record.json",
+        runs="results/tracking/{experiment}.json",
+        record="results/tracking/track-{experiment}.record.json",
     log:
         "logs/experiments/{experiment}/track.log",
     benchmark:
         "logs/experiments/{experiment}/track.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **LIGHT,
     params:
-        code=code("track"),
-        lock=LOCK,
+        **provenance("track"),
     message:
         "log {wildcards.experiment} to MLflow"
     shell:
-        "python -m meshcil.stages.track --experiment {wildcards.experiment} --records {input.records}"
+        "python -m meshcil.stages.track --experiment {wildcards.experiment} --records {input.records} {input.report}"
         " --out {output.runs} > {log} 2>&1"

@@ -1,12 +1,9 @@
-"""What is kept between the steps of a run."""
+"""What is kept between the steps of a run; the next step waits for it."""
 
 
 rule select:
     input:
-        run=f"{RUN}/run.json",
-        data="data/prepared/{dataset}/dataset.json",
-        state=f"{STEP}/state.safetensors",
-        previous=previous_exemplars,
+        unpack(selection_inputs),
     output:
         exemplars=f"{STEP}/exemplars.json",
         ledger=f"{STEP}/ledger.csv",
@@ -15,16 +12,13 @@ rule select:
         f"{STEP_LOG}/select.log",
     benchmark:
         f"{STEP_LOG}/select.tsv"
-    # Short, and the next step waits for it.
     priority: 40
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **HEAVY,
     params:
-        code=code("select"),
-        lock=LOCK,
-        previous=optional(previous="previous"),
+        **provenance("select"),
+        previous=optional(previous="exemplars"),
     message:
         "select exemplars {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}"
     shell:

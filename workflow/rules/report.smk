@@ -2,6 +2,7 @@
 
 
 localrules:
+    contact_sheet,
     table,
     figure,
     report,
@@ -19,11 +20,9 @@ rule table:
         "logs/reports/tables/{table}.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **LIGHT,
     params:
-        code=code("table"),
-        lock=LOCK,
+        **provenance("table"),
         settings=settings("table"),
         config=CONFIG,
         experiment=artifact_experiment("table"),
@@ -46,11 +45,9 @@ rule figure:
         "logs/reports/figures/{figure}.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **LIGHT,
     params:
-        code=code("figure"),
-        lock=LOCK,
+        **provenance("figure"),
         settings=settings("figure"),
         config=CONFIG,
         experiment=artifact_experiment("figure"),
@@ -61,13 +58,34 @@ rule figure:
         " --name {wildcards.figure} --scores {input.scores} --out {output.figure} > {log} 2>&1"
 
 
+rule contact_sheet:
+    input:
+        data="data/prepared/{dataset}/dataset.json",
+    output:
+        sheet="reports/figures/contact-sheet-{dataset}.svg",
+        record="reports/figures/contact_sheet-{dataset}.record.json",
+    log:
+        "logs/reports/figures/contact-sheet-{dataset}.log",
+    benchmark:
+        "logs/reports/figures/contact-sheet-{dataset}.tsv"
+    threads: 1
+    resources:
+        **LIGHT,
+    params:
+        **provenance("contact_sheet"),
+    message:
+        "contact sheet {wildcards.dataset}"
+    shell:
+        "python -m meshcil.stages.contact_sheet --data data/prepared/{wildcards.dataset} --out {output.sheet} > {log} 2>&1"
+
+
 rule report:
     input:
-        tables=expand("reports/tables/{name}.csv", name=PLAN.artifacts("tables")),
-        figures=expand("reports/figures/{name}.svg", name=PLAN.artifacts("figures")),
-        scores=expand("results/experiments/{name}.csv", name=EXPERIMENTS),
+        files=[PLAN.artifact_files(name) for name in EXPERIMENTS],
+        records=[PLAN.records(name) for name in EXPERIMENTS],
     output:
         page="reports/index.html",
+        times="reports/runtime.csv",
         record="reports/report.record.json",
     log:
         "logs/reports/report.log",
@@ -75,11 +93,9 @@ rule report:
         "logs/reports/report.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        **LIGHT,
     params:
-        code=code("report"),
-        lock=LOCK,
+        **provenance("report"),
         settings=PLAN.experiments_digest,
         config=CONFIG,
         experiments=EXPERIMENTS,

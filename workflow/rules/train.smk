@@ -16,8 +16,7 @@ rule resolve:
     priority: 50
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        **LIGHT,
     params:
         settings=settings("resolve"),
         config=CONFIG,
@@ -43,11 +42,9 @@ rule train:
     priority: train_priority
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **HEAVY,
     params:
-        code=code("train"),
-        lock=LOCK,
+        **provenance("train"),
         previous=optional(previous="previous", exemplars="exemplars"),
     message:
         "train {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}"

@@ -58,7 +58,7 @@ def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
     Inputs outside the working folder (configuration, one's own data) have no record.
     """
     found: dict[str, ParentFacts] = {}
-    cache: dict[Path, dict[Path, list[str]]] = {}
+    cache: dict[Path, dict[Path, list[Path]]] = {}
     for entry in inputs:
         if entry.base == "work" and (record := _producer(Path(entry.path), cache)):
             digest = hashlib.sha256(record.read_bytes()).hexdigest()
@@ -66,25 +66,25 @@ def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
-def _producer(path: Path, cache: dict[Path, dict[Path, list[str]]]) -> Path | None:
-    # The input itself may be a folder that holds its own record.
+def _producer(path: Path, cache: dict[Path, dict[Path, list[Path]]]) -> Path | None:
+    # The input may itself be a folder, with the record of the files in it.
     for folder in (path, *path.parents):
         for record, outputs in _records_in(folder, cache).items():
-            if any(path.is_relative_to(output) for output in outputs):
+            if any(path.is_relative_to(output) or output.is_relative_to(path) for output in outputs):
                 return record
     return None
 
 
-def _records_in(folder: Path, cache: dict[Path, dict[Path, list[str]]]) -> dict[Path, list[str]]:
+def _records_in(folder: Path, cache: dict[Path, dict[Path, list[Path]]]) -> dict[Path, list[Path]]:
     if folder not in cache:
         records = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
         cache[folder] = {record: _outputs(record) for record in records}
     return cache[folder]
 
 
-def _outputs(record: Path) -> list[str]:
+def _outputs(record: Path) -> list[Path]:
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-        return [entry["path"] for entry in content["outputs"] if entry["base"] == "work"]
+        return [Path(entry["path"]) for entry in content["outputs"] if entry["base"] == "work"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(record, "is not a readable record", "Delete it and run the pipeline again") from error

@@ -76,6 +76,8 @@ class EnvironmentFacts(Facts):
     """Operating system and processor."""
     device: str
     """`cpu`, or the accelerator's name."""
+    cores: int | None
+    """Processor cores of the machine."""
     threads: int
     """Threads the job was allowed."""
     host: str

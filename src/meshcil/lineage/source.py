@@ -64,6 +64,7 @@ def environment_facts(device: str, threads: int) -> EnvironmentFacts:
         packages_sha256=packages_digest(),
         platform=platform.platform(),
         device=device,
+        cores=os.cpu_count(),
         threads=threads,
         host=socket.gethostname(),
         slurm_job_id=os.environ.get("SLURM_JOB_ID"),

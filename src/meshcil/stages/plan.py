@@ -66,19 +66,26 @@ class Plan:
         return tuple(f"results/runs/{key.path}/step{k}/predictions-{suite}.parquet" for k, suite in names)
 
     def records(self, experiment: str) -> tuple[str, ...]:
-        """Records of all jobs of an experiment, in the order of the pipeline; the page's own comes last."""
+        """Records of all jobs behind the report of an experiment, in the order of the pipeline."""
         keys = self.members[experiment]
         raw = [f"{d.root}/generate.record.json" for d in (self.datasets[k.dataset] for k in keys) if d.generator]
         prepared = [f"data/prepared/{key.dataset}/prepare.record.json" for key in keys]
         jobs = [path for key in keys for path in self._run_records(key)]
         collected = f"results/experiments/collect-{experiment}.record.json"
         settings = self.experiments[experiment]
+        sheets = [f"reports/figures/contact_sheet-{key.dataset}.record.json" for key in keys]
         tables = [f"reports/tables/table-{artifact.name}.record.json" for artifact in settings.tables]
         figures = [f"reports/figures/figure-{artifact.name}.record.json" for artifact in settings.figures]
         # A dataset that several runs share is listed once.
-        return tuple(
-            dict.fromkeys([*raw, *prepared, *jobs, collected, *tables, *figures, "reports/report.record.json"])
-        )
+        return tuple(dict.fromkeys([*raw, *prepared, *jobs, collected, *sheets, *tables, *figures]))
+
+    def artifact_files(self, experiment: str) -> tuple[str, ...]:
+        """Contact sheets, tables and figures of an experiment."""
+        settings = self.experiments[experiment]
+        sheets = [f"reports/figures/contact-sheet-{key.dataset}.svg" for key in self.members[experiment]]
+        tables = [f"reports/tables/{artifact.name}.csv" for artifact in settings.tables]
+        figures = [f"reports/figures/{artifact.name}.svg" for artifact in settings.figures]
+        return tuple(dict.fromkeys([*sheets, *tables, *figures]))
 
     def _run_records(self, key: RunKey) -> list[str]:
         folder = f"results/runs/{key.path}"

@@ -20,7 +20,7 @@ from meshcil.tracking.jobs import job_of
 def main(
     experiment: Annotated[str, typer.Option(help="Name of the experiment.")],
     records: Annotated[list[Path], typer.Option(help="Records of all its jobs.")],
-    out: Annotated[Path, typer.Option(help="<experiment>.mlflow.json: the tracker's id of each record.")],
+    out: Annotated[Path, typer.Option(help="<experiment>.json: the tracker's id of each record.")],
     tracker: Annotated[str, typer.Option(help="Module of meshcil.tracking: mlflow or null.")] = "mlflow",
 ) -> None:
     """Log every record that the tracker does not hold yet."""

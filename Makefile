@@ -1,0 +1,68 @@
+# Two commands do everything: `make reproduce` and `make test`. `make help` explains the rest.
+
+EXPERIMENT ?= laptop
+PROFILE ?=
+PORT ?= 5000
+PYTHON ?= python3
+
+BIN := .venv/bin
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: setup reproduce test audit ui bench clean help lock
+
+# Nothing reports home; nothing is downloaded once the packages are installed.
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+
+# The environment is as good as its lock: the stamp carries the digest, so that file times do not matter.
+DIGEST := $(shell $(PYTHON) -c "import hashlib; print(hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest()[:16])")
+STAMP := .venv/.lock-$(DIGEST)
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default $(if $(PROFILE),--profile workflow/profiles/$(PROFILE))
+
+help:  ## Explain the targets
+	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, PYTHON=$(PYTHON), PORT=$(PORT)):"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or the lock has changed
+
+$(STAMP):
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "error: $(PYTHON) is older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
+	@echo "Creating .venv from requirements.lock (a few minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
+	@$(BIN)/meshcil check $(EXPERIMENT)
+	@MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$ $(SNAKEMAKE) --config experiment=$(EXPERIMENT)
+	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
+	@$(BIN)/dvc commit --quiet --force
+	@echo "Report: reports/index.html"
+
+test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+audit: $(STAMP)  ## Check that no input or output of any job was altered since it ran
+	@$(BIN)/meshcil audit
+
+ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
+	@$(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
+
+bench: $(STAMP)  ## Measure the claims about speed and memory; writes benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+clean:  ## Delete data, results, logs and reports; .venv stays
+	@rm -rf data/raw data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+
+lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
+	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }
+	@uv pip compile requirements.in --generate-hashes --no-emit-index-url -o requirements.lock --python-version 3.11
