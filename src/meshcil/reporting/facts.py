@@ -22,8 +22,13 @@ class Fact:
     detail: str = ""
 
 
-def facts(records: Sequence[Record]) -> list[Fact]:
-    """Code, environment, machine, seeds and dates of the jobs; several values are listed with their job counts."""
+def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
+    """Code, environment, machine, seeds and dates of the jobs; several values are listed with their job counts.
+
+    Args:
+        records: of all jobs.
+        versions: of the main packages; empty when they cannot be vouched for.
+    """
     if not records:
         return []
     source = [record["source"] for record in records]
@@ -33,10 +38,11 @@ def facts(records: Sequence[Record]) -> list[Fact]:
     return [
         Fact("Measured", f"{begin[:10]}", f"{begin[11:19]} to {end[:10]} {end[11:19]} UTC"),
         Fact("Commit", *_listed(_short(s["commit"]) if s["commit"] else "no git" for s in source)),
-        Fact("Uncommitted changes", *_listed(_dirty(s) for s in source)),
+        Fact("Uncommitted changes", *_listed(_dirty(s["dirty"]) for s in source)),
         Fact("Lock file (sha256)", *_listed(_short(s["lock_sha256"]) for s in source)),
         Fact("Installed packages (sha256)", *_listed(_short(e["packages_sha256"]) for e in environment)),
         Fact("Python", *_listed(e["python"] for e in environment)),
+        Fact("Main packages", ", ".join(f"{name} {version}" for name, version in versions.items()) or _UNKNOWN),
         Fact("Machine", *_listed(e["host"] for e in environment)),
         Fact("Platform", *_listed(e["platform"] for e in environment)),
         Fact("Processor cores", *_listed(str(e.get("cores") or _UNKNOWN) for e in environment)),
@@ -52,17 +58,15 @@ def _listed(values: Iterable[str]) -> tuple[str, str]:
     if len(counts) == 1:
         return next(iter(counts)), ""
     parts = [f"{value} ({number} job{'s' if number > 1 else ''})" for value, number in counts.most_common()]
-    return f"{len(counts)} different", ", ".join(parts)
+    return f"{counts.most_common(1)[0][0]} and {len(counts) - 1} more", ", ".join(parts)
 
 
 def _short(digest: str | None) -> str:
     return digest[:12] if digest else _UNKNOWN
 
 
-def _dirty(source: Mapping[str, Any]) -> str:
-    if source["dirty"] is None:
-        return _UNKNOWN
-    return f"yes (diff {_short(source['diff_sha256'])})" if source["dirty"] else "none"
+def _dirty(dirty: bool | None) -> str:
+    return {None: _UNKNOWN, True: "yes", False: "none"}[dirty]
 
 
 def span(records: Sequence[Record]) -> tuple[str, str]:

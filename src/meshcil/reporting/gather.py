@@ -104,7 +104,10 @@ def read_records(paths: Iterable[Path]) -> dict[Path, Record]:
 
 
 def gather(
-    experiments: Mapping[str, ExperimentSettings], places: Places, records: Mapping[Path, Record]
+    experiments: Mapping[str, ExperimentSettings],
+    places: Places,
+    records: Mapping[Path, Record],
+    versions: Mapping[str, str],
 ) -> tuple[Report, str]:
     """The page's content, and the text of `runtime.csv`.
 
@@ -112,6 +115,7 @@ def gather(
         experiments: settings by name, in the page's order.
         places: where the files are.
         records: by path.
+        versions: of the main packages of the jobs.
 
     Raises:
         InputError: when a file cannot be read.
@@ -131,7 +135,7 @@ def gather(
             for name, settings in experiments.items()
         ),
         datasets=_datasets(resolved, places),
-        facts=tuple(facts(jobs)),
+        facts=tuple(facts(jobs, versions)),
         runtime=table_view(times, "runtime.csv"),
         runs=_runs(runs, resolved, places, records),
         settings=_settings(resolved),

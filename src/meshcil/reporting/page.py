@@ -3,7 +3,7 @@
 Every number is a cell of a CSV file and keeps that file, its row and its column, so that it can be traced.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,15 @@ _TITLES = {
 }
 _NOTES = {
     "average": "mean over all steps",
-    "last": "all classes, after the last step",
+    "last": "all classes, at the end",
     "forgetting": "lower is better",
     "pose pi/6": "share of all test images",
     "pose pi/18": "share of all test images",
 }
 _OPEN_CELLS = 80
 """Tables with more numbers than this start folded."""
+_HALF_WIDTH = 74
+"""Characters that fit beside a figure, the first column aside."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +59,58 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """Heading of a column."""
+
+    text: str
+    unit: str
+    number: bool
+
+
+@dataclass(frozen=True)
 class TableView:
     """A CSV file as a table of the page."""
 
     file: str
-    columns: tuple[tuple[str, str], ...]
-    """Heading and unit."""
+    columns: tuple[Heading, ...]
     rows: tuple[Row, ...]
-    first: str = "method"
+    first: str
+    seeds: str
+    """Number of seeds when all rows have the same and more than one, else ""."""
 
     @property
     def folded(self) -> bool:
         """Whether it starts closed."""
         return len(self.rows) * len(self.columns) > _OPEN_CELLS
 
+    @property
+    def broad(self) -> bool:
+        """Whether it needs the whole width of the page."""
+        widths = [len(heading.text) + len(heading.unit) for heading in self.columns]
+        for row in self.rows:
+            lengths = (len(c.text) + (len(c.spread) + 3 if c.spread else 0) for c in row.cells)
+            widths = [max(pair) for pair in zip(widths, lengths, strict=True)]
+        return sum(widths) + 3 * len(widths) > _HALF_WIDTH
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """An SVG element and the file it is from; ``note`` where it needs a caption of its own."""
+
+    file: str
+    svg: str
+    note: str = ""
+
 
 @dataclass(frozen=True)
 class Block:
-    """A figure, its table, or both."""
+    """A table, its figures, or both."""
 
     name: str
     title: str
     caption: str
-    figure: str = ""
-    figure_file: str = ""
-    table: TableView | None = None
+    figures: tuple[FigureView, ...]
+    table: TableView | None
 
 
 @dataclass(frozen=True)
@@ -123,7 +152,8 @@ def table_view(table: pd.DataFrame, file: str) -> TableView:
     """View of a table; spreads join the value they belong to, the label takes the place of the method's name."""
     spreads = {spread(name) for name in table.columns}
     hidden = {table.columns[0], "label", *spreads}
-    if "seeds" in table and (table["seeds"] == "1").all():
+    seeds = set(table["seeds"]) if "seeds" in table else set()
+    if len(seeds) == 1:
         hidden.add("seeds")
     columns = [name for name in table.columns if name not in hidden]
     colours = {}
@@ -135,59 +165,82 @@ def table_view(table: pd.DataFrame, file: str) -> TableView:
         label = row["label"] if "label" in table else row.iloc[0]
         cells = tuple(_cell(row, name) for name in columns)
         rows.append(Row(key, label, colours.get(row.iloc[0], ""), cells))
-    return TableView(file, tuple(_heading(name) for name in columns), tuple(rows), table.columns[0])
+    several = seeds.pop() if len(seeds) == 1 and seeds != {"1"} else ""
+    return TableView(file, tuple(_heading(name) for name in columns), tuple(rows), table.columns[0], several)
 
 
-def _heading(column: str) -> tuple[str, str]:
-    return quantity(column).replace("pi/", "π/"), unit(column)
+def _heading(column: str) -> Heading:
+    return Heading(quantity(column).replace("pi/", "π/"), unit(column), _is_number(column))
+
+
+def _is_number(column: str) -> bool:
+    return bool(unit(column)) or column in ("exemplars", "seeds", "jobs", "step")
 
 
 def _cell(row: pd.Series, column: str) -> Cell:
-    text, numeric = row[column], bool(unit(column)) or column in ("exemplars", "seeds", "jobs", "step")
-    percent = None
+    text, percent = row[column], None
     if unit(column) == "%" and text:
         percent = min(100.0, max(0.0, float(text)))
     shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
     found = row.get(spread(column), "")
-    return Cell(shown, column, found, percent, numeric, "published" in column)
+    return Cell(shown, column, found, percent, _is_number(column), " published" in column)
 
 
 def cards(table: pd.DataFrame, file: str) -> tuple[Card, ...]:
     """Headline quantities of a `summary` table; quantities that no run measured are left out."""
     view = table_view(table, file)
     found = []
-    for index, (heading, unit_name) in enumerate(view.columns):
-        name = heading.replace("π/", "pi/")
+    for index, heading in enumerate(view.columns):
+        name = heading.text.replace("π/", "pi/")
         rows = tuple(Row(row.key, row.label, row.colour, (row.cells[index],)) for row in view.rows)
-        if unit_name == "%" and any(row.cells[0].text for row in rows):
-            found.append(Card(_TITLES.get(name, heading), _NOTES.get(name, ""), file, rows))
+        if heading.unit == "%" and any(row.cells[0].text for row in rows):
+            found.append(Card(_TITLES.get(name, heading.text), _NOTES.get(name, ""), file, rows))
     return tuple(found)
 
 
 def blocks(settings: ExperimentSettings, tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]) -> list[Block]:
-    """Figures and tables in the experiment's order; a figure and a table of one name stand together.
+    """Tables in the experiment's order, each with the figures of its name (`budget`, `budget-images`).
+
+    A figure without such a table stands alone, after the figure before it.
 
     Args:
         settings: of the experiment.
         tables: by name, as text.
         figures: SVG text by name.
     """
-    shown = {artifact.name: artifact for artifact in (*settings.figures, *settings.tables)}
-    order = [artifact.name for artifact in settings.tables]
-    place = 0
-    for name in (artifact.name for artifact in settings.figures):
-        if name not in order:
-            order.insert(place, name)
-        place = order.index(name) + 1
-    return [_block(shown[name], name, tables, figures) for name in order]
+    heads: dict[str, Artifact] = {table.name: table for table in settings.tables}
+    members: dict[str, list[Artifact]] = {name: [] for name in heads}
+    order = list(heads)
+    last = -1
+    for figure in settings.figures:
+        owner = next((name for name in heads if figure.name == name or figure.name.startswith(f"{name}-")), figure.name)
+        if figure.name in heads or owner not in members:
+            owner = figure.name
+        if owner not in members:
+            heads[owner], members[owner] = figure, []
+            order.insert(last + 1, owner)
+        members[owner].append(figure)
+        last = order.index(owner)
+    return [_block(heads[name], members[name], tables, figures) for name in order]
 
 
-def _block(artifact: Artifact, name: str, tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]) -> Block:
-    title = artifact.title or name.replace("-", " ").capitalize()
-    caption = " ".join(artifact.caption.split())
-    figure = inline_svg(figures[name], f"figure-{name}", f"Figure: {title}. {caption}") if name in figures else ""
-    table = table_view(tables[name], f"tables/{name}.csv") if name in tables else None
-    return Block(name, title, caption, figure, f"figures/{name}.svg" if figure else "", table)
+def _block(
+    head: Artifact, members: Sequence[Artifact], tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]
+) -> Block:
+    caption = _plain(head.caption)
+    views = []
+    for figure in members:
+        if figure.name in figures:
+            note = "" if _plain(figure.caption) == caption else _plain(figure.caption)
+            description = f"Figure: {figure.title or head.title or head.name}. {note or caption}"
+            svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
+            views.append(FigureView(f"figures/{figure.name}.svg", svg, note))
+    table = table_view(tables[head.name], f"tables/{head.name}.csv") if head.name in tables else None
+    return Block(head.name, head.title or head.name.replace("-", " ").capitalize(), caption, tuple(views), table)
+
+
+def _plain(caption: str) -> str:
+    return " ".join(caption.split())
 
 
 def experiment_view(

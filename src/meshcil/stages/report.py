@@ -1,5 +1,7 @@
 """Write the report of one or more experiments."""
 
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,8 @@ from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.code import stage_module
 from meshcil.lineage.record import record_job
+from meshcil.lineage.source import packages_digest
+from meshcil.reporting.facts import Record
 from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
 from meshcil.reporting.html import render
 from meshcil.stages.command import execute
@@ -36,9 +40,17 @@ def main(
         modules=(stage_module("report"),),
         key={"experiments": ",".join(experiments)},
     ):
-        report, runtime = gather(settings, places, read_records(records))
+        found = read_records(records)
+        report, runtime = gather(settings, places, found, _versions(found.values()))
         write_text_atomic(times, runtime)
         write_text_atomic(out, render(report))
+
+
+def _versions(records: Iterable[Record]) -> dict[str, str]:
+    """Versions of the main packages here, if every job had the very packages that are installed now."""
+    if {record["environment"]["packages_sha256"] for record in records} != {packages_digest()}:
+        return {}
+    return {name: version(name) for name in ("torch", "torchvision", "numpy", "pandas", "snakemake")}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.record import record_job
 from meshcil.reporting.layout import to_csv
+from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.stages.command import execute
 
@@ -29,10 +30,10 @@ def main(
     tables = {table.name: table for table in load_experiment(experiment, config).tables}
     if name not in tables:
         raise InputError(source, f"has no table `{name}`", f"Known: {', '.join(tables) or 'none'}")
-    table = tables[name]
+    table, published = tables[name], published_path(config, name)
     with record_job(
         "table",
-        inputs=[scores, *yaml_files(source)],
+        inputs=[scores, *yaml_files(source), *([published] if published.is_file() else [])],
         outputs=[out],
         settings=table.model_dump(mode="json"),
         modules=artifact_modules("table", table.kind),
@@ -41,7 +42,7 @@ def main(
     ):
         rows = keep(read_scores(scores), table.select, f"table {name}")
         build = load_object("meshcil.reporting.tables", table.kind, "build")
-        write_text_atomic(out, to_csv(build(rows, table.options)))
+        write_text_atomic(out, to_csv(add_published(build(rows, table.options), published)))
 
 
 if __name__ == "__main__":
