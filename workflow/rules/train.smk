@@ -18,6 +18,7 @@ rule resolve:
     resources:
         **LIGHT,
     params:
+        **provenance("resolve"),
         settings=settings("resolve"),
         config=CONFIG,
     message:

@@ -1,11 +1,13 @@
 """Settings of an experiment: which runs, which tables, which figures."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from meshcil.config.base import Settings, load_settings
+from meshcil.config.run import RunKey
 
 
 class RunBlock(Settings):
@@ -70,3 +72,18 @@ class ExperimentSettings(Settings):
 def load_experiment(name: str, config_root: Path) -> ExperimentSettings:
     """Read `config/experiments/<name>.yaml`; see `meshcil.config.base.load_settings`."""
     return load_settings(ExperimentSettings, config_root / "experiments" / f"{name}.yaml")
+
+
+def run_keys(experiment: ExperimentSettings) -> dict[RunKey, str]:
+    """Runs of an experiment and the suite of each; a run named by several blocks keeps the larger suite's block.
+
+    A block with a suite other than `clean` wins over one with `clean`, whatever their order.
+    """
+    suites: dict[RunKey, str] = {}
+    for block in experiment.runs:
+        names = product(block.datasets, block.protocols, block.methods, block.budgets, block.seeds)
+        for dataset, protocol, method, budget, seed in names:
+            key = RunKey(dataset=dataset, protocol=protocol, method=method, budget=budget, seed=seed)
+            if suites.get(key, "clean") == "clean":
+                suites[key] = block.suite
+    return suites

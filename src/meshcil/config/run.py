@@ -1,13 +1,11 @@
 """The resolved run: everything the stages of one job chain need, in one validated file (run.json)."""
 
-from itertools import product
 from pathlib import Path
 
 from pydantic import Field, SerializeAsAny, field_validator
 
 from meshcil.config.base import Settings, load_settings, read_yaml, validate
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.core.artifacts import read_json
@@ -89,21 +87,6 @@ def load_run(path: Path) -> RunConfig:
         InputError: when it is missing, truncated or does not validate.
     """
     return validate(RunConfig, read_json(path), path)
-
-
-def run_keys(experiment: ExperimentSettings) -> dict[RunKey, str]:
-    """Runs of an experiment and the suite of each; a run named by several blocks keeps the larger suite's block.
-
-    A block with a suite other than `clean` wins over one with `clean`, whatever their order.
-    """
-    suites: dict[RunKey, str] = {}
-    for block in experiment.runs:
-        names = product(block.datasets, block.protocols, block.methods, block.budgets, block.seeds)
-        for dataset, protocol, method, budget, seed in names:
-            key = RunKey(dataset=dataset, protocol=protocol, method=method, budget=budget, seed=seed)
-            if suites.get(key, "clean") == "clean":
-                suites[key] = block.suite
-    return suites
 
 
 def load_dataset(name: str, config_root: Path) -> DatasetSettings:

@@ -29,9 +29,9 @@ def run_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
     return (stage_module(stage), *method_modules(run.method))
 
 
-def score_modules(run: RunConfig) -> tuple[str, ...]:
-    """Modules of scoring, which reads a run's settings but loads no method."""
-    return (stage_module("score"), module_name("meshcil.config.methods", run.method.kind))
+def settings_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
+    """Modules of a stage that reads a run's settings but loads no method: resolve, score."""
+    return (stage_module(stage), module_name("meshcil.config.methods", run.method.kind))
 
 
 def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meshcil.config.experiment import ExperimentSettings
-from meshcil.config.run import RunKey, run_keys
+from meshcil.config.experiment import ExperimentSettings, run_keys
+from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import Record, duration, facts, runtime, total_seconds

@@ -6,12 +6,19 @@ from pathlib import Path
 
 from meshcil.config.base import Settings
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment
-from meshcil.config.run import RunConfig, RunKey, load_dataset, run_keys
+from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_keys
+from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.core.naming import available
-from meshcil.lineage.code import artifact_modules, data_modules, run_modules, score_modules, stage_module, track_modules
+from meshcil.lineage.code import (
+    artifact_modules,
+    data_modules,
+    run_modules,
+    settings_modules,
+    stage_module,
+    track_modules,
+)
 from meshcil.stages.resolve import resolve_run
 
 
@@ -39,8 +46,8 @@ class Plan:
 
     def modules(self, stage: str, names: Mapping[str, str]) -> tuple[str, ...]:
         """Modules that the job of ``stage`` with the path components ``names`` runs."""
-        if stage == "score":
-            return score_modules(self.runs[self.key(names)])
+        if stage in ("resolve", "score"):
+            return settings_modules(stage, self.runs[self.key(names)])
         if "method" in names:
             return run_modules(stage, self.runs[self.key(names)])
         if "dataset" in names:

@@ -8,7 +8,7 @@ import typer
 from meshcil.config.base import validate, yaml_files
 from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
-from meshcil.lineage.code import score_modules, stage_module
+from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
 from meshcil.memory.budget import parse_budget
 from meshcil.memory.ledger import pixel_size
@@ -57,7 +57,7 @@ def main(
         inputs=[file for kind, name in names.items() for file in yaml_files(config / f"{kind}s" / f"{name}.yaml")],
         outputs=[out],
         settings=run.model_dump(mode="json"),
-        modules=(stage_module("resolve"), *score_modules(run)[1:]),
+        modules=settings_modules("resolve", run),
         key=key.model_dump(),
         seed=seed,
     ):

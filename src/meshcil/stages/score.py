@@ -13,7 +13,7 @@ from meshcil.config.run import load_run
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
-from meshcil.lineage.code import score_modules
+from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute
 
@@ -33,7 +33,7 @@ def main(
         inputs=[run, *predictions, *ledgers],
         outputs=[out],
         settings=config.model_dump(mode="json"),
-        modules=score_modules(config),
+        modules=settings_modules("score", config),
         key=config.key.model_dump(),
     ):
         measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), config.steps)
