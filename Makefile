@@ -66,3 +66,5 @@ clean:  ## Delete data, results, logs and reports; .venv stays
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
 	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }
 	@uv pip compile requirements.in --generate-hashes --no-emit-index-url -o requirements.lock --python-version 3.11
+	@{ sed '/# pins of/q' environment.yml; sed -En 's/^([a-z0-9._-]+==[^ ]+).*/      - \1/p' requirements.lock | \
+	  grep -vE -- '- (torch|torchvision|triton|nvidia-.*|cuda-.*)=='; } > environment.new && mv environment.new environment.yml
