@@ -50,7 +50,7 @@ def run_rows(method: str, budget: str, seed: int, steps: int = 3) -> list[dict[s
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scores_of() -> Callable[..., pd.DataFrame]:
     """Scores of several runs, each given as the arguments of `run_rows`."""
 

@@ -26,6 +26,7 @@ from meshcil.reporting.page import (
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 
 _RECORD = "*.record.json"
+_REDRAW = "Delete it and draw it again"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def gather(
                 name,
                 settings,
                 {t.name: read_table(path) for t in settings.tables if (path := places.table(t.name)).is_file()},
-                {f.name: _text(path) for f in settings.figures if (path := places.figure(f.name)).is_file()},
+                {f.name: _svg(path) for f in settings.figures if (path := places.figure(f.name)).is_file()},
             )
             for name, settings in experiments.items()
         ),
@@ -144,11 +145,14 @@ def gather(
     return report, times.to_csv(index=False, lineterminator="\n")
 
 
-def _text(path: Path) -> str:
+def _svg(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "Delete it and draw it again") from error
+        raise InputError(path, f"cannot be read ({error})", _REDRAW) from error
+    if "<svg" not in text:
+        raise InputError(path, "holds no drawing", _REDRAW)
+    return text
 
 
 def _datasets(resolved: Mapping[RunKey, Any], places: Places) -> tuple[DatasetView, ...]:
@@ -157,7 +161,7 @@ def _datasets(resolved: Mapping[RunKey, Any], places: Places) -> tuple[DatasetVi
         sheet = places.sheet(key.dataset)
         svg = ""
         if sheet.is_file():
-            svg = inline_svg(_text(sheet), f"sheet-{key.dataset}", f"Example images of every class of {key.dataset}")
+            svg = inline_svg(_svg(sheet), f"sheet-{key.dataset}", f"Example images of every class of {key.dataset}")
         views.setdefault(key.dataset, DatasetView(key.dataset, run["dataset"]["description"], svg))
     return tuple(views.values())
 

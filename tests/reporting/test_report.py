@@ -1,0 +1,230 @@
+"""The page: well formed, self-contained, every link leads somewhere, every number says where it is from."""
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from meshcil.config.experiment import load_experiment, run_keys
+from meshcil.config.run import RunKey
+from meshcil.core.errors import InputError
+from meshcil.reporting.layout import find_cell
+from meshcil.reporting.page import read_table
+from meshcil.stages import figure, report, resolve, table
+from meshcil.stages.command import execute
+
+REPOSITORY = Path(__file__).parents[2]
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements of a page; fails on tags that do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.in_cell = False
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.cells: list[tuple[dict[str, str | None], str]] = []
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), f"an attribute of <{tag}> is given twice"
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("td", "dd"):
+            self.in_cell = "data-file" in dict(attrs)
+        if "data-file" in dict(attrs):
+            self.cells.append((dict(attrs), ""))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack[-1:] != ["style"]:
+            self.words.append(data)
+        if self.stack[-1:] in (["td"], ["dd"]) and self.in_cell:
+            self.cells[-1] = (self.cells[-1][0], self.cells[-1][1] + data.strip())
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.elements if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory, scores_of: Callable[..., pd.DataFrame]) -> Path:
+    """Folder with the settings, runs, scores, tables and figures of `smoke`, all numbers made up."""
+    folder = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(folder):
+        shutil.copytree(REPOSITORY / "config", "config")
+        experiment = load_experiment("smoke", Path("config"))
+        scores = Path("results/experiments/smoke.csv")
+        scores.parent.mkdir(parents=True)
+        pd.concat([made_up_run(key, scores_of) for key in run_keys(experiment)]).to_csv(scores, index=False)
+        common = {"config": Path("config"), "experiment": "smoke", "scores": scores}
+        for settings in experiment.tables:
+            table.main(**common, name=settings.name, out=Path(f"reports/tables/{settings.name}.csv"))
+        for settings in experiment.figures:
+            figure.main(**common, name=settings.name, out=Path(f"reports/figures/{settings.name}.svg"))
+    return folder
+
+
+def made_up_run(key: RunKey, scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """Resolve a run for real, and make up its scores."""
+    names = key.model_dump()
+    resolve.main(config=Path("config"), out=Path("results/runs", key.path, "run.json"), **names)
+    made_up = scores_of((key.method.removesuffix("-smoke"), key.budget, key.seed, 2))
+    return made_up.assign(**names, label=f"{key.method} <&>")
+
+
+@pytest.fixture
+def workplace(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in."""
+    folder = tmp_path / "work"
+    shutil.copytree(made_once, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write_page() -> Page:
+    report.main(config=Path("config"), experiments=["smoke"], out=Path("reports/index.html"))
+    return Page(Path("reports/index.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_is_well_formed_and_self_contained(workplace: Path) -> None:
+    page = write_page()
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|@import|src=|<script", text)
+    assert {"html", "title", "main", "h1", "nav"} <= {tag for tag, _ in page.elements}
+    assert sum(tag == "h1" for tag, _ in page.elements) == 1
+    assert dict(page.elements)["html"]["lang"] == "en"
+
+
+def test_every_link_resolves(workplace: Path) -> None:
+    page = write_page()
+    ids = set(page.values("id"))
+    links = [link for link in page.values("href") if not link.startswith("data:")]
+    assert any(link.endswith("run.json") for link in links)
+    for link in links:
+        assert link[1:] in ids if link.startswith("#") else Path("reports", link).is_file(), link
+    for name in (part for value in page.values("aria-labelledby") for part in value.split()):
+        assert name in ids
+    drawn = Path("reports/index.html").read_text(encoding="utf-8")
+    assert set(re.findall(r"url\(#([^)]+)\)", drawn)) <= ids
+
+
+def test_every_number_names_its_cell_and_equals_it(workplace: Path) -> None:
+    page = write_page()
+    tables = {path: read_table(Path("reports", path)) for path in {attrs["data-file"] for attrs, _ in page.cells}}
+    assert len(page.cells) > 60
+    for attrs, text in page.cells:
+        position, column = find_cell(tables[attrs["data-file"]], attrs["data-row"], attrs["data-column"], "t")
+        assert text.replace("\u202f", "") == tables[attrs["data-file"]].loc[position, column]
+
+
+def test_text_of_the_settings_is_escaped(workplace: Path) -> None:
+    assert "inemo-smoke <&>" in "".join(write_page().words)
+    assert "inemo-smoke &lt;&amp;&gt;" in Path("reports/index.html").read_text(encoding="utf-8")
+
+
+def test_figures_follow_the_page(workplace: Path) -> None:
+    write_page()
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(drawings) == 3
+    for drawing in drawings:
+        assert "var(--ink)" in drawing
+        assert "#24292f" not in drawing and "#0072b2" not in drawing
+        assert 'role="img"' in drawing and "aria-label" in drawing
+
+
+def test_facts_and_times_come_from_the_records(workplace: Path) -> None:
+    words = " ".join("".join(write_page().words).split())
+    record = json.loads(Path("reports/tables/table-smoke-summary.record.json").read_text())
+    assert record["environment"]["host"] in words
+    assert record["source"]["lock_sha256"][:12] in words
+    times = pd.read_csv("reports/runtime.csv").set_index("stage")
+    assert dict(times["jobs"]) == {"resolve": 2, "table": 5, "figure": 3}
+    assert "Method inemo-smoke" in words and "training.epochs" in words
+
+
+def test_what_is_missing_is_said_to_be_missing(workplace: Path) -> None:
+    Path("reports/tables/smoke-steps.csv").unlink()
+    Path("reports/figures/smoke-steps.svg").unlink()
+    page = write_page()
+    assert "Not measured." in "".join(page.words)
+    assert not any("smoke-steps." in link for link in page.values("href"))
+
+
+def test_nothing_measured_still_gives_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "config", "config")
+    page = write_page()
+    assert page.cells == []
+
+
+def test_equal_files_give_equal_bytes(workplace: Path) -> None:
+    write_page()
+    first = Path("reports/index.html").read_bytes()
+    write_page()
+    assert Path("reports/index.html").read_bytes() == first
+
+
+def test_published_values_stand_in_a_column_of_their_own(workplace: Path) -> None:
+    folder = Path("config/published")
+    folder.mkdir(exist_ok=True)
+    (folder / "smoke-summary.yaml").write_text("source: a paper\nvalues: {inemo-smoke: {last: 12.5}}\n")
+    scores, out = Path("results/experiments/smoke.csv"), Path("reports/tables/smoke-summary.csv")
+    table.main(config=Path("config"), experiment="smoke", name="smoke-summary", scores=scores, out=out)
+    frame = read_table(out).set_index("method")
+    columns = list(frame.columns)
+    assert columns.index("last published [%]") == columns.index("last [%]") + 1
+    assert frame.loc["inemo-smoke", "last published [%]"] == "12.50"
+    assert frame.loc["icarl-smoke", "last published [%]"] == ""
+    assert "last published" in "".join(write_page().words)
+    (folder / "smoke-summary.yaml").write_text("source: a paper\nvalues: {inemo-smoke: {colour: 1.0}}\n")
+    with pytest.raises(InputError, match="colour"):
+        table.main(config=Path("config"), experiment="smoke", name="smoke-summary", scores=scores, out=out)
+
+
+@pytest.mark.parametrize("stage", [table, figure])
+def test_an_unknown_name_is_one_message(stage, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = "results/experiments/smoke.csv"
+    arguments = ["--config", "config", "--experiment", "smoke", "--name", "nope", "--scores", scores, "--out", "x"]
+    with pytest.raises(SystemExit) as caught:
+        execute(stage.main, arguments)
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert "nope" in message and "smoke-steps" in message and "Traceback" not in message
+    assert not Path("x").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("reports/tables/smoke-steps.csv", b"\xff\xfe\x00"),
+        ("reports/figures/smoke-steps.svg", b"\xff\xfe\x00"),
+        ("reports/figures/smoke-steps.svg", b"not a drawing"),
+        ("reports/tables/table-smoke-steps.record.json", b"[]"),
+        ("reports/tables/table-smoke-steps.record.json", b"{"),
+    ],
+)
+def test_damaged_files_are_one_message(path: str, content: bytes, workplace: Path) -> None:
+    Path(path).write_bytes(content)
+    with pytest.raises(InputError, match=Path(path).name):
+        write_page()
+    assert not Path("reports/index.html").exists()
