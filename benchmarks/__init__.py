@@ -1,0 +1,1 @@
+"""One module per claim, each with ``measure() -> {case: {quantity: value}}``; ``python -m benchmarks`` runs all."""

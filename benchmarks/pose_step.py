@@ -1,0 +1,47 @@
+"""One pose step (forward and backward through the fragments): closed-form ray cast against a z-buffer."""
+
+import torch
+
+from benchmarks import zbuffer
+from benchmarks.measuring import devices, extra_bytes, seconds
+from benchmarks.scene import CAMERA, published_scene
+from meshcil.rendering import rasterize
+
+
+def measure() -> dict[str, dict[str, object]]:
+    """Time and memory of one image at the published sizes, per device; both sides give the same faces."""
+    return {device: _measure(device) for device in devices()}
+
+
+def _measure(device: str) -> dict[str, object]:
+    scene = published_scene(1, device)
+    pose = scene.pose.clone().requires_grad_()
+    distance = torch.full((1,), 5.0, device=device)
+    probe = torch.rand(8000, 3, device=device, generator=torch.Generator(device).manual_seed(1))
+
+    def ours() -> torch.Tensor:
+        fragments = rasterize(scene.mesh, pose, CAMERA, distance)
+        (fragments.bary_coords.view(-1, 3) * probe).sum().backward()
+        return fragments.pix_to_face.flatten()
+
+    def reference() -> torch.Tensor:
+        face, bary = zbuffer.fragments(scene.mesh, pose[0], CAMERA, distance[0])
+        (bary * probe)[face >= 0].sum().backward()
+        return face
+
+    agreement = (ours() == reference()).double().mean().item()
+    slow, fast = seconds(reference, 5, device), seconds(ours, 20, device)
+    slow_bytes, fast_bytes = extra_bytes(reference, device), extra_bytes(ours, device)
+    return {
+        "reference": zbuffer.NAME,
+        "cells with the same face": agreement,
+        "reference seconds": slow,
+        "ray cast seconds": fast,
+        "speedup": slow / fast,
+        "reference extra bytes": slow_bytes,
+        "ray cast extra bytes": fast_bytes,
+    }
+
+
+if __name__ == "__main__":
+    print(measure())
