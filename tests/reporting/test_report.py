@@ -228,3 +228,26 @@ def test_damaged_files_are_one_message(path: str, content: bytes, workplace: Pat
     with pytest.raises(InputError, match=Path(path).name):
         write_page()
     assert not Path("reports/index.html").exists()
+
+
+def variables(block: str) -> dict[str, str]:
+    return dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", block))
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_both_schemes(scheme: str) -> None:
+    """WCAG 2.1, 1.4.3: at least 4.5 to 1; labels in a method's colour are text too."""
+    style = (REPOSITORY / "src/meshcil/reporting/templates/report.css").read_text()
+    colours = variables(style[: style.index("@media")])
+    if scheme == "dark":
+        colours |= variables(style[style.index("@media") : style.index("*, *")])
+    for text in ("ink", "muted", "accent", "blue", "vermilion", "green", "purple", "grey"):
+        for ground in ("panel", "page") if text in ("ink", "muted", "accent") else ("panel",):
+            bright, dim = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)

@@ -308,4 +308,6 @@ def flat_settings(values: object, prefix: str = "") -> list[tuple[str, str]]:
         return found
     if isinstance(values, list):
         return [(prefix, ", ".join(map(str, values)) or "none")]
+    if isinstance(values, bool):
+        return [(prefix, "yes" if values else "no")]
     return [(prefix, "none" if values is None else str(values))]
