@@ -5,6 +5,7 @@ Tree: ``images/<class>FGL<l>_BGL<l>/<name>.JPEG``, ``annotations/<class>FGL<l>_B
 of the same name.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,18 +40,14 @@ def read_masks(path: Path) -> OcclusionMasks:
     if not path.is_file():
         raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
     try:
-        with np.load(path, allow_pickle=False) as content:
-            mask, occluder = content["mask"], content["occluder_mask"]
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+            mask, occluder = (content[name].reshape(content[name].shape[:2]) for name in ("mask", "occluder_mask"))
     except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
         raise InputError(path, f"cannot be read as an occlusion annotation ({error})", REMEDY) from error
+    if mask.ndim != 2 or mask.shape != occluder.shape:
+        raise InputError(path, f"masks have shapes {mask.shape} and {occluder.shape}", REMEDY)
     # The published object masks are JPEG grey values, where up to 10 is compression noise.
-    mask = (
-        mask.reshape(mask.shape[:2]) if mask.dtype == bool else mask.reshape(mask.shape[:2]) > min(10, mask.max() / 2)
-    )
-    occluder = occluder.reshape(occluder.shape[:2]) > 0.5
-    if mask.shape != occluder.shape:
-        raise InputError(path, f"masks differ in size: {mask.shape} and {occluder.shape}", REMEDY)
-    return OcclusionMasks(mask, occluder)
+    return OcclusionMasks(mask > (10 if mask.max(initial=0) > 1 else 0), occluder > 0.5)
 
 
 def list_occluded(root: Path, poses: Path, classes: Sequence[str], level: int) -> list[RawSample]:

@@ -175,10 +175,13 @@ def generate(
         raise InputError(root, "exists already", "Remove it, or choose another folder for the generated data")
     partial_root = root.with_name(f".{root.name}.partial")
     shutil.rmtree(partial_root, ignore_errors=True)
-    _write_tree(partial_root, settings, workers, progress)
-    if root.exists():
-        root.rmdir()
-    partial_root.rename(root)
+    try:
+        _write_tree(partial_root, settings, workers, progress)
+        if root.exists():
+            root.rmdir()
+        partial_root.rename(root)
+    finally:
+        shutil.rmtree(partial_root, ignore_errors=True)
 
 
 def _write_tree(

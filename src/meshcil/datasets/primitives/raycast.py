@@ -4,7 +4,7 @@ The camera is the projection of the Pascal3D+ toolbox in CAD axes, inverted: pix
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -118,8 +118,9 @@ def _grid(rows: slice, columns: slice, samples: int) -> tuple[np.ndarray, np.nda
 
 
 def _pixels(values: np.ndarray, rows: slice, columns: slice, samples: int) -> np.ndarray:
-    """Mean of each pixel's samples."""
-    grid = values.reshape((rows.stop - rows.start) * samples, (columns.stop - columns.start) * samples, -1)
+    """Mean of each pixel's samples; values are [samples in all, channels]."""
+    shape = ((rows.stop - rows.start) * samples, (columns.stop - columns.start) * samples, values.shape[1])
+    grid = values.reshape(shape)
     return sum(grid[i::samples, j::samples] for i in range(samples) for j in range(samples)) / samples**2
 
 
@@ -132,32 +133,42 @@ def _occluded(scene: EmbreeScene, origins: np.ndarray, direction: np.ndarray) ->
     return scene.run(origins.astype(np.float32), directions, query="OCCLUDED") == 0
 
 
-def _surface(scene, shape, colours, rays, hits, view, light, texture) -> np.ndarray:
-    """Colour of each ray that hits the object."""
-    points = camera_position(view) + rays * hits["tfar"][:, None]
+@dataclass(frozen=True)
+class _Surface:
+    """What the rays hit: points, normals towards the camera, directions to it, and colour, all [N, 3]."""
+
+    points: np.ndarray
+    normals: np.ndarray
+    towards: np.ndarray
+    albedo: np.ndarray
+
+
+def _surface(
+    shape: Shape, colours: np.ndarray, origin: np.ndarray, rays: np.ndarray, hits: dict[str, np.ndarray]
+) -> _Surface:
     towards = -rays / np.linalg.norm(rays, axis=1, keepdims=True)
     normals = hits["Ng"].astype(float)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     normals *= np.sign((normals * towards).sum(axis=1, keepdims=True))
-    albedo = colours[shape.face_roles[hits["primID"]]]
-    if texture is not None:
-        albedo = texture(points, albedo)
-    return np.clip(_shade(scene, albedo, points, normals, towards, light), 0, 1)
+    points = origin + rays * hits["tfar"][:, None]
+    return _Surface(points, normals, towards, colours[shape.face_roles[hits["primID"]]])
 
 
-def _shade(scene, albedo, points, normals, towards, light: Lighting) -> np.ndarray:
+def _shade(scene: EmbreeScene, surface: _Surface, light: Lighting) -> np.ndarray:
     """Lambert with a cast shadow, a sky that is brighter above, and a highlight."""
-    facing = normals @ light.direction
-    lit = np.clip(facing, 0, 1)
-    lit[lit > 0] *= ~_occluded(scene, (points + normals * 1e-3)[lit > 0], light.direction)
-    half = towards + light.direction
+    normals = surface.normals
+    lit = np.clip(normals @ light.direction, 0, 1)
+    lit[lit > 0] *= ~_occluded(scene, (surface.points + normals * 1e-3)[lit > 0], light.direction)
+    half = surface.towards + light.direction
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     shine = light.gloss * (lit > 0) * np.clip((normals * half).sum(axis=1), 0, 1) ** 30
     sky = light.ambient * (0.75 + 0.25 * normals[:, 2])
-    return albedo * (sky + (1.25 - light.ambient) * lit)[:, None] + shine[:, None]
+    return np.clip(surface.albedo * (sky + (1.25 - light.ambient) * lit)[:, None] + shine[:, None], 0, 1)
 
 
-def _ground_shadow(scene, view: Viewpoint, floor: float, light: Lighting, height: int, width: int) -> np.ndarray:
+def _ground_shadow(
+    scene: EmbreeScene, view: Viewpoint, floor: float, light: Lighting, height: int, width: int
+) -> np.ndarray:
     """Where the plane under the object, seen at each pixel, lies in the object's shadow."""
     position = camera_position(view)
     u, v = _grid(slice(0, height), slice(0, width), 1)
@@ -200,13 +211,14 @@ def render(
     rays = _directions(view, *_grid(*window, samples))
     hits = _cast(scene, np.broadcast_to(position, rays.shape), rays)
     found = hits["primID"] >= 0
+    surface = _surface(shape, colours, position, rays[found], {key: value[found] for key, value in hits.items()})
+    if texture is not None:
+        surface = replace(surface, albedo=texture(surface.points, surface.albedo))
     colour = np.zeros((len(rays), 3))
-    colour[found] = _surface(
-        scene, shape, colours, rays[found], {k: v[found] for k, v in hits.items()}, view, light, texture
-    )
+    colour[found] = _shade(scene, surface, light)
     rgb, coverage, shadow = np.zeros((height, width, 3)), np.zeros((height, width)), np.ones((height, width))
     rgb[window] = _pixels(colour, *window, samples)
-    coverage[window] = _pixels(found.astype(float), *window, samples)[..., 0]
+    coverage[window] = _pixels(found.astype(float)[:, None], *window, samples)[..., 0]
     if ground > 0 and position[2] > shape.vertices[:, 2].min():
         shadow -= ground * _ground_shadow(scene, view, shape.vertices[:, 2].min(), light, height, width)
     return Layer(rgb, coverage, shadow)

@@ -80,7 +80,7 @@ def compose(
         image_size: (H, W) of the prepared image in pixels.
         focal: focal length in pixels at which an extent of 1 at distance 5 covers focal / 5 pixels.
         nuisance: one of ``NUISANCES`` or None.
-        kind: which weather, modulo their number.
+        kind: which weather.
     """
     if nuisance == "shape":
         shape, cad_index = unusual_instance(class_name, rng), 1
@@ -94,6 +94,9 @@ def compose(
     background = draw(rng, height, width) * layer.shadow[..., None]
     image = layer.rgb + (1 - layer.coverage[..., None]) * background
     if nuisance == "weather":
-        image = nuisances.weather(image, nuisances.WEATHERS[kind % len(nuisances.WEATHERS)], rng)
+        # Slow to import (torch), and only this nuisance needs it.
+        from meshcil.datasets.primitives.weather import weather
+
+        image = weather(image, kind, rng)
     image = image * rng.uniform(0.9, 1.15) + rng.normal(0, 0.012, image.shape)
     return Scene(np.clip(image, 0, 1), layer.mask(), view, cad_index)
