@@ -145,7 +145,7 @@ def estimate_groups(
     """
     with torch.no_grad():
         similarity, pose = _start(columns, background, groups, camera, distance)
-        by_image = {int(i): group.mesh for group in groups for i in group.images}
+        by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
         meshes = [by_image[i] for i in range(len(pose))]
         pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
         result = compare(similarity, meshes, pose, distances, camera)

@@ -12,7 +12,11 @@ from meshcil.geometry.poses import pose_matrix
 from meshcil.rendering.base import Rasterizer, RayHits
 from meshcil.rendering.triangles import cell_rays, hits_on_triangles
 
-INSTALL = 'pip install --no-build-isolation "git+https://github.com/facebookresearch/pytorch3d.git@stable"'
+# torch's headers need C++20; PyTorch3D's setup asks for C++17.
+INSTALL = (
+    "git clone https://github.com/facebookresearch/pytorch3d && sed -i s/c++17/c++20/ pytorch3d/setup.py"
+    " && pip install --no-build-isolation ./pytorch3d"
+)
 
 
 class PyTorch3DRasterizer(Rasterizer):
