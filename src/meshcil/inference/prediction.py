@@ -57,7 +57,8 @@ def infer(
 
     Args:
         feature_map: unit features of the cells.
-        meshes: one per class, in the bank's order.
+        meshes: one per class, in the bank's order. Give the same objects in every call: the fragments of their start
+            poses are kept.
         bank: unit features of the vertices, padded to V per class. Only the classes to choose from.
         valid: which vertices are no padding.
         background: unit features of the background.
