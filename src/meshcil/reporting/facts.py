@@ -36,7 +36,7 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
     seeds = sorted({record["seed"] for record in records if record["stage"] == "train" and record["seed"] is not None})
     begin, end = span(records)
     return [
-        Fact("Measured", f"{begin[:10]}", f"{begin[11:19]} to {end[:10]} {end[11:19]} UTC"),
+        Fact("Measured", begin[:10], f"{begin[11:19]} to {end[11:19] if end[:10] == begin[:10] else end[:19]} UTC"),
         Fact("Commit", *_listed(_short(s["commit"]) if s["commit"] else "no git" for s in source)),
         Fact("Uncommitted changes", *_listed(_dirty(s["dirty"]) for s in source)),
         Fact("Lock file (sha256)", *_listed(_short(s["lock_sha256"]) for s in source)),
@@ -76,12 +76,12 @@ def span(records: Sequence[Record]) -> tuple[str, str]:
 
 def total_seconds(records: Iterable[Record]) -> float:
     """Sum of the jobs' durations."""
-    return sum(record["seconds"] for record in records)
+    return float(sum(record["seconds"] for record in records))
 
 
 def duration(seconds: float) -> str:
     """Duration for people: `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

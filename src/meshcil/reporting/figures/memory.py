@@ -45,7 +45,7 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         axes.barh(table.index, total - left, left=left, height=0.62, color=colour)
         left = total
     for position, total in left.items():
-        axes.annotate(f"{total:.1f}", (total, position), xytext=(4, 0), textcoords="offset points", va="center")
+        axes.annotate(f"{total:.3g}", (total, position), xytext=(4, 0), textcoords="offset points", va="center")
     axes.set_yticks(table.index, row_names(table))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)

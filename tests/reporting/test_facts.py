@@ -1,0 +1,73 @@
+"""Facts from records: one value, several values, unknown values, times."""
+
+from typing import Any
+
+import pytest
+
+from meshcil.reporting.facts import duration, facts, runtime, span
+from meshcil.reporting.layout import as_text
+
+
+def record(
+    stage: str, started: str, seconds: float | int, *, seed: int | None = None, **changes: Any
+) -> dict[str, Any]:
+    source = {"commit": "a" * 40, "dirty": False, "lock_sha256": "b" * 64} | changes
+    environment = {
+        "packages_sha256": "c" * 64, "python": "3.11.7", "host": "desk", "platform": "Linux", "device": "cpu",
+        "threads": 1, "cores": 2,
+    }  # fmt: skip
+    times = {"started": f"2026-11-20T{started}.000+00:00", "ended": f"2026-11-20T{started}.900+00:00"}
+    return {"stage": stage, "seconds": seconds, "seed": seed, "source": source, "environment": environment, **times}
+
+
+def by_name(records: list[dict[str, Any]], versions: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    return {fact.name: (fact.value, fact.detail) for fact in facts(records, versions or {})}
+
+
+def test_one_value_stands_alone() -> None:
+    found = by_name(
+        [record("train", "10:00:00", 60, seed=3), record("train", "10:05:00", 30.5, seed=1)], {"torch": "2"}
+    )
+    assert found["Commit"] == ("aaaaaaaaaaaa", "")
+    assert found["Uncommitted changes"] == ("none", "")
+    assert found["Training seeds"] == ("1, 3", "")
+    assert found["Measured"] == ("2026-11-20", "10:00:00 to 10:05:00 UTC")
+    assert found["Jobs"] == ("2", "1 min 30 s of work in all")
+    assert found["Main packages"] == ("torch 2", "")
+    assert found["Processor cores"] == ("2", "")
+
+
+def test_several_values_are_counted() -> None:
+    found = by_name([
+        record("train", "10:00:00", 1.0), record("train", "10:00:01", 1.0), record("train", "10:00:02", 1.0, commit="d" * 40),
+    ])  # fmt: skip
+    assert found["Commit"] == ("aaaaaaaaaaaa and 1 more", "aaaaaaaaaaaa (2 jobs), dddddddddddd (1 job)")
+
+
+def test_the_unknown_is_named() -> None:
+    found = by_name([record("table", "10:00:00", 1.0, commit=None, dirty=None, lock_sha256=None)])
+    assert found["Commit"][0] == "no git"
+    assert (
+        found["Uncommitted changes"][0]
+        == found["Lock file (sha256)"][0]
+        == found["Training seeds"][0]
+        == "not recorded"
+    )
+    assert found["Main packages"][0] == "not recorded"
+    assert facts([], {}) == []
+
+
+def test_run_time_per_stage_in_order_of_first_start() -> None:
+    records = [record("score", "10:09:00", 0.25), record("train", "10:00:00", 10.0), record("train", "10:03:00", 20.0)]
+    table = as_text(runtime(records))
+    assert table.to_numpy().tolist() == [["train", "2", "30.0", "15.0", "20.0"], ["score", "1", "0.2", "0.2", "0.2"]]
+    assert span(records)[0].startswith("2026-11-20T10:00:00")
+    assert list(runtime([]).columns) == ["stage", "jobs", "total [s]", "mean [s]", "longest [s]"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (7800, "2 h 10 min")],
+)
+def test_durations(seconds: float | int, text: str) -> None:
+    assert duration(seconds) == text
