@@ -36,11 +36,14 @@ $(STAMP):
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# The lock on logs/make.lock ends with the process that holds it, so a killed run leaves nothing to unlock by hand.
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
 	@$(BIN)/meshcil check $(EXPERIMENT)
-	@MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$ $(SNAKEMAKE) --config experiment=$(EXPERIMENT)
+	@mkdir -p logs
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
-	@$(BIN)/dvc commit --quiet --force
+	@exec 9> logs/make.lock; flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
+	  export MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$; \
+	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT) && $(BIN)/dvc commit --quiet --force
 	@echo "Report: reports/index.html"
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
@@ -49,7 +52,7 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/codespell
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 audit: $(STAMP)  ## Check that no input or output of any job was altered since it ran
 	@$(BIN)/meshcil audit

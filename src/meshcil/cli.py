@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from meshcil.lineage.audit import audit
 from meshcil.stages.command import run
 from meshcil.stages.plan import load_plan
 
@@ -27,6 +28,17 @@ def check(
     plan = load_plan(names, config)
     steps = sum(len(run.steps) for run in plan.runs.values())
     print(f"{experiments}: {len(plan.runs)} runs, {steps} training steps")
+
+
+@app.command(name="audit")
+def audit_files() -> None:
+    """Check that no input or output of any job in this folder was altered since it ran."""
+    findings = audit()
+    for finding in findings:
+        print(finding)
+    print(f"{len(findings)} differences" if findings else "OK: every file is what its records say")
+    if findings:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -38,9 +38,14 @@ def file_facts(path: Path) -> FileFacts:
 
 
 def _locate(path: Path) -> tuple[str, str]:
-    absolute = path.resolve()
-    for base, root in (("work", Path.cwd().resolve()), ("repository", repository_root())):
-        if absolute.is_relative_to(root):
+    absolute, work, repository = path.resolve(), Path.cwd().resolve(), repository_root()
+    # Configuration belongs to the checkout, whether or not the outputs are in it too.
+    for base, root, part in (
+        ("repository", repository, repository / "config"),
+        ("work", work, work),
+        ("repository", repository, repository),
+    ):
+        if absolute.is_relative_to(part):
             return base, absolute.relative_to(root).as_posix()
     return "absolute", absolute.as_posix()
 

@@ -1,0 +1,55 @@
+"""Every file in config/ is valid, and what is generated from the settings classes is up to date."""
+
+from pathlib import Path
+
+import pytest
+
+from meshcil.config.documentation import schemas, with_tables
+from meshcil.config.experiment import load_experiment
+from meshcil.config.run import load_dataset, load_method, load_protocol
+from meshcil.lineage.schema import schema_path, schema_text
+from meshcil.stages.plan import load_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config"
+LOADERS = {
+    "experiments": load_experiment,
+    "datasets": load_dataset,
+    "protocols": load_protocol,
+    "methods": load_method,
+}
+FILES = sorted(CONFIG.glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_every_file_is_valid(path: Path) -> None:
+    LOADERS[path.parent.name](path.stem, CONFIG)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_names_can_be_path_components(path: Path) -> None:
+    assert "_" not in path.stem and "/" not in path.stem
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG / "experiments").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_experiment_resolves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = load_experiment(path.stem, CONFIG)
+    generated = all(load_dataset(name, CONFIG).generator for block in settings.runs for name in block.datasets)
+    if generated:
+        assert load_plan([path.stem], CONFIG).runs
+
+
+def test_schemas_are_up_to_date() -> None:
+    folder = ROOT / "workflow" / "schemas"
+    found = {path.name: path.read_text() for path in folder.glob("*.schema.json")}
+    assert found == schemas(), "run: python -m meshcil.config.documentation"
+
+
+def test_parameter_tables_are_up_to_date() -> None:
+    text = (CONFIG / "README.md").read_text()
+    assert text == with_tables(text), "run: python -m meshcil.config.documentation"
+
+
+def test_record_schema_is_up_to_date() -> None:
+    assert schema_path(ROOT).read_text() == schema_text(), "run: python -m meshcil.lineage.schema"

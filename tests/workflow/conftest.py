@@ -1,0 +1,39 @@
+"""One small pipeline run, shared by the tests that look at it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def snakemake_command(folder: Path, *arguments: str) -> list[str]:
+    """Command that runs the workflow with outputs in ``folder``."""
+    profile = ROOT / "workflow" / "profiles" / "default"
+    base = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    place = ["--workflow-profile", str(profile), "--directory", str(folder), "--cores", "2", "--nolock"]
+    return [*base, *place, *arguments]
+
+
+def snakemake(folder: Path, *arguments: str, experiment: str = "smoke", **environment: str) -> str:
+    """Run the workflow and return what it printed.
+
+    Raises:
+        AssertionError: with the output, when it fails.
+    """
+    command = snakemake_command(folder, *arguments, "--config", f"experiment={experiment}")
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a finished run of the smoke experiment."""
+    folder = tmp_path_factory.mktemp("smoke")
+    snakemake(folder)
+    return folder
