@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -135,3 +137,15 @@ def test_wrong_cuboids_are_rejected(tmp_path, content):
     (tmp_path / "cuboids.json").write_text(content)
     with pytest.raises(InputError, match=r"cuboids\.json"):
         load_cuboids(tmp_path)
+
+
+def test_reading_starts_no_threads(tmp_path):
+    """With torch loaded, pyarrow's pool threads can abort the process at exit."""
+    write_split(tmp_path / "train.parquet", rows())
+    code = (
+        "import psutil, sys; from pathlib import Path; from meshcil.datasets.prepared import load_split\n"
+        "process = psutil.Process(); before = process.num_threads()\n"
+        "load_split(Path(sys.argv[1])).images(); sys.exit(process.num_threads() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "train.parquet")], check=False)
+    assert done.returncode == 0

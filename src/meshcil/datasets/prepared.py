@@ -201,7 +201,8 @@ def load_split(path: Path) -> PreparedSplit:
         cause = "is not a file" if path.exists() else "is missing"
         raise InputError(path, cause, "Prepare the data set first, or correct the path")
     try:
-        table = pq.read_table(io.BytesIO(path.read_bytes()))
+        # pq.read_table would start pyarrow's thread pool, which, with torch loaded, can abort the process at exit.
+        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]

@@ -60,7 +60,7 @@ def cluttered(rng: np.random.Generator, height: int, width: int) -> RGB:
     else:
         image = textures.any_of(textures.PLAIN, rng, height, width)
     kinds = (*textures.PLAIN, *textures.PLAIN, textures.stripes, textures.checks)
-    for _ in range(int(rng.integers(2, 11))):
+    for _ in range(int(rng.integers(1, 7))):
         center = (rng.uniform(0, height), rng.uniform(0, width))
         radius = min(height, width) * rng.uniform(0.05, 0.24)
         thing = blob(rng, center, radius, height, width, kinds)

@@ -10,9 +10,9 @@ from meshcil.datasets.primitives.raycast import Lighting, Viewpoint, render
 from meshcil.datasets.primitives.shapes import known_instance, palette, unusual_instance
 from meshcil.datasets.primitives.subtypes import Table
 
-ELEVATION = (-10.0, 40.0)
-THETA = (-12.0, 12.0)
-DISTANCE = (4.2, 6.0)
+ELEVATION = (-5.0, 30.0)
+THETA = (-6.0, 6.0)
+DISTANCE = (4.5, 5.6)
 GROUNDED = frozenset(
     {"bicycle", "bottle", "bus", "car", "chair", "diningtable", "motorbike", "sofa", "train", "tvmonitor"}
 )
