@@ -44,3 +44,7 @@ def audit_files() -> None:
 def main() -> None:
     """Entry point of the `meshcil` command."""
     run(app, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,8 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(path, f"is not valid YAML ({error})", "Correct the syntax") from error
+        reason = " ".join(str(error).split())
+        raise InputError(path, f"is not valid YAML ({reason})", "Correct the syntax") from error
     if not isinstance(content, dict):
         raise InputError(path, "is not a mapping of keys to values", "Start it with `key: value` lines")
     parent = content.pop("extends", None)

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ def record_job(
     targets = [Path(path) for path in outputs]
     target = record_path(stage, targets[0], name)
     # The record of an earlier attempt must not vouch for what the body is about to write.
-    target.unlink(missing_ok=True)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        target.unlink()
     source = source_facts()
     started, clock = datetime.now(UTC), time.monotonic()
     yield

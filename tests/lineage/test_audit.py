@@ -1,0 +1,51 @@
+"""The audit names what was altered."""
+
+from pathlib import Path
+
+import pytest
+
+from meshcil.lineage.audit import audit
+from tests.lineage.test_record import job
+
+
+@pytest.fixture(autouse=True)
+def _chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs, the second reading what the first wrote."""
+    monkeypatch.chdir(tmp_path)
+    job("score", [], "results/run/scores.csv")
+    job("collect", ["results/run/scores.csv"], "results/experiments/e.csv", name="e")
+
+
+def test_untouched_files_pass() -> None:
+    assert audit() == []
+
+
+@pytest.mark.parametrize("path", ["results/run/scores.csv", "results/experiments/e.csv"])
+def test_an_altered_file_is_named(path: str) -> None:
+    Path(path).write_text("other")
+    findings = audit()
+    assert findings and all(finding.startswith(f"{path}: has changed") for finding in findings)
+
+
+def test_a_deleted_file_is_named() -> None:
+    Path("results/run/scores.csv").unlink()
+    assert all("results/run/scores.csv: unreadable: does not exist" in finding for finding in audit())
+
+
+def test_an_altered_record_is_caught_by_its_consumer() -> None:
+    record = Path("results/run/score.record.json")
+    record.write_text(record.read_text().replace('"depth": 2', '"depth": 3'))
+    assert audit() == [
+        "results/run/score.record.json: is not the record that results/experiments/collect-e.record.json was made from"
+    ]
+
+
+def test_a_damaged_record_is_named() -> None:
+    Path("results/experiments/collect-e.record.json").write_text("{")
+    assert [finding.split(":")[0] for finding in audit()] == ["results/experiments/collect-e.record.json"]
+
+
+def test_nothing_to_audit_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert audit() == ["no record was found: nothing has been run in this folder"]

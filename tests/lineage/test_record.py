@@ -1,0 +1,166 @@
+"""Records: what they say, when they are written, and how they find their parents."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
+from meshcil.lineage import source
+from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
+
+
+@pytest.fixture(autouse=True)
+def _work_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def job(stage: str, inputs: list[str], output: str, text: str = "made", name: str = "") -> dict:
+    """Run a job that writes ``text`` to ``output`` and return its record."""
+    path = Path(output)
+    with record_job(
+        stage,
+        inputs=[Path(i) for i in inputs],
+        outputs=[path],
+        settings={"depth": 2},
+        modules=("meshcil.stages.command",),
+        key={"experiment": "e"},
+        name=name,
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    label = f"{stage}-{name}" if name else stage
+    return json.loads((path.parent / f"{label}.record.json").read_text())
+
+
+def test_record_states_what_was_read_and_written() -> None:
+    Path("a.txt").write_text("hello")
+    record = Record.model_validate(job("score", ["a.txt"], "out/b.csv"))
+    assert record.inputs[0].model_dump() == {
+        "path": "a.txt",
+        "base": "work",
+        "kind": "file",
+        "sha256": sha256_file(Path("a.txt")),
+        "size": 5,
+    }
+    assert [o.path for o in record.outputs] == ["out/b.csv"]
+    assert record.settings.values == {"depth": 2}
+    assert set(record.code.modules) >= {"meshcil.stages.command", "meshcil.core.errors"}
+    assert record.source.lock_sha256 and len(record.environment.packages_sha256) == 64
+    assert record.ended >= record.started and record.exit_code == 0
+
+
+def test_a_record_is_cheap() -> None:
+    job("score", [], "warm/b.csv")
+    durations = []
+    for _ in range(3):
+        started = time.perf_counter()
+        job("score", [], "out/b.csv")
+        durations.append(time.perf_counter() - started)
+    assert min(durations) < 0.3
+
+
+def test_parents_are_the_records_that_made_the_inputs() -> None:
+    job("score", [], "run/scores.csv")
+    job("resolve", [], "run/run.json")
+    job("score", [], "other/scores.csv")
+    record = job("collect", ["run/scores.csv", "run/run.json"], "all/e.csv", name="e")
+    expected = ["run/resolve.record.json", "run/score.record.json"]
+    assert [p["path"] for p in record["parents"]] == expected
+    assert [p["sha256"] for p in record["parents"]] == [sha256_file(Path(path)) for path in expected]
+
+
+def test_a_folder_is_one_output_whose_files_have_a_parent() -> None:
+    folder = Path("raw/chairs")
+    with record_job("generate", inputs=[], outputs=[folder], settings={}, modules=("meshcil.stages.command",), key={}):
+        folder.mkdir(parents=True)
+        (folder / "one.png").write_text("1")
+    own = json.loads((folder / "generate.record.json").read_text())["outputs"][0]
+    assert own["kind"] == "folder" and own["size"] == 1
+    for path in ("raw/chairs", "raw/chairs/one.png"):
+        record = job("prepare", [path], f"prepared/{Path(path).name}/dataset.json")
+        assert [p["path"] for p in record["parents"]] == ["raw/chairs/generate.record.json"]
+    assert record["inputs"][0]["sha256"] != own["sha256"]
+
+
+def test_a_failing_job_leaves_no_record_not_even_an_old_one() -> None:
+    job("score", [], "out/b.csv")
+    with (
+        pytest.raises(RuntimeError, match="boom"),
+        record_job("score", inputs=[], outputs=[Path("out/b.csv")], settings={}, modules=(), key={}),
+    ):
+        raise RuntimeError("boom")
+    assert not Path("out/score.record.json").exists()
+
+
+def test_an_input_that_changes_meanwhile_is_refused() -> None:
+    Path("a.txt").write_text("before")
+    with (
+        pytest.raises(InputError, match="changed while the stage was reading it"),
+        record_job("score", inputs=[Path("a.txt")], outputs=[Path("b.csv")], settings={}, modules=(), key={}),
+    ):
+        Path("a.txt").write_text("after")
+        Path("b.csv").write_text("made")
+    assert not Path("score.record.json").exists()
+
+
+def test_a_missing_input_is_named() -> None:
+    with (
+        pytest.raises(InputError, match=r"absent\.txt: does not exist"),
+        record_job("score", inputs=[Path("absent.txt")], outputs=[Path("b.csv")], settings={}, modules=(), key={}),
+    ):
+        pytest.fail("the body must not run")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small git checkout that stands for the one the package is run from."""
+    root = tmp_path / "checkout"
+    (root / "src").mkdir(parents=True)
+    (root / "src/a.py").write_text("A = 1\n")
+    (root / "dvc.lock").write_text("old\n")
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
+    monkeypatch.setattr(source, "repository_root", lambda: root)
+    return root
+
+
+def git(root: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=root, check=True)
+
+
+def test_commit_and_changes(checkout: Path) -> None:
+    clean = source.source_facts()
+    assert clean.commit and clean.dirty is False and clean.tree_sha256 is None
+    (checkout / "dvc.lock").write_text("new\n")
+    assert source.source_facts() == clean
+    (checkout / "src/a.py").write_text("A = 2\n")
+    dirty = source.source_facts()
+    assert dirty.dirty and dirty.commit == clean.commit and dirty.diff_sha256 != clean.diff_sha256
+
+
+def test_a_new_file_makes_the_checkout_dirty(checkout: Path) -> None:
+    (checkout / "src/b.py").write_text("B = 1\n")
+    assert source.source_facts().dirty
+
+
+def test_without_git_the_source_tree_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/a.py").write_text("A = 1\n")
+    monkeypatch.setattr(source, "repository_root", lambda: tmp_path)
+    before = source.source_facts()
+    assert before.commit is None and before.dirty is None and before.diff_sha256 is None
+    (tmp_path / "src/a.py").write_text("A = 2\n")
+    assert source.source_facts().tree_sha256 != before.tree_sha256
+
+
+def test_a_tarball_inside_another_repository_takes_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = checkout / "inner"
+    (inner / "src").mkdir(parents=True)
+    monkeypatch.setattr(source, "repository_root", lambda: inner)
+    assert source.source_facts().commit is None

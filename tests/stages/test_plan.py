@@ -1,0 +1,71 @@
+"""The plan: which runs, which test sets after which step, which records."""
+
+from pathlib import Path
+
+import pytest
+
+from meshcil.config.run import RunKey
+from meshcil.core.errors import InputError
+from meshcil.stages.plan import Plan, load_plan
+from meshcil.stages.resolve import resolve_run
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+KEY = RunKey(dataset="primitives3d-tiny", protocol="2-2", method="inemo-smoke", budget="total-16", seed=0)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(["smoke", "laptop"], CONFIG)
+
+
+def test_experiments_share_a_plan_but_keep_their_runs(plan: Plan) -> None:
+    assert KEY in plan.members["smoke"] and KEY not in plan.members["laptop"]
+    assert set(plan.runs) == {key for keys in plan.members.values() for key in keys}
+
+
+def test_a_suite_with_the_clean_set_replaces_it_after_the_last_step(plan: Plan) -> None:
+    assert plan.step_suites(KEY, 0) == ("clean",)
+    assert plan.step_suites(KEY, 1) == ("robustness",)
+
+
+def test_a_run_of_two_blocks_keeps_the_larger_suite(plan: Plan) -> None:
+    key = next(k for k in plan.members["laptop"] if k.method == "inemo" and k.budget == "total-96")
+    assert plan.suites[key] == "robustness"
+
+
+def test_steps_and_classes_follow_the_protocol() -> None:
+    run = resolve_run(KEY, CONFIG)
+    assert run.steps == (("aeroplane", "bottle"), ("car", "chair"))
+    assert run.seen(0) == ("aeroplane", "bottle") and run.classes == run.seen(1)
+
+
+def test_records_of_an_experiment_are_listed_once_and_in_order(plan: Plan) -> None:
+    records = plan.records("smoke")
+    assert len(set(records)) == len(records)
+    assert records[0] == "data/raw/primitives3d-tiny/generate.record.json"
+    folder = f"results/runs/{KEY.path}"
+    wanted = ["resolve", "step0/train", "step0/select", "step1/predict-robustness", "score"]
+    assert {f"{folder}/{name}.record.json" for name in wanted} <= set(records)
+
+
+def test_settings_digest_follows_values_not_text(tmp_path: Path) -> None:
+    for folder in ("datasets", "protocols", "methods", "experiments"):
+        (tmp_path / folder).mkdir()
+        for file in (CONFIG / folder).glob("*.yaml"):
+            (tmp_path / folder / file.name).write_text(f"# A comment.\n{file.read_text()}")
+    names = {name: str(value) for name, value in KEY.model_dump().items()}
+    assert load_plan(["smoke"], tmp_path).settings("resolve", names) == load_plan(["smoke"], CONFIG).settings(
+        "resolve", names
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "fits"), [("total-4", True), ("total-3", False), ("per-class-1", True), ("none", True)]
+)
+def test_budgets_must_hold_an_exemplar_of_each_class(budget: str, fits: bool) -> None:
+    key = KEY.model_copy(update={"budget": budget})
+    if fits:
+        assert resolve_run(key, CONFIG).key.budget == budget
+    else:
+        with pytest.raises(InputError, match="4 classes"):
+            resolve_run(key, CONFIG)

@@ -1,0 +1,84 @@
+"""What of a record is logged, and that logging twice changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from meshcil.core.hashing import sha256_file
+from meshcil.tracking.base import Job
+from meshcil.tracking.jobs import job_of
+from meshcil.tracking.null import build as build_null
+from tests.lineage.test_record import job as run_job
+
+KEY = {"dataset": "d", "protocol": "2-2", "method": "m", "budget": "none", "seed": 0}
+GROUP = "d/2-2/m/none/seed0"
+
+
+@pytest.fixture(autouse=True)
+def _work_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def logged(stage: str, output: str, text: str, **key: object) -> Job:
+    """What is logged of a job of a run that wrote ``text``."""
+    record = run_job(stage, [], output, text) | {"key": {**KEY, **key}}
+    path = Path(output).parent / f"{stage}.record.json"
+    path.write_text(json.dumps(record))
+    return job_of(path, record, sha256_file(path))
+
+
+def test_training_logs_its_loss_terms_per_epoch() -> None:
+    text = "step,phase,epoch,lr,contrastive,pose\n1,train,0,0.1,2.5,\n1,train,1,0.05,1.5,\n"
+    job = logged("train", "step1/epochs.csv", text, step=1)
+    curves = {(m.name, m.step): m.value for m in job.measurements}
+    assert job.name == "train step1" and job.group == GROUP
+    assert curves[("contrastive", 0)] == 2.5 and curves[("contrastive", 1)] == 1.5 and curves[("lr", 1)] == 0.05
+    assert not any(name == "pose" for name, _ in curves)
+
+
+def test_scores_belong_to_the_run() -> None:
+    text = (
+        "step,test_set,task,class_name,metric,value,count\n"
+        "1,clean,,,accuracy,0.75,8\n1,clean,0,,accuracy,0.5,4\n1,clean,,car,accuracy,0.5,4\n1,,,,paper_bytes,9,1\n"
+    )
+    job = logged("score", "scores.csv", text)
+    found = {(m.name, m.step, m.value) for m in job.group_measurements}
+    assert found == {("clean/accuracy", 1, 0.75), ("memory/paper_bytes", 1, 9.0)}
+
+
+def test_tags_carry_what_an_auditor_searches_for() -> None:
+    tags = logged("score", "scores.csv", "test_set,task,class_name,metric,value,step\n").tags
+    assert {"meshcil.stage", "meshcil.config_sha256", "meshcil.lock_sha256", "meshcil.code", "meshcil.host"} <= set(
+        tags
+    )
+
+
+def test_null_tracker_takes_every_job() -> None:
+    job = logged("resolve", "run.json", "{}")
+    assert build_null().log("e", [job]) == {"resolve.record.json": ""}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from meshcil.tracking.mlflow import MlflowTracker
+
+    resolve = logged("resolve", "run.json", "{}")
+    train = logged(
+        "train", "step0/epochs.csv", "step,phase,epoch,lr,ce\n0,train,0,0.1,2.5\n0,train,1,0.1,2.0\n", step=0
+    )
+    tracker = MlflowTracker(tmp_path)
+    first = tracker.log("e", [resolve, train])
+    assert tracker.log("e", [resolve, train]) == first
+    client = MlflowClient(tracker.uri)
+    runs = {run.info.run_id: run for run in client.search_runs([client.get_experiment_by_name("e").experiment_id])}
+    assert len(runs) == 3
+    parents = {runs[run].data.tags["mlflow.parentRunId"] for run in first.values()}
+    (parent,) = parents
+    assert runs[parent].info.run_name == GROUP and runs[parent].data.params["depth"] == "2"
+    child = first["step0/train.record.json"]
+    assert [m.value for m in client.get_metric_history(child, "ce")] == [2.5, 2.0]
+    assert runs[child].data.tags["meshcil.record_sha256"] == train.record_sha256
+    assert runs[child].info.status == "FINISHED"
