@@ -29,7 +29,7 @@ setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or t
 
 $(STAMP):
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-	  { echo "error: $(PYTHON) is older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
+	  { echo "error: $(PYTHON) is missing or older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
 	@echo "Creating .venv from requirements.lock (a few minutes)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
@@ -41,7 +41,7 @@ reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kep
 	@$(BIN)/meshcil check $(EXPERIMENT)
 	@mkdir -p logs
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
-	@exec 9> logs/make.lock; flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
+	@exec 9> logs/make.lock; ! command -v flock > /dev/null || flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
 	  export MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$; \
 	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT) && $(BIN)/dvc commit --quiet --force
 	@echo "Report: reports/index.html"
