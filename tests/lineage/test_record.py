@@ -74,6 +74,12 @@ def test_parents_are_the_records_that_made_the_inputs() -> None:
     assert [p["sha256"] for p in record["parents"]] == [sha256_file(Path(path)) for path in expected]
 
 
+def test_a_record_that_is_read_is_a_parent() -> None:
+    job("score", [], "run/scores.csv")
+    record = job("track", ["run/score.record.json"], "all/e.json", name="e")
+    assert [p["path"] for p in record["parents"]] == ["run/score.record.json"]
+
+
 def test_a_folder_is_one_output_whose_files_have_a_parent() -> None:
     folder = Path("raw/chairs")
     with record_job("generate", inputs=[], outputs=[folder], settings={}, modules=("meshcil.stages.command",), key={}):

@@ -60,7 +60,7 @@ def _folder_digest(root: Path) -> tuple[str, int]:
 def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
     """Records, in the folders of ``inputs`` and above, whose outputs contain an input; each once, sorted.
 
-    Inputs outside the working folder (configuration, one's own data) have no record.
+    An input that is a record counts as a parent itself. Inputs outside the working folder (configuration, one's own data) have no record.
     """
     found: dict[str, ParentFacts] = {}
     cache: dict[Path, dict[Path, list[Path]]] = {}
@@ -72,6 +72,8 @@ def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
 
 
 def _producer(path: Path, cache: dict[Path, dict[Path, list[Path]]]) -> Path | None:
+    if path.name.endswith(SUFFIX):
+        return path
     # The input may itself be a folder, with the record of the files in it.
     for folder in (path, *path.parents):
         for record, outputs in _records_in(folder, cache).items():
