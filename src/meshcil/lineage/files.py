@@ -60,7 +60,8 @@ def _folder_digest(root: Path) -> tuple[str, int]:
 def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
     """Records, in the folders of ``inputs`` and above, whose outputs contain an input; each once, sorted.
 
-    An input that is a record counts as a parent itself. Inputs outside the working folder (configuration, one's own data) have no record.
+    An input that is a record counts as a parent itself. Inputs outside the working folder (configuration, one's own
+    data) have none.
     """
     found: dict[str, ParentFacts] = {}
     cache: dict[Path, dict[Path, list[Path]]] = {}
