@@ -9,6 +9,7 @@ from meshcil.core.hashing import sha256_tree
 from meshcil.datasets.occluded_pascal3d import read_masks
 from meshcil.datasets.pascal3d import read_annotation
 from meshcil.datasets.primitives import release
+from meshcil.datasets.primitives.scene import DISTANCE, ELEVATION, THETA
 from meshcil.datasets.primitives3d import GeneratorSettings, generate
 from tests.datasets.conftest import SETTINGS
 
@@ -55,9 +56,9 @@ def test_annotations_describe_the_images(raw):
         annotation = read_annotation(path)
         class_name = path.parent.name.removesuffix("_imagenet")
         assert annotation.class_name == class_name
-        assert 4.2 <= annotation.distance <= 6.0
-        assert np.deg2rad(-10) <= annotation.elevation <= np.deg2rad(40)
-        assert abs(annotation.theta) <= np.deg2rad(12)
+        assert DISTANCE[0] <= annotation.distance <= DISTANCE[1]
+        assert ELEVATION[0] <= np.rad2deg(annotation.elevation) <= ELEVATION[1]
+        assert THETA[0] <= np.rad2deg(annotation.theta) <= THETA[1]
         assert annotation.focal == SETTINGS.focal
         assert 1 <= annotation.cad_index <= 6
         with Image.open(folder / "Images" / path.parent.name / f"{path.stem}.JPEG") as image:

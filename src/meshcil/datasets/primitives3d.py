@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool
 
 from meshcil.core.errors import InputError
 from meshcil.datasets.primitives import release
@@ -21,6 +22,7 @@ from meshcil.datasets.primitives.nuisances import NUISANCES
 from meshcil.datasets.primitives.occluders import occlude
 from meshcil.datasets.primitives.scene import Scene, compose
 from meshcil.datasets.primitives.shapes import CLASSES, build, cad_tables
+from meshcil.datasets.windows import DISTANCE
 
 SPLITS = ("cad", "train", "val", *NUISANCES)
 
@@ -106,6 +108,15 @@ def _scene(settings: GeneratorSettings, job: Job) -> tuple[Scene, np.random.Gene
     return scene, rng
 
 
+def prepared_window(scene: Scene, image_size: tuple[int, int], focal: float) -> Bool[np.ndarray, "H W"]:
+    """Pixels of the original image that the prepared image will show; occlusion is measured there."""
+    scale = scene.view.distance / DISTANCE * focal / scene.view.focal
+    (px, py), (height, width) = scene.view.principal, scene.mask.shape
+    rows = np.abs(np.arange(height) + 0.5 - py) * scale <= image_size[0] / 2
+    columns = np.abs(np.arange(width) + 0.5 - px) * scale <= image_size[1] / 2
+    return rows[:, None] & columns
+
+
 def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
     """Render one image and write it with its annotation; a test image also with its occluded copies."""
     scene, rng = _scene(settings, job)
@@ -119,8 +130,9 @@ def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
     release.write_file(folder / annotations / group / f"{job.name}.mat", record)
     if job.split != "val":
         return
+    shown = scene.mask & prepared_window(scene, settings.image_size, settings.focal)
     for level in settings.levels:
-        copy = occlude(scene.image, scene.mask, level, rng)
+        copy = occlude(scene.image, shown, level, rng)
         group = f"{job.class_name}FGL{level}_BGL{level}"
         occluded = root / "occluded-pascal3d"
         release.write_jpeg(occluded / "images" / group / file_name, copy.image)

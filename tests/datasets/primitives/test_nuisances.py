@@ -30,7 +30,7 @@ def test_weather_is_a_function_of_its_generator_alone(kind):
 def test_odd_poses_leave_the_training_range():
     rng = np.random.default_rng(0)
     for _ in range(300):
-        elevation, theta = nuisances.odd_pose(rng)
+        elevation, theta = nuisances.odd_pose(rng, ELEVATION, THETA)
         inside = ELEVATION[0] <= elevation <= ELEVATION[1] and THETA[0] <= theta <= THETA[1]
         assert not inside
         assert -35 < elevation < 70

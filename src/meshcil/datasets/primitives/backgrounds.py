@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from meshcil.datasets.primitives import textures
-from meshcil.datasets.primitives.blobs import blob, paste
+from meshcil.datasets.primitives.blobs import blob, paint
 
 RGB = Float[np.ndarray, "H W 3"]
 
@@ -63,9 +63,9 @@ def cluttered(rng: np.random.Generator, height: int, width: int) -> RGB:
     for _ in range(int(rng.integers(1, 7))):
         center = (rng.uniform(0, height), rng.uniform(0, width))
         radius = min(height, width) * rng.uniform(0.05, 0.24)
-        thing = blob(rng, center, radius, height, width, kinds)
+        thing = blob(rng, center, radius, height, width)
         if thing is not None:
-            paste(image, thing)
+            paint(image, thing, rng, kinds)
     return np.clip(image, 0, 1)
 
 
@@ -86,16 +86,10 @@ def odd_context(rng: np.random.Generator, height: int, width: int) -> RGB:
         case 2:
             image = textures.any_of(textures.PATTERNS, rng, height, width)
             for _ in range(4):
-                thing = blob(
-                    rng,
-                    (rng.uniform(0, height), rng.uniform(0, width)),
-                    height * 0.35,
-                    height,
-                    width,
-                    textures.PATTERNS,
-                )
+                center = (rng.uniform(0, height), rng.uniform(0, width))
+                thing = blob(rng, center, height * 0.35, height, width)
                 if thing is not None:
-                    paste(image, thing)
+                    paint(image, thing, rng, textures.PATTERNS)
             return image
         case _:
             return textures.any_of(textures.PATTERNS, rng, height, width)

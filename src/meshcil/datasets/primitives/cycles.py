@@ -84,57 +84,47 @@ def _handlebar(p: Proportions, head: np.ndarray) -> list[Part]:
 
 def motorbike(p: Proportions) -> list[Part]:
     """Two thick wheels, engine, tank, seat, fork, handlebar, headlight, exhaust, tail light."""
-    r, tyre = p["wheel"], p["tyre"]
+    r, tyre, seat = p["wheel"], p["tyre"], p["seat"]
     front, rear = -0.5 + r, 0.5 - r
-    parts = wheel((0, front, r), r, tyre) + wheel((0, rear, r), r, tyre * 1.2)
     head = np.array([0.0, front + p["fork"], p["head"]])
-    side = np.array([tyre * 0.7, 0, 0])
-    parts += mirrored([tube(np.array([0, front, r]) + side, head + side, 0.018, "metal")])
-    seat = p["seat"]
+    parts = wheel((0, front, r), r, tyre) + wheel((0, rear, r), r, tyre * 1.2) + _steering(p, front, head)
     parts.append(ellipsoid((0, head[1] + 0.17, p["tank"]), (0.075, 0.15, 0.075), "body"))
     parts.append(box((0, rear - 0.12, seat), (0.12, 0.3, 0.05), "dark"))
     parts.append(prism((0.09, 0.2), (0.13, 0.1), seat + 0.015, seat + 0.06, "dark", y=rear + 0.02))
     parts.append(box((0, -0.02, r * 1.05), (0.15, 0.24, 0.16), "metal"))
     parts += mirrored([ellipsoid((0.08, -0.05, r * 1.05), (0.05, 0.07, 0.07), "trim")])
-    parts += [
-        tube((0, rear, r), (0, rear - 0.2, seat - 0.03), 0.022, "body"),
-        tube(shifted(head, 0, 0, -0.06), (0, 0.02, r * 0.8), 0.024, "body"),
-    ]
+    parts.append(tube((0, rear, r), (0, rear - 0.2, seat - 0.03), 0.022, "body"))
+    parts.append(tube(shifted(head, 0, 0, -0.06), (0, 0.02, r * 0.8), 0.024, "body"))
     parts += mirrored([tube((0.1, -0.05, r * 0.6), (0.11, rear + 0.12, r * p["exhaust"]), 0.026, "metal", detail=10)])
-    parts += mirrored(
-        [
-            tube(head, shifted(head, p["bar"], 0.05, p["rise"]), 0.014, "metal"),
-            tube(
-                shifted(head, p["bar"], 0.05, p["rise"]), shifted(head, p["bar"] + 0.03, 0.11, p["rise"]), 0.018, "dark"
-            ),
-        ]
-    )
-    parts.append(ellipsoid(shifted(head, 0, -0.05, -0.05), (0.055, 0.05, 0.055), "light"))
     parts.append(box((0, rear + 0.1, seat + 0.03), (0.08, 0.04, 0.04), "signal"))
-    parts.append(
-        prism((tyre * 1.3, 0.2), (tyre * 1.1, 0.14), 2 * r * p["fender"], 2 * r * p["fender"] + 0.03, "body", y=front)
-    )
+    return parts + _panels(p, front, rear, head)
+
+
+def _steering(p: Proportions, front: float, head: np.ndarray) -> list[Part]:
+    """Fork, handlebar, headlight and front fender."""
+    r, tyre, low = p["wheel"], p["tyre"], 2 * p["wheel"] * p["fender"]
+    side = np.array([tyre * 0.7, 0, 0])
+    elbow, grip = shifted(head, p["bar"], 0.05, p["rise"]), shifted(head, p["bar"] + 0.03, 0.11, p["rise"])
+    arm = [tube(head, elbow, 0.014, "metal"), tube(elbow, grip, 0.018, "dark")]
+    return [
+        *mirrored([tube(np.array([0, front, r]) + side, head + side, 0.018, "metal"), *arm]),
+        ellipsoid(shifted(head, 0, -0.05, -0.05), (0.055, 0.05, 0.055), "light"),
+        prism((tyre * 1.3, 0.2), (tyre * 1.1, 0.14), low, low + 0.03, "body", y=front),
+    ]
+
+
+def _panels(p: Proportions, front: float, rear: float, head: np.ndarray) -> list[Part]:
+    """What tells the kinds apart: fairing with windscreen, scooter body, a third wheel."""
+    parts: list[Part] = []
+    r, top = p["wheel"], p["head"]
     if p["fairing"]:
-        parts.append(
-            hull(
-                [
-                    (head[1] - 0.12, p["head"] - 0.12, 0.03, 0.06),
-                    (head[1] - 0.02, p["head"] - 0.1, 0.1, 0.14),
-                    (0.06, r * 1.2, 0.12, 0.14),
-                ],
-                "body",
-                power=3,
-            )
-        )
-        parts.append(
-            prism((0.14, 0.08), (0.08, 0.03), p["head"] - 0.01, p["head"] + 0.12, "glass", shift=0.05, y=head[1] - 0.06)
-        )
+        nose = [(head[1] - 0.12, top - 0.12, 0.03, 0.06), (head[1] - 0.02, top - 0.1, 0.1, 0.14)]
+        parts.append(hull([*nose, (0.06, r * 1.2, 0.12, 0.14)], "body", power=3))
+        parts.append(prism((0.14, 0.08), (0.08, 0.03), top - 0.01, top + 0.12, "glass", shift=0.05, y=head[1] - 0.06))
     if p["scooter"]:
-        parts.append(prism((0.22, 0.04), (0.26, 0.03), r * 0.8, p["head"] - 0.05, "body", shift=0.1, y=front + 0.12))
-        parts += [
-            box((0, -0.05, r * 0.75), (0.2, 0.36, 0.04), "trim"),
-            ellipsoid((0, rear - 0.05, r * 1.35), (0.12, 0.2, 0.12), "body"),
-        ]
+        parts.append(prism((0.22, 0.04), (0.26, 0.03), r * 0.8, top - 0.05, "body", shift=0.1, y=front + 0.12))
+        parts.append(box((0, -0.05, r * 0.75), (0.2, 0.36, 0.04), "trim"))
+        parts.append(ellipsoid((0, rear - 0.05, r * 1.35), (0.12, 0.2, 0.12), "body"))
     if p["trike"]:
-        parts += mirrored(wheel((0.2, rear, r), r, tyre))
+        parts += mirrored(wheel((0.2, rear, r), r, p["tyre"]))
     return parts

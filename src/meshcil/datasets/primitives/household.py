@@ -217,63 +217,43 @@ def tvmonitor(p: Proportions) -> list[Part]:
     """Screen with picture and bezel towards the front; stand, feet, tube housing behind, antenna."""
     w, h, thick, base = p["width"] / 2, p["height"], p["thick"], p["lift"]
     middle = base + h / 2
-    bezel = p["bezel"]
-    parts = [box((0, 0, middle), (2 * w, thick, h), "frame")]
-    front = -thick / 2
-    screen = (2 * w - 2 * bezel, 0.014, h - 2 * bezel - p["chin"])
-    screen_z = middle + p["chin"] / 2
-    parts.append(box((0, front - 0.002, screen_z), screen, "screen"))
-    parts.append(
-        box(
-            (-screen[0] * 0.16, front - 0.006, screen_z - screen[2] * 0.12),
-            (screen[0] * 0.42, 0.012, screen[2] * 0.5),
-            "picture",
-        )
-    )
-    parts.append(
-        box(
-            (screen[0] * 0.25, front - 0.006, screen_z + screen[2] * 0.22),
-            (screen[0] * 0.3, 0.012, screen[2] * 0.26),
-            "light",
-        )
-    )
-    if p["chin"] > 0.05:
-        parts += [
-            ellipsoid((x, front, base + bezel + p["chin"] * 0.4), (0.022, 0.016, 0.022), "metal", 8)
-            for x in (w * 0.5, w * 0.68)
-        ]
+    parts = [box((0, 0, middle), (2 * w, thick, h), "frame"), *_screen(p, middle)]
     parts.append(box((0, thick / 2, middle), (1.2 * w, 0.03, h * 0.5), "trim"))
     if p["tube"] > 0:
-        rings = [
-            (thick / 2 - 0.01, middle, w * 0.95, h * 0.46),
-            (thick / 2 + p["tube"] * 0.5, middle, w * 0.8, h * 0.4),
-            (thick / 2 + p["tube"], middle - h * 0.05, w * 0.5, h * 0.25),
-        ]
-        parts.append(hull(rings, "trim", power=6))
+        near = (thick / 2 - 0.01, middle, w * 0.95, h * 0.46)
+        half = (thick / 2 + p["tube"] * 0.5, middle, w * 0.8, h * 0.4)
+        far = (thick / 2 + p["tube"], middle - h * 0.05, w * 0.5, h * 0.25)
+        parts.append(hull([near, half, far], "trim", power=6))
     if p["antenna"]:
         parts += mirrored([tube((0.02, 0.1, base + h), (0.26, 0.1, base + h + 0.32), 0.01, "metal")])
+    return parts + _stand(p)
+
+
+def _screen(p: Proportions, middle: float) -> list[Part]:
+    front, bezel, chin = -p["thick"] / 2, p["bezel"], p["chin"]
+    w, h, z = p["width"] - 2 * bezel, p["height"] - 2 * bezel - chin, middle + chin / 2
+    parts = [
+        box((0, front - 0.002, z), (w, 0.014, h), "screen"),
+        box((-w * 0.16, front - 0.006, z - h * 0.12), (w * 0.42, 0.012, h * 0.5), "picture"),
+        box((w * 0.25, front - 0.006, z + h * 0.22), (w * 0.3, 0.012, h * 0.26), "light"),
+    ]
+    if chin > 0.05:
+        knobs = [(x * p["width"], front, p["lift"] + bezel + chin * 0.4) for x in (0.25, 0.34)]
+        parts += [ellipsoid(place, (0.022, 0.016, 0.022), "metal", 8) for place in knobs]
+    return parts
+
+
+def _stand(p: Proportions) -> list[Part]:
+    w, base = p["width"] / 2, p["lift"]
     match p["stand"]:
         case "neck":
-            parts.append(box((0, 0.03, base / 2 + 0.02), (p["neck"], 0.04, base + 0.06), "metal"))
-            parts.append(box((0, 0.0, 0.012), (w * 0.8, 0.26, 0.024), "metal"))
+            neck = box((0, 0.03, base / 2 + 0.02), (p["neck"], 0.04, base + 0.06), "metal")
+            return [neck, box((0, 0.0, 0.012), (w * 0.8, 0.26, 0.024), "metal")]
         case "feet":
-            parts += mirrored(
-                [
-                    panel(
-                        [
-                            (w * 0.7, -0.12, 0),
-                            (w * 0.7, 0.12, 0),
-                            (w * 0.7, 0.02, base + 0.02),
-                            (w * 0.7, -0.02, base + 0.02),
-                        ],
-                        0.03,
-                        "metal",
-                        axis=0,
-                    )
-                ]
-            )
+            corners = [(w * 0.7, y, z) for y, z in ((-0.12, 0), (0.12, 0), (0.02, base + 0.02), (-0.02, base + 0.02))]
+            return mirrored([panel(corners, 0.03, "metal", axis=0)])
         case "legs":
-            parts += mirrored(
-                [tube((w * 0.6, y, base), (w * 0.8, y * 1.3, 0), 0.02, "legs") for y in (-0.03, p["tube"] * 0.8 + 0.08)]
-            )
-    return parts
+            depths = (-0.03, p["tube"] * 0.8 + 0.08)
+            return mirrored([tube((w * 0.6, y, base), (w * 0.8, y * 1.3, 0), 0.02, "legs") for y in depths])
+        case _:
+            return []

@@ -37,11 +37,19 @@ def surface_texture(rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarra
     return paint
 
 
-def odd_pose(rng: np.random.Generator) -> tuple[float, float]:
-    """Elevation and in-plane rotation in degrees, at least one far outside of the training range."""
-    high = rng.uniform(48, 68) if rng.random() < 0.7 else rng.uniform(-32, -20)
-    roll = rng.choice((-1.0, 1.0)) * rng.uniform(20, 40)
+def odd_pose(
+    rng: np.random.Generator, elevation: tuple[float, float], theta: tuple[float, float]
+) -> tuple[float, float]:
+    """Elevation and in-plane rotation in degrees, at least one of them far outside of its training range.
+
+    Args:
+        rng: source of randomness.
+        elevation: training range in degrees.
+        theta: training range in degrees.
+    """
+    steep = rng.uniform(48, 68) if rng.random() < 0.7 else rng.uniform(-32, -20)
+    rolled = rng.choice((-1.0, 1.0)) * rng.uniform(20, 40)
     kind = int(rng.integers(3))
-    elevation = rng.uniform(-10, 40) if kind == 1 else high
-    theta = rng.uniform(-12, 12) if kind == 0 else roll
-    return float(elevation), float(theta)
+    chosen = rng.uniform(*elevation) if kind == 1 else steep
+    turned = rng.uniform(*theta) if kind == 0 else rolled
+    return float(chosen), float(turned)

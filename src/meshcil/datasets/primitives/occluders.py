@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from meshcil.datasets.primitives import textures
-from meshcil.datasets.primitives.blobs import Blob, blob, paste
+from meshcil.datasets.primitives.blobs import Blob, blob, paint
 
 # Hidden share of the object's mask, and of everything else, by level (Occluded Pascal3D+, FGL and BGL).
 OBJECT_RANGE = {1: (0.2, 0.4), 2: (0.4, 0.6), 3: (0.6, 0.8)}
@@ -37,42 +37,51 @@ def hidden_share(mask: Bool[np.ndarray, "H W"], occluders: Bool[np.ndarray, "H W
     return float((mask & occluders).sum() / area) if area else 0.0
 
 
-def _thing_at(mask: np.ndarray, radius: float, rng: np.random.Generator) -> Blob | None:
-    """A thing about a random pixel of the mask."""
-    rows, columns = np.nonzero(mask)
+def _add(
+    occluders: Bool[np.ndarray, "H W"], places: Bool[np.ndarray, "H W"], radius: float, rng: np.random.Generator
+) -> Blob | None:
+    """A thing about a random pixel of ``places``, added to the union of occluders."""
+    rows, columns = np.nonzero(places)
     pick = int(rng.integers(len(rows)))
-    jitter = rng.normal(0, 0.3 * radius, 2)
-    center = (rows[pick] + jitter[0], columns[pick] + jitter[1])
-    return blob(rng, center, radius, mask.shape[0], mask.shape[1], KINDS)
+    shift = rng.normal(0, 0.4 * radius, 2)
+    thing = blob(rng, (rows[pick] + shift[0], columns[pick] + shift[1]), radius, *places.shape)
+    if thing is not None:
+        occluders[thing.window()] |= thing.mask()
+    return thing
 
 
-def _cover(
-    region: np.ndarray,
-    target: float,
-    occluders: np.ndarray,
-    allowed: list[tuple[np.ndarray, float]],
-    rng: np.random.Generator,
-    tries: int,
+def _hide_object(
+    mask: Bool[np.ndarray, "H W"], low: float, high: float, rng: np.random.Generator
+) -> tuple[list[Blob], Bool[np.ndarray, "H W"]]:
+    """A few large things that together hide a share of the mask in the range; smaller ones after each failure."""
+    rows, columns = (np.ptp(places) + 1 for places in np.nonzero(mask))
+    size = np.sqrt(rows * columns)
+    while True:
+        # The last thing overshoots: goals below the range spread the outcome over all of it.
+        goal = rng.uniform(low - MARGIN, high - 2 * MARGIN)
+        occluders, things = np.zeros_like(mask), []
+        while hidden_share(mask, occluders) < goal and len(things) < 40:
+            radius = max(1.0, size * (0.12 + 0.25 * goal) * rng.uniform(0.7, 1.3))
+            things.append(_add(occluders, mask & ~occluders, radius, rng))
+        if low <= hidden_share(mask, occluders) <= high:
+            return [thing for thing in things if thing is not None], occluders
+        size *= 0.95
+
+
+def _hide_context(
+    mask: Bool[np.ndarray, "H W"], occluders: Bool[np.ndarray, "H W"], target: float, rng: np.random.Generator
 ) -> list[Blob]:
-    """Add things until ``target`` of ``region`` is hidden; ``allowed`` caps the hidden share of masks."""
+    """Things beside the object; the share of the object that is hidden stays as it is."""
     things: list[Blob] = []
-    shrink = 1.0
-    extent = np.sqrt(region.sum() / np.pi)
-    for _ in range(tries):
-        missing = target - hidden_share(region, occluders)
-        if missing <= 0:
+    size = np.sqrt(mask.size)
+    for _ in range(60):
+        if hidden_share(~mask, occluders) >= target:
             break
-        radius = max(2.0, shrink * extent * (0.25 + missing) * rng.uniform(0.5, 1.0))
-        thing = _thing_at(region & ~occluders, radius, rng)
-        if thing is None:
-            continue
         union = occluders.copy()
-        union[thing.window()] |= thing.mask
-        if any(hidden_share(mask, union) > cap for mask, cap in allowed):
-            shrink *= 0.85
-            continue
-        occluders[:] = union
-        things.append(thing)
+        thing = _add(union, ~(mask | occluders), size * rng.uniform(0.06, 0.2), rng)
+        if thing is not None and not (union & mask & ~occluders).any():
+            occluders[:] = union
+            things.append(thing)
     return things
 
 
@@ -83,21 +92,20 @@ def occlude(
 
     Args:
         image: float RGB in [0, 1].
-        mask: the object.
+        mask: the object; not empty.
         level: 1, 2 or 3.
         rng: source of randomness.
+
+    Raises:
+        ValueError: when the mask is empty.
     """
+    if not mask.any():
+        raise ValueError("mask must show the object")
     low, high = OBJECT_RANGE[level]
-    context_low, context_high = CONTEXT_RANGE[level]
-    occluders = np.zeros_like(mask)
-    target = rng.uniform(low + MARGIN, high - 2 * MARGIN)
-    things = _cover(mask, target, occluders, [(mask, target + MARGIN)], rng, tries=400)
-    # Things behind may touch the object, but must not add up to another share.
-    settled = hidden_share(mask, occluders) + MARGIN / 5
-    target = rng.uniform(context_low, context_high - 2 * MARGIN)
-    things += _cover(~mask, target, occluders, [(mask, settled), (~mask, context_high)], rng, tries=80)
+    things, occluders = _hide_object(mask, low + MARGIN, high - MARGIN, rng)
+    low, high = CONTEXT_RANGE[level]
+    things += _hide_context(mask, occluders, rng.uniform(low, high - 2 * MARGIN), rng)
     picture = image.copy()
     for thing in things:
-        paste(picture, thing)
-    boxes = tuple((*thing.rows, *thing.columns) for thing in things)
-    return Occluded(picture, occluders, boxes)
+        paint(picture, thing, rng, KINDS)
+    return Occluded(picture, occluders, tuple((*thing.rows, *thing.columns) for thing in things))

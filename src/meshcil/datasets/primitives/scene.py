@@ -10,6 +10,7 @@ from meshcil.datasets.primitives.raycast import Lighting, Viewpoint, render
 from meshcil.datasets.primitives.shapes import known_instance, palette, unusual_instance
 from meshcil.datasets.primitives.subtypes import Table
 
+# Ranges of training and test: degrees, degrees, CAD units.
 ELEVATION = (-5.0, 30.0)
 THETA = (-6.0, 6.0)
 DISTANCE = (4.5, 5.6)
@@ -40,7 +41,10 @@ def _viewpoint(
 ) -> tuple[Viewpoint, tuple[int, int]]:
     """A viewpoint and an image size (height, width) that often, but not always, covers the prepared window."""
     distance = rng.uniform(*DISTANCE)
-    elevation, theta = nuisances.odd_pose(rng) if odd else (rng.uniform(*ELEVATION), rng.uniform(*THETA))
+    if odd:
+        elevation, theta = nuisances.odd_pose(rng, ELEVATION, THETA)
+    else:
+        elevation, theta = rng.uniform(*ELEVATION), rng.uniform(*THETA)
     height, width = (round(side * 5.0 / distance * rng.uniform(0.98, 1.25)) for side in image_size)
     shift = 0.05 * min(image_size)
     principal = (width / 2 + rng.uniform(-shift, shift), height / 2 + rng.uniform(-shift, shift))
