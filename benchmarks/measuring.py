@@ -2,7 +2,6 @@
 
 import ctypes
 import re
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ def devices() -> list[str]:
 
 
 def seconds(call: Callable[[], object], repeats: int, device: str = "cpu") -> float:
-    """Median wall time of some calls after one that is not counted."""
+    """Shortest wall time of some calls after one that is not counted: what else the machine does only adds."""
     times = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -24,7 +23,7 @@ def seconds(call: Callable[[], object], repeats: int, device: str = "cpu") -> fl
         if device == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+    return min(times[1:])
 
 
 def extra_bytes(call: Callable[[], object], device: str = "cpu") -> int:

@@ -29,8 +29,18 @@ def _measure(device: str) -> dict[str, object]:
         (bary * probe)[face >= 0].sum().backward()
         return face
 
+    batch = published_scene(8, device).pose.requires_grad_()
+
+    def ours_batched() -> None:
+        fragments = rasterize(scene.mesh, batch, CAMERA, 5.0)
+        (fragments.bary_coords.view(8, -1, 3) * probe).sum().backward()
+
     agreement = (ours() == reference()).double().mean().item()
-    slow, fast = seconds(reference, 5, device), seconds(ours, 20, device)
+    slow, fast, fastest = (
+        seconds(reference, 5, device),
+        seconds(ours, 20, device),
+        seconds(ours_batched, 20, device) / 8,
+    )
     slow_bytes, fast_bytes = extra_bytes(reference, device), extra_bytes(ours, device)
     return {
         "reference": zbuffer.NAME,
@@ -38,6 +48,8 @@ def _measure(device: str) -> dict[str, object]:
         "reference seconds": slow,
         "ray cast seconds": fast,
         "speedup": slow / fast,
+        "ray cast seconds per image, batch of 8": fastest,
+        "speedup, batch of 8": slow / fastest,
         "reference extra bytes": slow_bytes,
         "ray cast extra bytes": fast_bytes,
     }

@@ -82,12 +82,13 @@ def compare(
     height, width = camera.image_size
     cells = torch.arange(height * width, device=pose.device).view(height, width)[rows, columns].flatten()
     origin = similarity.base[:, None] + cells * similarity.cell_stride[:, None]
-    advantage = torch.zeros_like(hits.depth)
+    # Cells that miss the mesh may carry a wild index: read vertex 0 there.
+    hit = hits.hit.to(hits.depth)
+    advantage = torch.zeros_like(hit)
     for vertex, weight in zip(hits.verts, hits.bary, strict=True):
-        # Cells that miss the mesh may carry a wild index: read vertex 0 there.
-        known = torch.where(hits.hit, vertex, 0).long()
-        advantage = advantage + weight * similarity.values.take(origin + known * similarity.vertex_stride[:, None])
-    return Comparison(torch.where(hits.hit, advantage, 0.0), hits.hit)
+        index = origin + (vertex * hit).long() * similarity.vertex_stride[:, None]
+        advantage = torch.addcmul(advantage, weight, similarity.values.take(index))
+    return Comparison(advantage * hit, hits.hit)
 
 
 def refine(

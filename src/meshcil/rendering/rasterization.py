@@ -56,12 +56,19 @@ def rasterize(
 
 
 def _fragments(hits: RayHits, camera: Camera) -> Fragments:
+    """Lay the hits out as maps, with -1 where nothing is hit."""
     shape = (len(hits.hit), *camera.image_size)
-    whole = torch.stack((hits.face, *hits.verts), -1).long()
-    exact = torch.stack((hits.depth, *hits.bary), -1)
-    whole = torch.where(hits.hit[..., None], whole, -1).view(*shape, 4)
-    exact = torch.where(hits.hit[..., None], exact, -1.0).view(*shape, 4)
-    return Fragments(whole[..., 0], whole[..., 1:], exact[..., 1:], exact[..., 0])
+    hit = hits.hit.to(hits.depth)
+    miss = hit - 1
+
+    def empty(values: Tensor) -> Tensor:
+        return torch.addcmul(miss, values, hit).view(shape)
+
+    verts = torch.stack([empty(vert.to(hit)) for vert in hits.verts]).long()
+    bary = torch.stack([empty(weight) for weight in hits.bary])
+    # Stacked in front, then moved: far faster than interleaving.
+    verts, bary = (planes.movedim(0, -1).contiguous() for planes in (verts, bary))
+    return Fragments(empty(hits.face.to(hit)).long(), verts, bary, empty(hits.depth))
 
 
 def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
