@@ -95,3 +95,12 @@ def test_impossible_arguments_are_refused(changes: dict, message: str) -> None:
     arguments = {"mesh": cuboid(), "pose": torch.zeros(2, 3), "camera": CAMERA}
     with pytest.raises(ValueError, match=message):
         rasterize(**(arguments | changes))
+
+
+def test_a_window_sees_its_part_of_the_map() -> None:
+    rows, columns = slice(5, 20), slice(3, 30)
+    whole = rasterize(cuboid(), poses(2), CAMERA)
+    part = rasterize(cuboid(), poses(2), CAMERA.window(rows, columns))
+    assert part.covered.any()
+    assert torch.equal(part.pix_to_face, whole.pix_to_face[:, rows, columns])
+    torch.testing.assert_close(part.bary_coords, whole.bary_coords[:, rows, columns], atol=1e-4, rtol=0)
