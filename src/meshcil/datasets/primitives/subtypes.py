@@ -66,30 +66,16 @@ KNOWN: dict[str, dict[str, Table]] = {
             "radius": 0.06, "span": 1.0, "root": 0.15, "tip": 0.12, "sweep": 0.02, "wing_z": 0.9, "wing_y": -0.17,
             "engines": 0, "propeller": True, "painted": True,
         },
-        "fighter": {
-            "radius": 0.05, "span": 0.74, "root": 0.48, "tip": 0.05, "sweep": 0.85, "wing_z": -0.1, "wing_y": 0.12,
-            "dihedral": 0.0, "engines": 0, "painted": True, "fin": 0.2,
-        },
-        "glider": {
-            "radius": 0.045, "span": 1.05, "root": 0.11, "tip": 0.05, "sweep": 0.04, "wing_z": 0.5, "wing_y": -0.12,
-            "engines": 0, "t_tail": True,
-        },
     },
     "bicycle": {
         "road": {"drop": True},
         "city": {"step_through": True, "basket": True, "stem": 0.12},
         "mountain": {"tyre": 0.022, "pipe": 0.02, "bar": 0.17, "saddle": 0.48},
-        "bmx": {
-            "front_wheel": 0.17, "rear_wheel": 0.17, "tyre": 0.02, "crank": 0.16, "stay": 0.26, "saddle": 0.36,
-            "head": 0.4, "stem": 0.16,
-        },
     },
     "boat": {
         "sailing": {"mast": 0.5, "jib": True, "beam": 0.27, "depth": 0.13},
         "motor": {"cabin": 0.36, "cabin_y": 0.0, "cabin_height": 0.17, "depth": 0.16, "beam": 0.3},
         "fishing": {"cabin": 0.22, "cabin_y": 0.2, "cabin_height": 0.26, "mast": 0.0, "depth": 0.18, "beam": 0.3},
-        "steamer": {"cabin": 0.5, "cabin_y": 0.08, "cabin_height": 0.17, "funnel": 0.16, "depth": 0.17, "beam": 0.26},
-        "rowing": {"benches": True, "depth": 0.17, "beam": 0.34},
     },
     "bottle": {
         "wine": {"radius": 0.145, "neck": 0.045, "body": 0.55, "shoulder": 0.7},
@@ -98,16 +84,11 @@ KNOWN: dict[str, dict[str, Table]] = {
             "radius": 0.16, "waist": 0.78, "neck": 0.06, "body": 0.6, "shoulder": 0.86, "label_low": 0.35,
             "label_high": 0.9,
         },
-        "water": {"radius": 0.17, "neck": 0.075, "body": 0.72, "shoulder": 0.86, "cap": 0.09},
-        "spray": {"radius": 0.19, "neck": 0.05, "body": 0.58, "shoulder": 0.75, "stretch": 0.8, "trigger": True},
-        "jug": {"radius": 0.2, "neck": 0.08, "body": 0.6, "shoulder": 0.82, "cap": 0.1, "handle": True},
     },
     "bus": {
         "city": {},
         "coach": {"height": 0.3, "width": 0.23, "axles": 3},
         "double": {"height": 0.42, "width": 0.25, "decks": 2},
-        "school": {"bonnet": 0.14, "height": 0.26},
-        "mini": {"height": 0.33, "width": 0.32, "wheel": 0.075},
     },
     "car": {
         "sedan": {},
@@ -116,53 +97,31 @@ KNOWN: dict[str, dict[str, Table]] = {
             "body": 0.17, "cabin": 0.16, "wheel": 0.105, "width": 0.46, "rear": 0.46, "rear_rake": 0.05, "rake": 0.1,
             "boot": 0.95, "pillars": 3,
         },
-        "wagon": {"screen": -0.2, "rear": 0.48, "rear_rake": 0.07, "cabin": 0.13, "pillars": 3, "boot": 0.95},
-        "pickup": {
-            "screen": -0.24, "rear": 0.1, "rear_rake": 0.03, "rake": 0.1, "cabin": 0.16, "body": 0.16, "wheel": 0.1,
-            "bed": True, "pillars": 1, "boot": 0.95,
-        },
-        "sports": {
-            "body": 0.11, "cabin": 0.09, "screen": -0.12, "rear": 0.36, "rake": 0.18, "rear_rake": 0.2, "width": 0.44,
-            "boot": 0.95, "pillars": 1,
-        },
     },
     "chair": {
         "dining": {"spindles": 3, "slats": True, "rungs": True},
         "spindle": {"spindles": 6, "splay": 0.05, "lean": 0.09},
         "panel": {"cushion": True},
-        "arm": {"arms": True, "cushion": True, "width": 0.56, "depth": 0.52, "seat": 0.4, "back": 0.42},
-        "office": {"base": "star", "cushion": True, "arms": True, "back_top": 0.8, "lean": 0.08},
-        "sled": {"base": "sled", "back": 0.42, "lean": 0.1, "leg": 0.016},
     },
     "diningtable": {
         "rectangular": {},
         "round": {"round": True, "base": "pedestal", "width": 0.95, "depth": 0.8},
         "trestle": {"base": "trestle", "inset": 0.75, "width": 1.0, "depth": 0.56, "drawer": False},
-        "slab": {"base": "slab", "inset": 0.82, "thick": 0.06, "drawer": False},
-        "square": {"width": 0.9, "depth": 0.7, "height": 0.52, "leg": 0.04},
     },
     "motorbike": {
         "cruiser": {"fork": 0.18, "seat": 0.34, "tank": 0.42, "rise": 0.09, "bar": 0.18},
         "sport": {"fairing": True, "seat": 0.44, "rise": -0.02, "exhaust": 1.6},
         "naked": {},
-        "scooter": {
-            "wheel": 0.12, "tyre": 0.08, "scooter": True, "seat": 0.42, "tank": 0.33, "head": 0.55, "fork": 0.1,
-        },
-        "dirt": {"wheel": 0.19, "tyre": 0.05, "seat": 0.5, "tank": 0.52, "head": 0.6, "fender": 1.25, "exhaust": 1.7},
     },
     "sofa": {
         "two": {},
         "three": {"seats": 3, "width": 1.2},
         "rolled": {"rolled": True, "arm": 0.11, "arm_height": 0.3, "back": 0.4, "seats": 3, "width": 1.1},
-        "love": {"width": 0.86, "seats": 2, "back": 0.46, "arm": 0.09},
-        "chaise": {"chaise": True, "seats": 3, "width": 1.15, "pillows": False},
     },
     "train": {
         "express": {"nose": 0.2, "width": 0.14, "painted": True},
         "regional": {"nose": 0.06, "height": 0.19, "width": 0.16},
         "tram": {"nose": 0.03, "carriages": 3, "height": 0.17, "width": 0.13, "painted": True},
-        "steam": {"nose": 0.42, "steam": True, "carriages": 1, "width": 0.17, "height": 0.2, "pantograph": False},
-        "metro": {"carriages": 2, "height": 0.18, "width": 0.16, "pantograph": False},
     },
     "tvmonitor": {
         "flat": {"stand": "feet", "lift": 0.08, "thick": 0.09},
@@ -170,11 +129,6 @@ KNOWN: dict[str, dict[str, Table]] = {
         "crt": {
             "width": 0.9, "height": 0.66, "thick": 0.12, "tube": 0.24, "lift": 0.03, "bezel": 0.07, "chin": 0.1,
             "stand": "none",
-        },
-        "desktop": {"width": 0.9, "height": 0.6, "chin": 0.09, "thick": 0.05, "lift": 0.13, "neck": 0.2},
-        "console": {
-            "width": 0.95, "height": 0.6, "thick": 0.14, "tube": 0.16, "bezel": 0.06, "chin": 0.07, "lift": 0.14,
-            "stand": "legs",
         },
     },
 }
