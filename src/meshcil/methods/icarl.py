@@ -21,7 +21,6 @@ from meshcil.models.heads import class_means, nearest_mean_scores
 class Learner(ClassifierMethod):
     """iCaRL."""
 
-    needs_exemplars = True
     has_teacher = True
     settings: Settings
 
@@ -29,8 +28,8 @@ class Learner(ClassifierMethod):
         """Cross-entropy over all seen classes, distillation of the classes seen before."""
         terms = {"classification": functional.cross_entropy(logits, batch.labels)}
         if self.teacher is not None:
-            with torch.no_grad():
-                taught = self.teacher(batch.images)
+            with torch.no_grad(), self.autocast():
+                taught = self.teacher(batch.images).float()
             weight, temperature = self.settings.distillation_weight, self.settings.temperature
             kept = logits[:, : taught.shape[1]]
             terms["distillation"] = weight * soft_target_cross_entropy(kept, taught, temperature=temperature)

@@ -72,7 +72,9 @@ class Learner(Method):
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Contrastive, noise, positional and distillation terms (iNeMo, section 4.2)."""
         block = self.settings.losses
-        maps = self.network(batch.images).float()
+        with self.autocast():
+            maps = self.network(batch.images)
+        maps = maps.float()
         views = self._observe(batch)
         image, vertex = views.visible.nonzero(as_tuple=True)
         features = maps[image, :, views.row[image, vertex], views.column[image, vertex]]
@@ -110,7 +112,7 @@ class Learner(Method):
         block = self.settings.losses
         if self.teacher is None or (block.distillation_weight == 0 and block.feature_distillation_weight == 0):
             return {}
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast():
             taught = self.teacher(batch.images).float()
         image, vertex = where
         old = self.facts.seen(self.step - 1)

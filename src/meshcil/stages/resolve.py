@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import validate, yaml_files
+from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
+from meshcil.core.errors import InputError
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
-from meshcil.memory.budget import parse_budget
+from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import pixel_size
 from meshcil.protocols.protocol import class_incremental
 from meshcil.stages.command import execute
@@ -20,7 +22,8 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     """Resolved settings of the run ``key`` from the folder ``config``.
 
     Raises:
-        InputError: when a file is missing or wrong, or the budget cannot hold one exemplar of each class.
+        InputError: when a file is missing or wrong, the budget cannot hold one exemplar of each class, or does
+            not suit the method.
     """
     dataset = load_dataset(key.dataset, config)
     protocol = load_protocol(key.protocol, config)
@@ -35,8 +38,24 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     method = load_method(key.method, config)
     run = RunConfig(key=key, dataset=dataset, protocol=protocol, steps=groups, method=method)
     # The model's own bytes are known only after training; images alone must fit in any case.
-    parse_budget(key.budget).per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
+    budget = parse_budget(key.budget)
+    check_replay(method, budget)
+    budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
+
+
+def check_replay(method: MethodSettings, budget: Budget) -> None:
+    """Refuse a budget that the method cannot use, and a method that cannot do without one.
+
+    Raises:
+        InputError: naming the method and the budgets that fit it.
+    """
+    if method.replay == "never" and budget.kind != "none":
+        raise InputError(
+            f"budget {budget.name}", f"is of no use to {method.kind}, which keeps no exemplars", "Use none"
+        )
+    if method.replay == "required" and budget.kind == "none":
+        raise InputError("budget none", f"is too little for {method.kind}, which needs exemplars", "Use e.g. total-96")
 
 
 def main(

@@ -140,9 +140,7 @@ def _make_batch(
 def _optimise(
     method: Method, batch: Batch, phase: Phase, optimizer: torch.optim.Optimizer, where: str
 ) -> dict[str, float]:
-    enabled = phase.training.precision == "bfloat16"
-    with torch.autocast(method.device.type, dtype=torch.bfloat16, enabled=enabled):
-        terms = method.losses(batch)
+    terms = method.losses(batch)
     values = {name: float(term.detach()) for name, term in terms.items()}
     for name, value in values.items():
         if not math.isfinite(value):

@@ -1,6 +1,6 @@
 """Settings that methods share: network, optimisation, augmentation, exemplars."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -83,6 +83,9 @@ class PoseHeadSettings(Settings):
 
 class MethodSettings(Settings):
     """What every method has."""
+
+    replay: ClassVar[Literal["never", "optional", "required"]] = "optional"
+    """Whether the method stores exemplars: `never` goes with budget `none` only, `required` with any other."""
 
     kind: str
     """Module of `meshcil.methods`."""

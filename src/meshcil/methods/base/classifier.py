@@ -69,7 +69,9 @@ class ClassifierMethod(Method):
 
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Classification terms of the method and, with a pose head, its bin cross-entropies."""
-        features = self.network.features(batch.images)
+        with self.autocast():
+            features = self.network.features(batch.images)
+        features = features.float()
         terms = self.classification_losses(batch, self.network.head(features))
         pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
         if pose is not None and self.network.pose_head is not None:

@@ -100,8 +100,6 @@ class Method(ABC):
 
     trains_on_all_data = False
     """Train on all images of all seen classes (joint training) instead of new images and exemplars."""
-    needs_exemplars = False
-    """Cannot work without an exemplar budget."""
     has_teacher = False
     """Keeps a frozen copy of the network while a later step trains."""
 
@@ -130,6 +128,11 @@ class Method(ABC):
         """The configured backbone."""
         block = self.settings.backbone
         return load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
+
+    def autocast(self) -> torch.autocast:
+        """Context for the networks' training passes; geometry and losses stay outside, in full precision."""
+        enabled = self.settings.training.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     def phases(self) -> list[Phase]:
         """Stretches of optimisation of the present step; by default all trainable parameters at once."""

@@ -9,6 +9,12 @@ from torch import Tensor, nn
 from meshcil.models.backbones.base import Backbone
 
 
+def convolution(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:
+    """3x3 convolution, batch normalisation, ReLU."""
+    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
+    return layer, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch normalisation and a shortcut."""
 
@@ -42,15 +48,7 @@ class SmallBackbone(Backbone):
         super().__init__()
         self.channels = 2 * width
         self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, self.channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(self.channels),
-            nn.ReLU(inplace=True),
+            *convolution(3, width, 2), *convolution(width, width, 1), *convolution(width, self.channels, 2)
         )
         self.blocks = nn.Sequential(*(ResidualBlock(self.channels) for _ in range(depth)))
 

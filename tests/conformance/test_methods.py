@@ -1,0 +1,142 @@
+"""Every method found in `meshcil.methods` keeps the promises of the base class."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.methods.factory import build, facts, pool
+
+from meshcil.core.artifacts import load_state, save_state
+from meshcil.core.naming import available, load_object
+from meshcil.memory.ledger import Ledger
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Batch, Method
+from meshcil.training.trainer import TrainingData, train_step
+
+METHODS = available("meshcil.methods")
+TRAIN = [0, 1] * 12
+LATER = [2, 3] * 12
+
+
+def _train(method: Method, step: int, tmp_path: Path, exemplars: ImagePool | None = None) -> None:
+    labels = TRAIN + LATER if method.trains_on_all_data and step else (LATER if step else TRAIN)
+    new = pool(labels, seed=step + 1)
+    joined, replayed = new, torch.zeros(len(new), dtype=torch.bool)
+    if exemplars is not None and method.settings.replay != "never":
+        joined = ImagePool(
+            new.ids + exemplars.ids,
+            torch.cat([new.images, exemplars.images]),
+            torch.cat([new.labels, exemplars.labels]),
+            torch.cat([new.poses, exemplars.poses]),
+        )
+        replayed = torch.cat([replayed, torch.ones(len(exemplars), dtype=torch.bool)])
+    method.begin_step(step)
+    train_step(method, TrainingData(joined, replayed), tmp_path / f"checkpoint{step}")
+
+
+def _trained(kind: str, tmp_path: Path, steps: int = 2, epochs: int = 12) -> Method:
+    method = build(
+        kind,
+        epochs=epochs,
+        lr=5e-3,
+        augmentation=build(kind).settings.training.augmentation.model_copy(
+            update={"flip": False, "rotate": 0.0, "colour": 0.0}
+        ),
+    )
+    _train(method, 0, tmp_path)
+    exemplars = pool([0, 1] * 6, seed=1)
+    method.consolidate(exemplars)
+    if steps == 2:
+        _train(method, 1, tmp_path, exemplars)
+        method.consolidate(pool([0, 1, 2, 3] * 4, seed=2))
+    return method
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_learns_and_beats_chance_on_new_images(kind: str, tmp_path: Path) -> None:
+    method = _trained(kind, tmp_path, steps=1)
+    test = pool([0, 1] * 8, seed=99)
+    prediction = method.predict(next(test.batches(16, method.device)))
+    assert (prediction.labels == test.labels).float().mean() >= 0.75
+    assert prediction.scores.shape == (16, 2)
+    if prediction.poses is not None:
+        assert prediction.poses.shape == (16, 3)
+        assert bool(prediction.poses.isfinite().all())
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_second_step_knows_four_classes_and_state_survives_the_disk(kind: str, tmp_path: Path) -> None:
+    method = _trained(kind, tmp_path, epochs=2)
+    save_state(tmp_path / "state.safetensors", method.state())
+    again = build(kind)
+    again.load_state(load_state(tmp_path / "state.safetensors"))
+    kept = pool([0, 1, 2, 3] * 4, seed=2)
+    method.load_state(load_state(tmp_path / "state.safetensors"))
+    method.consolidate(kept)
+    again.consolidate(kept)
+    images = next(pool([0, 1, 2, 3], seed=7).batches(4, method.device))
+    first, second = method.predict(images), again.predict(images)
+    assert first.scores.shape == (4, 4)
+    assert torch.equal(first.scores, second.scores)
+    assert torch.equal(first.labels, second.labels)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_never_reads_labels_of_unseen_classes_or_poses_to_predict(kind: str, tmp_path: Path) -> None:
+    method = _trained(kind, tmp_path, steps=1, epochs=1)
+    images = next(pool([0, 1, 0, 1], seed=5).batches(4, method.device))
+    assert method.predict(images).labels.max() < method.seen == 2
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_ledger_counts_what_the_state_holds(kind: str, tmp_path: Path) -> None:
+    method = _trained(kind, tmp_path, steps=1, epochs=1)
+    ledger = Ledger(tuple(method.ledger_rows()))
+    stored = sum(t.numel() * t.element_size() for t in _tensors(method.state()))
+    rebuilt = {"class means", "cuboid bounds"}
+    counted = sum(row.bytes for row in ledger.rows if row.carry and row.name not in rebuilt)
+    assert counted == stored
+    parameters = sum(p.numel() for p in method.network.parameters())
+    assert 0 < ledger.total("paper") <= 4 * parameters
+    totals = ledger.add(method.training_rows()).totals()
+    assert totals["deploy"] <= totals["carry"] < totals["peak"]
+
+
+def _tensors(tree: object) -> list[torch.Tensor]:
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else []
+    return [tensor for value in values for tensor in _tensors(value)]
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_loss_terms_are_finite_scalars_that_reach_the_network(kind: str) -> None:
+    method = build(kind)
+    method.begin_step(0)
+    data = pool([0, 1, 0, 1])
+    generator = torch.Generator().manual_seed(0)
+    images = next(data.batches(4, method.device))
+    terms = method.losses(Batch(images, data.labels, data.poses, torch.zeros(4, dtype=torch.bool), generator))
+    total = torch.stack(list(terms.values())).sum()
+    assert total.ndim == 0 and bool(total.isfinite())
+    total.backward()
+    moved = [p.grad is not None and bool(p.grad.any()) for p in method.network.parameters()]
+    assert sum(moved) > 0.8 * len(moved)
+
+
+def test_replay_forgets_less_than_finetune(tmp_path: Path) -> None:
+    test = pool([0, 1] * 8, seed=99)
+    images = next(test.batches(16, torch.device("cpu")))
+    accuracy = {}
+    for kind in ("finetune", "icarl"):
+        labels = _trained(kind, tmp_path / kind).predict(images).labels
+        accuracy[kind] = float((labels == test.labels).float().mean())
+    assert accuracy["finetune"] <= 0.25
+    assert accuracy["icarl"] >= accuracy["finetune"] + 0.25
+
+
+def test_too_few_partitions_is_a_clear_error() -> None:
+    settings = build("inemo").settings.model_copy(update={"partitions": 3})
+    learner = load_object("meshcil.methods", "inemo", "Learner")
+    with pytest.raises(ValueError, match="partitions: is 3, fewer than the run's 4 classes"):
+        learner(settings, facts(), torch.device("cpu"))
