@@ -14,15 +14,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
 
 from meshcil.core.errors import InputError
+from meshcil.datasets.pascal3d import Annotation
 from meshcil.datasets.primitives import release
 from meshcil.datasets.primitives.nuisances import NUISANCES
-from meshcil.datasets.primitives.occluders import occlude
+from meshcil.datasets.primitives.occluders import Measure, hidden_share, occlude
 from meshcil.datasets.primitives.scene import Scene, compose
 from meshcil.datasets.primitives.shapes import CLASSES, build, cad_tables
-from meshcil.datasets.windows import DISTANCE
+from meshcil.datasets.windows import cut_mask, locate
 
 SPLITS = ("cad", "train", "val", *NUISANCES)
 
@@ -108,13 +108,23 @@ def _scene(settings: GeneratorSettings, job: Job) -> tuple[Scene, np.random.Gene
     return scene, rng
 
 
-def prepared_window(scene: Scene, image_size: tuple[int, int], focal: float) -> Bool[np.ndarray, "H W"]:
-    """Pixels of the original image that the prepared image will show; occlusion is measured there."""
-    scale = scene.view.distance / DISTANCE * focal / scene.view.focal
-    (px, py), (height, width) = scene.view.principal, scene.mask.shape
-    rows = np.abs(np.arange(height) + 0.5 - py) * scale <= image_size[0] / 2
-    columns = np.abs(np.arange(width) + 0.5 - px) * scale <= image_size[1] / 2
-    return rows[:, None] & columns
+def _prepared_share(scene: Scene, settings: GeneratorSettings) -> Measure:
+    """Measures occlusion on the prepared pixels: resampling a thin object would move it out of its level."""
+    view = scene.view
+    annotation = Annotation(
+        class_name="",
+        azimuth=view.azimuth,
+        elevation=view.elevation,
+        theta=view.theta,
+        distance=view.distance,
+        focal=view.focal,
+        principal=view.principal,
+        bbox=release.bounding_box(scene.mask),
+        cad_index=scene.cad_index,
+    )
+    window = locate(scene.mask.shape, annotation, settings.image_size, settings.focal)
+    whole = cut_mask(scene.mask, window)
+    return lambda occluders: hidden_share(whole, cut_mask(occluders, window))
 
 
 def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
@@ -130,9 +140,8 @@ def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
     release.write_file(folder / annotations / group / f"{job.name}.mat", record)
     if job.split != "val":
         return
-    shown = scene.mask & prepared_window(scene, settings.image_size, settings.focal)
     for level in settings.levels:
-        copy = occlude(scene.image, shown, level, rng)
+        copy = occlude(scene.image, scene.mask, level, rng, _prepared_share(scene, settings))
         group = f"{job.class_name}FGL{level}_BGL{level}"
         occluded = root / "occluded-pascal3d"
         release.write_jpeg(occluded / "images" / group / file_name, copy.image)

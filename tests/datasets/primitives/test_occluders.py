@@ -18,7 +18,7 @@ def test_hidden_shares_lie_in_the_level(level, seed, radius):
     image = np.full((100, 110, 3), 0.5)
     copy = occlude(image, mask, level, np.random.default_rng(seed))
     low, high = OBJECT_RANGE[level]
-    assert low + MARGIN / 2 <= hidden_share(mask, copy.occluders) <= high - MARGIN / 2
+    assert low + MARGIN <= hidden_share(mask, copy.occluders) <= high - MARGIN
     assert hidden_share(~mask, copy.occluders) <= CONTEXT_RANGE[level][1] + 0.1
     changed = (copy.image != image).any(axis=2)
     assert not (changed & ~copy.occluders).any()
@@ -49,6 +49,20 @@ def test_the_object_is_hidden_by_few_things():
     mask = disc(100, 100, 30)
     counts = [len(occlude(np.zeros((100, 100, 3)), mask, 1, np.random.default_rng(s)).boxes) for s in range(30)]
     assert np.mean(counts) < 8
+
+
+def test_the_share_can_be_measured_elsewhere():
+    mask = disc(100, 100, 30)
+    half = mask & (np.arange(100) < 50)
+    for seed in range(5):
+        copy = occlude(
+            np.zeros((100, 100, 3)),
+            mask,
+            2,
+            np.random.default_rng(seed),
+            lambda occluders: hidden_share(half, occluders),
+        )
+        assert 0.4 <= hidden_share(half, copy.occluders) <= 0.6
 
 
 def test_same_generator_state_gives_the_same_copy():

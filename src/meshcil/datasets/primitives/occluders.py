@@ -1,6 +1,8 @@
 """Occluded copies in the manner of Occluded Pascal3D+: things of no class hide a measured share of the object."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,8 +13,9 @@ from meshcil.datasets.primitives.blobs import Blob, blob, paint
 # Hidden share of the object's mask, and of everything else, by level (Occluded Pascal3D+, FGL and BGL).
 OBJECT_RANGE = {1: (0.2, 0.4), 2: (0.4, 0.6), 3: (0.6, 0.8)}
 CONTEXT_RANGE = {1: (0.0, 0.2), 2: (0.2, 0.4), 3: (0.4, 0.6)}
-# Resampling to the prepared size moves the ratio a little: the generator keeps clear of a level's ends.
-MARGIN = 0.025
+Measure = Callable[[Bool[np.ndarray, "H W"]], float]
+# Kept clear at both ends of a range.
+MARGIN = 0.01
 KINDS = (*textures.PLAIN, *textures.PLAIN, *textures.PATTERNS)
 
 
@@ -51,19 +54,19 @@ def _add(
 
 
 def _hide_object(
-    mask: Bool[np.ndarray, "H W"], low: float, high: float, rng: np.random.Generator
+    mask: Bool[np.ndarray, "H W"], low: float, high: float, rng: np.random.Generator, measure: Measure
 ) -> tuple[list[Blob], Bool[np.ndarray, "H W"]]:
     """A few large things that together hide a share of the mask in the range; smaller ones after each failure."""
     rows, columns = (np.ptp(places) + 1 for places in np.nonzero(mask))
     size = np.sqrt(rows * columns)
     while True:
         # The last thing overshoots: goals below the range spread the outcome over all of it.
-        goal = rng.uniform(low - MARGIN, high - 2 * MARGIN)
+        goal = rng.uniform(low - 0.03, high - 0.05)
         occluders, things = np.zeros_like(mask), []
         while hidden_share(mask, occluders) < goal and len(things) < 40:
             radius = max(1.0, size * (0.12 + 0.25 * goal) * rng.uniform(0.7, 1.3))
             things.append(_add(occluders, mask & ~occluders, radius, rng))
-        if low <= hidden_share(mask, occluders) <= high:
+        if low <= measure(occluders) <= high:
             return [thing for thing in things if thing is not None], occluders
         size *= 0.95
 
@@ -86,7 +89,11 @@ def _hide_context(
 
 
 def occlude(
-    image: Float[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], level: int, rng: np.random.Generator
+    image: Float[np.ndarray, "H W 3"],
+    mask: Bool[np.ndarray, "H W"],
+    level: int,
+    rng: np.random.Generator,
+    measure: Measure | None = None,
 ) -> Occluded:
     """Hide a share of the object and of its surroundings, each drawn from the level's range.
 
@@ -95,6 +102,8 @@ def occlude(
         mask: the object; not empty.
         level: 1, 2 or 3.
         rng: source of randomness.
+        measure: share of the object that a union of occluders hides, where it has to be in the range; of the mask's
+            own pixels when None.
 
     Raises:
         ValueError: when the mask is empty.
@@ -102,9 +111,10 @@ def occlude(
     if not mask.any():
         raise ValueError("mask must show the object")
     low, high = OBJECT_RANGE[level]
-    things, occluders = _hide_object(mask, low + MARGIN, high - MARGIN, rng)
+    measure = measure or partial(hidden_share, mask)
+    things, occluders = _hide_object(mask, low + MARGIN, high - MARGIN, rng, measure)
     low, high = CONTEXT_RANGE[level]
-    things += _hide_context(mask, occluders, rng.uniform(low, high - 2 * MARGIN), rng)
+    things += _hide_context(mask, occluders, rng.uniform(low, high - 0.05), rng)
     picture = image.copy()
     for thing in things:
         paint(picture, thing, rng, KINDS)

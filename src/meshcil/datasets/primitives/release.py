@@ -37,12 +37,12 @@ def write_jpeg(path: Path, image: Float[np.ndarray, "H W 3"]) -> None:
     write_file(path, buffer.getvalue())
 
 
-def bounding_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int]:
+def bounding_box(mask: Bool[np.ndarray, "H W"]) -> tuple[float, float, float, float]:
     """(x0, y0, x1, y1) of the mask, ends inclusive; zeros when it is empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
-        return 0, 0, 0, 0
-    return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
+        return 0.0, 0.0, 0.0, 0.0
+    return float(columns[0]), float(rows[0]), float(columns[-1]), float(rows[-1])
 
 
 def _viewpoint(view: Viewpoint) -> dict[str, float]:
@@ -68,7 +68,7 @@ def annotation_bytes(class_name: str, file_name: str, scene: Scene) -> bytes:
     height, width = scene.mask.shape
     objects = {
         "class": class_name,
-        "bbox": np.array(bounding_box(scene.mask), float)[None],
+        "bbox": np.array(bounding_box(scene.mask))[None],
         "cad_index": scene.cad_index,
         "viewpoint": _viewpoint(scene.view),
         "occluded": 0,
@@ -108,7 +108,7 @@ def occlusion_bytes(source: str, mask: Bool[np.ndarray, "H W"], occluded: Occlud
         source=np.array(source),
         mask=mask.astype(np.uint8) * 255,
         occluder_mask=occluded.occluders.astype(np.uint8),
-        box=np.array([y0, y1, x0, x1, height, width]),
+        box=np.array([y0, y1, x0, x1, height, width], int),
         occluder_box=np.array([(*box, height, width) for box in occluded.boxes]).reshape(-1, 6),
     )
     return buffer.getvalue()
