@@ -1,9 +1,9 @@
 """What the benchmarks compare with computes the same thing, and their page shows what was measured."""
 
 import torch
-from benchmarks.__main__ import names, page
 
 from benchmarks import zbuffer
+from benchmarks.__main__ import names, page
 from meshcil.geometry import Camera, CuboidMesh
 from meshcil.rendering import rasterize
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.methods.factory import build, facts, pool
 
 from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.naming import available, load_object
@@ -12,6 +11,7 @@ from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch, Method
 from meshcil.training.trainer import TrainingData, train_step
+from tests.methods.factory import build, facts, pool
 
 METHODS = available("meshcil.methods")
 TRAIN = [0, 1] * 12

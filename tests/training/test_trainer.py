@@ -57,7 +57,7 @@ def test_loss_that_is_not_finite_names_term_and_batch(tmp_path: Path, monkeypatc
     method = build("icarl")
     method.begin_step(0)
     monkeypatch.setattr(method, "losses", lambda batch: {"classification": torch.tensor(math.nan)})
-    with pytest.raises(FloatingPointError, match="`classification` is nan.*epoch 0, batch 0"):
+    with pytest.raises(FloatingPointError, match=r"`classification` is nan.*epoch 0, batch 0"):
         train_step(method, _data([0, 1] * 4), tmp_path / "checkpoint")
 
 
