@@ -114,6 +114,24 @@ def test_an_input_that_changes_meanwhile_is_refused() -> None:
     assert not Path("score.record.json").exists()
 
 
+def test_identity_follows_code_settings_and_inputs() -> None:
+    Path("a.txt").write_text("before")
+
+    def identity(settings: dict, modules: tuple[str, ...] = ("meshcil.stages.command",)) -> str:
+        with record_job(
+            "score", inputs=[Path("a.txt")], outputs=[Path("b.csv")], settings=settings, modules=modules, key={}
+        ) as found:
+            Path("b.csv").write_text("made")
+        return found
+
+    first = identity({"depth": 2})
+    assert identity({"depth": 2}) == first
+    assert identity({"depth": 3}) != first
+    assert identity({"depth": 2}, ("meshcil.core.errors",)) != first
+    Path("a.txt").write_text("after")
+    assert identity({"depth": 2}) != first
+
+
 def test_a_missing_input_is_named() -> None:
     with (
         pytest.raises(InputError, match=r"absent\.txt: does not exist"),

@@ -104,7 +104,7 @@ def kill_while_training(folder: Path) -> None:
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 600
-    while not list(folder.glob(f"{RUNS}/*/*/*/step1/checkpoint.safetensors")):
+    while not list(folder.glob(f"{RUNS}/*/*/*/step1/checkpoint-*.safetensors")):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "no checkpoint was written"
         time.sleep(0.02)

@@ -33,8 +33,11 @@ def record_job(
     seed: int | None = None,
     threads: int = 1,
     device: str = "cpu",
-) -> Iterator[None]:
+) -> Iterator[str]:
     """Run the body of a stage and write its record.
+
+    Yields the job's identity: a digest of its code, settings and inputs. What an interrupted job leaves for its
+    continuation bears it in its name, so that a job of other code, settings or inputs does not pick it up.
 
     Args:
         stage: name of the stage.
@@ -60,7 +63,8 @@ def record_job(
         target.unlink()
     source = source_facts()
     started, clock = datetime.now(UTC), time.monotonic()
-    yield
+    roots, values = tuple(modules), dict(settings)
+    yield sha256_json([code_digest(*roots), values, [entry.sha256 for entry in before]])
     _refuse_changes(before)
     record = Record(
         stage=stage,
@@ -73,8 +77,8 @@ def record_job(
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - clock, 3),
         exit_code=0,
-        settings=SettingsFacts(sha256=sha256_json(dict(settings)), values=dict(settings)),
-        code=_code_facts(tuple(modules)),
+        settings=SettingsFacts(sha256=sha256_json(values), values=values),
+        code=_code_facts(roots),
         source=source,
         environment=environment_facts(device, threads),
         inputs=tuple(before),
@@ -95,7 +99,7 @@ def record_run_job(
     threads: int,
     device: str = "cpu",
     suite: str = "",
-) -> Iterator[None]:
+) -> Iterator[str]:
     """`record_job` for train, select and predict: code, settings, seed and key follow from ``run``."""
     key = {**run.key.model_dump(), "step": step, **({"suite": suite} if suite else {})}
     with record_job(
@@ -109,8 +113,8 @@ def record_run_job(
         seed=run.key.seed,
         threads=threads,
         device=device,
-    ):
-        yield
+    ) as identity:
+        yield identity
 
 
 def _refuse_changes(before: Iterable[FileFacts]) -> None:

@@ -35,7 +35,7 @@ def train(
     inputs += [path for path in (previous, exemplars) if path is not None]
     with record_run_job(
         "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
-    ):
+    ) as identity:
         method = build_method(config, data, target)
         kept = exemplar_pool(config, data, read_exemplars(exemplars))
         if previous is not None:
@@ -43,13 +43,14 @@ def train(
             method.consolidate(kept)
         method.begin_step(step)
         images = training_data(config, data, step, method, kept)
-        checkpoint = out.with_name("checkpoint.safetensors")
+        checkpoint = out.with_name(f"checkpoint-{identity[:16]}.safetensors")
         total = sum(phase.epochs for phase in method.phases())
         with tqdm(total=total, desc=f"step {step}", unit="epoch", disable=not sys.stderr.isatty()) as bar:
             rows = train_step(method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
         write_text_atomic(epochs, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
-        checkpoint.unlink(missing_ok=True)
+        for leftover in out.parent.glob("checkpoint-*.safetensors"):
+            leftover.unlink()
 
 
 def show(row: EpochRow, bar: tqdm) -> None:
