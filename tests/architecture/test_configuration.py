@@ -1,5 +1,6 @@
 """Every file in config/ is valid, and what is generated from the settings classes is up to date."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,15 @@ def test_parameter_tables_are_up_to_date() -> None:
 
 def test_record_schema_is_up_to_date() -> None:
     assert schema_path(ROOT).read_text() == schema_text(), "run: python -m meshcil.lineage.schema"
+
+
+def test_every_dataset_has_a_version() -> None:
+    with (ROOT / "data/versions.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["dataset", "version", "source", "sha256", "licence", "url"]
+    assert {row["dataset"] for row in rows} == {path.stem for path in (CONFIG / "datasets").glob("*.yaml")}
+    for row in rows:
+        generator = load_dataset(row["dataset"], CONFIG).generator
+        expected = "generated" if generator else "external"
+        assert row["source"] == expected
+        assert generator is None or row["version"] == f"seed-{generator.seed}"
