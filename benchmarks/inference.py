@@ -1,4 +1,4 @@
-"""Class and pose of an image at the size of the embedded experiment: 24 x 24 cells, 12 classes, 64 channels."""
+"""Class and pose of an image at the embedded experiment's size (24 x 24 cells, 12 classes, 64 channels), one thread."""
 
 import torch
 from torch.nn.functional import normalize
@@ -12,8 +12,13 @@ IMAGES, CLASSES, DIM = 32, 12, 64
 
 def measure() -> dict[str, dict[str, object]]:
     """Seconds per image for each form of the class score, with 30 refinement steps, per device."""
-    forms = ("per-cell", "mean", "render-and-compare")
-    return {f"{form}, {device}": _measure(form, device) for device in devices() for form in forms}
+    forms, threads = ("per-cell", "mean", "render-and-compare"), torch.get_num_threads()
+    # As in the stage that predicts: its jobs run side by side, each on one thread.
+    torch.set_num_threads(1)
+    try:
+        return {f"{form}, {device}": _measure(form, device) for device in devices() for form in forms}
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _measure(form: str, device: str) -> dict[str, object]:

@@ -78,8 +78,8 @@ def _measure(device: str) -> dict[str, object]:
         return estimate_pose(*arguments, steps=steps)[0]
 
     row: dict[str, object] = {
-        "similarity space, start search: seconds per image": seconds(lambda: ours(0), 3, device) / IMAGES,
-        "similarity space: seconds per image": seconds(ours, 3, device) / IMAGES,
+        "similarity space, start search: seconds per image": seconds(lambda: ours(0), 5, device) / IMAGES,
+        "similarity space: seconds per image": seconds(ours, 5, device) / IMAGES,
         "similarity space: extra bytes, 8 images": extra_bytes(ours, device),
     }
     for name, render in ((f"feature space, {zbuffer.NAME}", by_zbuffer), ("feature space, ray cast", by_ray_cast)):
