@@ -17,7 +17,9 @@ class BackboneSettings(Settings):
     depth: int = Field(2, ge=1)
     """Residual blocks at map resolution (embedded backbone)."""
     weights: str | None = None
-    """State file to start from; random initialisation when absent. Never downloaded."""
+    """safetensors file to start from; random initialisation when absent. Never downloaded."""
+    weights_sha256: str | None = None
+    """Expected sha256 of that file; not checked when absent."""
 
 
 class AugmentationSettings(Settings):

@@ -4,13 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from meshcil.config.methods.base import MethodSettings, TrainingSettings
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
 from meshcil.core.naming import load_object
 from meshcil.core.seeding import torch_generator
 from meshcil.memory.ledger import LedgerRow
@@ -127,7 +132,10 @@ class Method(ABC):
     def build_backbone(self) -> Backbone:
         """The configured backbone."""
         block = self.settings.backbone
-        return load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
+        backbone = load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
+        if block.weights is not None:
+            backbone.load_weights(read_weights(Path(block.weights), block.weights_sha256))
+        return backbone
 
     def autocast(self) -> torch.autocast:
         """Context for the networks' training passes; geometry and losses stay outside, in full precision."""
@@ -195,6 +203,23 @@ class Method(ABC):
 
     def prepare_network(self, seen: int) -> None:  # noqa: B027 (a hook)
         """Give the network the shape it has after ``seen`` classes, before its tensors are loaded."""
+
+
+def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
+    """Tensors of a local safetensors file.
+
+    Raises:
+        InputError: when the file is missing, of another kind, or its sha256 is not the expected one.
+    """
+    if not path.is_file():
+        raise InputError(path, "does not exist", "Put the weights there; nothing is downloaded")
+    found = sha256_file(path)
+    if sha256 is not None and found != sha256:
+        raise InputError(path, f"has sha256 {found}, not {sha256}", "Get the file again, or correct `weights_sha256`")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(path, f"is not a safetensors file ({error})", "Convert the weights to safetensors") from error
 
 
 @contextmanager

@@ -17,6 +17,14 @@ class Backbone(nn.Module, ABC):
     stride: int
     channels: int
 
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Start from trained tensors, by their names in the architecture's public release.
+
+        Raises:
+            ValueError: this backbone has no public weights, or a tensor is missing or of another shape.
+        """
+        raise ValueError("weights: this backbone has no public weights; remove the setting")
+
     @abstractmethod
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Feature map of normalised images."""

@@ -44,6 +44,22 @@ class ResNet50Decoder(Backbone):
         self.up1 = DoubleConvolution(2048, 512, 1024)
         self.up2 = DoubleConvolution(1024, 256, 512)
 
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Fill the trunk from a ResNet-50 state in torchvision's names (DINO's release uses them); no classifier."""
+        trunk = resnet50(weights=None)
+        wanted = {name: tensor for name, tensor in tensors.items() if not name.startswith("fc.")}
+        try:
+            missing, unexpected = trunk.load_state_dict(wanted, strict=False)
+        except RuntimeError as error:
+            raise ValueError(f"weights: shapes differ from ResNet-50's ({error})") from error
+        missing = [name for name in missing if not name.startswith("fc.")]
+        if missing or unexpected:
+            raise ValueError(f"weights: not a ResNet-50 state (missing {missing[:3]}, unknown {unexpected[:3]})")
+        mine = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool, trunk.layer1, trunk.layer2)
+        self.stem.load_state_dict(mine.state_dict())
+        self.layer3.load_state_dict(trunk.layer3.state_dict())
+        self.layer4.load_state_dict(trunk.layer4.state_dict())
+
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Feature map of stride 8."""
         x1 = self.stem(images)
