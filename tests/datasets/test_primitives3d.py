@@ -10,6 +10,7 @@ from meshcil.datasets.occluded_pascal3d import read_masks
 from meshcil.datasets.pascal3d import read_annotation
 from meshcil.datasets.primitives import release
 from meshcil.datasets.primitives.scene import DISTANCE, ELEVATION, THETA
+from meshcil.datasets.primitives.subtypes import KNOWN
 from meshcil.datasets.primitives3d import GeneratorSettings, generate
 from tests.datasets.conftest import SETTINGS
 
@@ -38,7 +39,8 @@ def test_tree_has_the_three_layouts(raw):
         for name in train + val:
             assert (pascal / "Images" / f"{class_name}_imagenet" / f"{name}.JPEG").is_file()
             assert (pascal / "Annotations" / f"{class_name}_imagenet" / f"{name}.mat").is_file()
-        assert len(list((pascal / "CAD" / class_name).glob("[0-9][0-9].off"))) >= 4
+        models = sorted(path.name for path in (pascal / "CAD" / class_name).iterdir())
+        assert models == [f"{number:02d}.off" for number in range(1, len(KNOWN[class_name]) + 1)]
         for level in (1, 2, 3):
             group = f"{class_name}FGL{level}_BGL{level}"
             listed = (raw / "occluded-pascal3d" / "lists" / f"{group}.txt").read_text().split()
@@ -60,7 +62,7 @@ def test_annotations_describe_the_images(raw):
         assert ELEVATION[0] <= np.rad2deg(annotation.elevation) <= ELEVATION[1]
         assert THETA[0] <= np.rad2deg(annotation.theta) <= THETA[1]
         assert annotation.focal == SETTINGS.focal
-        assert 1 <= annotation.cad_index <= 6
+        assert 1 <= annotation.cad_index <= len(KNOWN[class_name])
         with Image.open(folder / "Images" / path.parent.name / f"{path.stem}.JPEG") as image:
             width, height = image.size
         assert abs(annotation.principal[0] - width / 2) <= 5

@@ -13,10 +13,10 @@ def centroid_y(shape, role):
     return shape.vertices[faces].mean(axis=(0, 1))[1]
 
 
-def test_every_class_has_four_to_six_subtypes_and_unusual_ones():
+def test_every_class_has_several_subtypes_and_unusual_ones():
     assert set(KNOWN) == set(UNUSUAL) == set(DEFAULTS) == set(CLASSES)
     for class_name in CLASSES:
-        assert 4 <= len(KNOWN[class_name]) <= 6
+        assert len(KNOWN[class_name]) >= 3
         assert not set(KNOWN[class_name]) & set(UNUSUAL[class_name])
         assert len(UNUSUAL[class_name]) >= 3
 
