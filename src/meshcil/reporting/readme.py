@@ -1,0 +1,182 @@
+"""The measured part of README.md: numbers and pictures of the report, never typed by hand.
+
+    python -m meshcil.reporting.readme [--reports reports] [--readme README.md] [--images docs/images]
+
+Reads the tables and figures of the experiment `laptop` and the records behind them, rewrites what stands between
+`BEGIN` and `END`, and copies the pictures.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.reporting.facts import Record, facts
+from meshcil.reporting.gather import read_records
+from meshcil.reporting.layout import spread
+from meshcil.reporting.page import read_table
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+FIGURES = {
+    "steps": "Accuracy on all classes seen, after each step",
+    "occlusion": "Accuracy with more and more of the object hidden",
+}
+SHEET = "contact-sheet-primitives3d"
+COLUMNS = (
+    ("summary", "average [%]", "average"),
+    ("summary", "last [%]", "last"),
+    ("summary", "forgetting [%]", "forgetting"),
+    ("occlusion", "L1 [%]", "L1"),
+    ("occlusion", "L2 [%]", "L2"),
+    ("occlusion", "L3 [%]", "L3"),
+    ("summary", "pose pi/6 [%]", "pose within 30°"),
+    ("summary", "pose pi/18 [%]", "pose within 10°"),
+)
+"""Table, its column, heading in the README."""
+_RUN = ["method", "budget"]
+_REMEDY = "Run `make reproduce` first"
+
+
+def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
+    """Rewrite the measured part of ``readme`` and copy its pictures to ``images``; nothing is written on an error.
+
+    Args:
+        reports: folder with `tables` and `figures`, inside the working folder that the records speak of.
+        readme: Markdown file with the two marker lines.
+        images: folder for the pictures.
+
+    Raises:
+        InputError: when a table, column, figure, record or marker is missing.
+    """
+    text = _read_text(readme)
+    tables = {name: read_table(reports / "tables" / f"{name}.csv") for name in ("summary", "occlusion")}
+    records = [reports / "tables" / f"table-{name}.record.json" for name in tables]
+    made = made_by(producers(records, reports.parent))
+    pictures = {name: _picture(reports / "figures" / f"{name}.svg") for name in (*FIGURES, SHEET)}
+    folder = Path(os.path.relpath(images, readme.parent)).as_posix()
+    part = "\n\n".join([_figures(folder), number_table(tables, reports), made, _sheet(folder)])
+    text = replace_part(text, part, readme)
+    for name, content in pictures.items():
+        write_bytes_atomic(images / f"{name}.svg", content)
+    write_text_atomic(readme, text)
+
+
+def replace_part(text: str, part: str, where: Path) -> str:
+    """``text`` with ``part`` between the markers.
+
+    Raises:
+        InputError: when the markers are not there exactly once, in their order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise InputError(where, f"lacks the lines {BEGIN} and {END}", "Put each there once, in this order")
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n\n{part}\n\n{END}{rest.split(END)[1]}"
+
+
+def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
+    """Markdown table with one line per run of the summary; cells are the CSV's own text.
+
+    Args:
+        tables: `summary` and `occlusion` as text.
+        reports: folder they are from, for the message.
+
+    Raises:
+        InputError: when a column or a run is missing.
+    """
+    for name, table in tables.items():
+        wanted = ["label", *_RUN, *(column for source, column, _ in COLUMNS if source == name)]
+        missing = [column for column in wanted if column not in table.columns]
+        if missing:
+            raise InputError(reports / "tables" / f"{name}.csv", f"lacks the columns {', '.join(missing)}", _REMEDY)
+    rows = {name: {tuple(row[_RUN]): row for _, row in table.iterrows()} for name, table in tables.items()}
+    lines = [f"| method | exemplars | {' | '.join(heading for _, _, heading in COLUMNS)} |"]
+    lines.append(f"|---|---|{'---:|' * len(COLUMNS)}")
+    for run, summary in rows["summary"].items():
+        if run not in rows["occlusion"]:
+            raise InputError(reports / "tables" / "occlusion.csv", f"has no row {'/'.join(run)}", _REMEDY)
+        cells = [_cell(rows[name][run], column) for name, column, _ in COLUMNS]
+        lines.append(f"| {summary['label']} | `{run[1]}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: pd.Series, column: str) -> str:
+    deviation = row.get(spread(column), "")
+    return f"{row[column]} ± {deviation}" if deviation else row[column]
+
+
+def producers(records: Iterable[Path], work: Path) -> list[Record]:
+    """Records of the jobs, and of all jobs they rest on, each once.
+
+    Args:
+        records: files.
+        work: folder that the paths inside the records are relative to.
+
+    Raises:
+        InputError: when one is missing or is not a record.
+    """
+    found: dict[Path, Record] = {}
+    waiting = list(records)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found |= read_records([path])
+            waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
+    return list(found.values())
+
+
+def made_by(records: Sequence[Record]) -> str:
+    """One sentence: date, commit, seeds, machine and cost of the jobs."""
+    known = {fact.name: fact for fact in facts(records, {})}
+    return (
+        f"Measured on {known['Measured'].value} at commit `{known['Commit'].value}` "
+        f"(uncommitted changes: {known['Uncommitted changes'].value}), "
+        f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs, {known['Jobs'].detail}, "
+        f"{known['Processor cores'].value} processor cores, {known['Device'].value}."
+    )
+
+
+def _figures(folder: str) -> str:
+    found = [f'<img src="{folder}/{name}.svg" width="49%" alt="{text}">' for name, text in FIGURES.items()]
+    return "\n".join(found)
+
+
+def _sheet(folder: str) -> str:
+    return f"![Images of every class, in training and under every test set]({folder}/{SHEET}.svg)"
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY) from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "Name the file with `--readme`") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; bad input is one message and exit code 2."""
+    parser = argparse.ArgumentParser(description="Rewrite the measured part of README.md from the report.")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
+    parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file to rewrite")
+    parser.add_argument("--images", type=Path, default=Path("docs/images"), help="folder for the pictures")
+    options = parser.parse_args(arguments)
+    try:
+        rewrite_readme(options.reports, options.readme, options.images)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
