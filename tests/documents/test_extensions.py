@@ -1,0 +1,124 @@
+"""The pages on adding a method, a figure and a dataset, followed to the letter in a copy of the package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMED_BLOCK = re.compile(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+TRAIN_A_STEP = """
+import torch
+from meshcil.core.naming import available
+from meshcil.stages.plan import load_plan
+from meshcil.training.trainer import TrainingData, train_step
+from tests.methods.factory import CONFIG, build, pool
+
+assert "smoothed-replay" in available("meshcil.methods")
+assert len(load_plan(["smoothed"], CONFIG).runs) == 2
+method = build("smoothed-replay", lr=5e-3)
+assert method.settings.smoothing == 0.1
+data = pool([0, 1] * 8)
+method.begin_step(0)
+before = [p.detach().clone() for p in method.network.parameters()]
+rows = train_step(method, TrainingData(data, torch.zeros(16, dtype=torch.bool)), CONFIG.parent / "checkpoint")
+assert [row["epoch"] for row in rows] == list(range(len(rows))) and len(rows) > 0
+assert all(0 < row["classification"] < 5 for row in rows)
+assert any(not torch.equal(a, b) for a, b in zip(before, method.network.parameters(), strict=True))
+assert method.predict(next(data.batches(16, method.device))).scores.shape == (16, 2)
+"""
+
+DRAW = """
+import pandas as pd
+from pathlib import Path
+from meshcil.config.experiment import Artifact
+from meshcil.core.naming import load_object
+from meshcil.reporting.scores import COLUMNS, keep
+from meshcil.reporting.style import svg_bytes
+from tests.reporting.conftest import run_rows
+import sys, yaml
+
+[entry] = yaml.safe_load(Path(sys.argv[1]).read_text())["figures"]
+artifact = Artifact(**entry)
+scores = pd.DataFrame([*run_rows("inemo", "total-96", 0), *run_rows("icarl", "total-24", 0)], columns=COLUMNS)
+draw = load_object("meshcil.reporting.figures", artifact.kind, "draw")
+svg = svg_bytes(draw(keep(scores, artifact.select, "figure"), artifact.options)).decode()
+assert "classes of step" in svg and "iNeMo" in svg
+assert "iCaRL" not in svg, "its budget is not selected"
+assert "not measured" in svg_bytes(draw(scores[:0], {})).decode()
+assert "torch" not in sys.modules
+"""
+
+LOAD = """
+import runpy
+from pathlib import Path
+from meshcil.config.run import load_dataset
+from meshcil.datasets.prepared import load_cuboids, load_info, load_split
+from meshcil.stages.plan import load_plan
+from meshcil.stages.prepare import main
+
+runpy.run_path("write_crates.py")
+main(Path("config/datasets/crates.yaml"), Path("data/prepared/crates"))
+folder = Path("data/prepared/crates")
+assert load_info(folder).counts == {"train": 24, "clean": 12}
+split = load_split(folder / "clean.parquet")
+assert split.images().shape == (12, 3, 64, 64)
+# The object is around the principal point, the middle of the prepared image: brown crates, blue posts.
+centres = split.images()[:, :, 32, 32].int()
+warm = [name == "crate" for name in split.class_names]
+assert [bool(c[0] > c[2]) for c in centres] == warm
+sizes = load_cuboids(folder)["crate"].diff(dim=1)[:, 0].tolist()
+assert all(abs(a - b) < 1e-5 for a, b in zip(sizes, (1.0, 0.7, 0.5)))
+assert len(load_plan(["crates"], Path("config")).runs) == 2
+assert len(load_dataset("pascal3d-plus", Path("config")).test_sets) == 9
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Source, configuration and tests in a folder of their own."""
+    for name in ("src", "config", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    return tmp_path
+
+
+def write_blocks(page: str, folder: Path) -> list[Path]:
+    """Write every block of a page that follows the name of its file."""
+    blocks = NAMED_BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    for name, text in blocks:
+        assert not (folder / name).exists(), f"{page} writes over {name}"
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name, _ in blocks]
+
+
+def run(folder: Path, *arguments: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error::UserWarning", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_method(copy: Path) -> None:
+    assert len(write_blocks("adding-a-method.md", copy)) == 4
+    run(copy, "-c", TRAIN_A_STEP)
+
+
+def test_a_figure(copy: Path) -> None:
+    [module] = write_blocks("adding-a-figure.md", copy)
+    assert module.name == "task_accuracy.py"
+    page = (ROOT / "docs/adding-a-figure.md").read_text(encoding="utf-8")
+    [entry] = re.findall(r"^```yaml\n(figures:.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (copy / "entry.yaml").write_text(entry)
+    run(copy, "-c", DRAW, "entry.yaml")
+
+
+def test_a_dataset(copy: Path) -> None:
+    names = [path.name for path in write_blocks("adding-a-dataset.md", copy)]
+    assert names == ["write_crates.py", "crates.yaml", "1-1.yaml", "crates.yaml", "pascal3d-plus.yaml"]
+    run(copy, "-c", LOAD)
