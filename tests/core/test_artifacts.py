@@ -1,0 +1,87 @@
+"""Artifact files are whole or absent, and states come back as they were."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from meshcil.core.artifacts import load_state, read_json, save_state, write_bytes_atomic, write_json_atomic
+from meshcil.core.errors import InputError
+
+
+def test_state_round_trip_keeps_types_and_nesting(tmp_path: Path) -> None:
+    tree = {
+        "step": 3,
+        "network": {"weight": torch.randn(2, 3), "count": torch.tensor(5)},
+        "optimizer": {"state": {0: {"step": torch.tensor(1.0)}, 12: {"step": torch.tensor(2.0)}}},
+        "groups": [{"lr": 0.1, "params": [0, 1], "name": None, "flag": True}],
+    }
+    save_state(tmp_path / "state", tree)
+    loaded = load_state(tmp_path / "state")
+    assert loaded["step"] == 3
+    assert set(loaded["optimizer"]["state"]) == {0, 12}
+    assert torch.equal(loaded["optimizer"]["state"][12]["step"], torch.tensor(2.0))
+    assert loaded["groups"] == tree["groups"]
+    assert loaded["network"]["count"].dtype == torch.int64
+    assert torch.equal(loaded["network"]["weight"], tree["network"]["weight"])
+
+
+def test_equal_states_give_equal_bytes(tmp_path: Path) -> None:
+    tree = {"b": torch.ones(3), "a": torch.zeros(2, dtype=torch.bool), "rows": [{"loss": 0.25}]}
+    for name in ("first", "second"):
+        save_state(tmp_path / name, tree)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_views_and_shared_tensors_can_be_saved(tmp_path: Path) -> None:
+    base = torch.arange(12.0).reshape(3, 4)
+    save_state(tmp_path / "state", {"view": base.T, "part": base[1:], "same": base})
+    loaded = load_state(tmp_path / "state")
+    assert torch.equal(loaded["view"], base.T)
+    assert torch.equal(loaded["part"], base[1:])
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-4], lambda data: b"", lambda data: b"x" * 100])
+def test_damaged_state_is_named(tmp_path: Path, damage) -> None:
+    path = tmp_path / "state"
+    save_state(path, {"weight": torch.ones(4)})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match="is not a readable state"):
+        load_state(path)
+    with pytest.raises(InputError, match="does not exist"):
+        load_state(tmp_path / "missing")
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_bytes_atomic(path, b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"No space left on device.*Free disk space"):
+        write_bytes_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("in the way")
+    with pytest.raises(InputError, match="stands where a folder is needed"):
+        write_bytes_atomic(tmp_path / "folder" / "file", b"data")
+
+
+def test_json_is_canonical_and_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    write_json_atomic(path, {"b": 1, "a": [1, 2]})
+    first = path.read_bytes()
+    write_json_atomic(path, {"a": [1, 2], "b": 1})
+    assert path.read_bytes() == first
+    path.write_text('{"a": ')
+    with pytest.raises(InputError, match="is not valid JSON"):
+        read_json(path)
+    with pytest.raises(InputError, match="is not a file"):
+        read_json(tmp_path)

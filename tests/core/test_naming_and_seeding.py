@@ -1,0 +1,33 @@
+"""Loading by name and generators by purpose."""
+
+import pytest
+import torch
+
+from meshcil.core.errors import InputError
+from meshcil.core.naming import available, load_object, module_name
+from meshcil.core.seeding import derive_seed, numpy_generator, torch_generator
+
+
+def test_names_with_hyphens_are_modules_with_underscores() -> None:
+    assert module_name("meshcil.inference", "start-search") == "meshcil.inference.start_search"
+    assert load_object("meshcil.memory", "budget", "parse_budget")("none").amount == 0
+
+
+@pytest.mark.parametrize("name", ["unknown", "../budget", "", "budget.x"])
+def test_unknown_names_list_what_there_is(name: str) -> None:
+    with pytest.raises(InputError, match=r"Known: .*budget"):
+        load_object("meshcil.memory", name, "parse_budget")
+
+
+def test_base_is_no_method() -> None:
+    assert {"finetune", "icarl", "inemo", "joint"} <= set(available("meshcil.methods"))
+    assert "base" not in available("meshcil.methods")
+
+
+def test_purposes_are_independent_and_repeatable() -> None:
+    assert derive_seed(0, "a", 1) == derive_seed(0, "a", 1)
+    assert len({derive_seed(s, p, k) for s in (0, 1) for p in ("a", "b") for k in (0, 1)}) == 8
+    first, second = (torch.rand(4, generator=torch_generator(3, "x")) for _ in range(2))
+    assert torch.equal(first, second)
+    assert numpy_generator(3, "x").random() == numpy_generator(3, "x").random()
+    assert numpy_generator(3, "x").random() != numpy_generator(3, "y").random()
