@@ -36,8 +36,39 @@ def test_an_altered_record_is_caught_by_its_consumer() -> None:
     record = Path("results/run/score.record.json")
     record.write_text(record.read_text().replace('"depth": 2', '"depth": 3'))
     assert audit() == [
+        "results/run/score.record.json: `settings.sha256` is not the digest of `settings.values`",
+        "results/run/score.record.json: is not the record that results/experiments/collect-e.record.json was made from",
+    ]
+
+
+def test_an_altered_time_is_caught_by_the_consumer() -> None:
+    record = Path("results/run/score.record.json")
+    record.write_text(record.read_text().replace('"exit_code": 0', '"exit_code": 1'))
+    assert audit() == [
         "results/run/score.record.json: is not the record that results/experiments/collect-e.record.json was made from"
     ]
+
+
+def test_a_deleted_record_is_named() -> None:
+    Path("results/run/score.record.json").unlink()
+    assert audit() == [
+        "results/run/score.record.json: is missing, and results/experiments/collect-e.record.json was made from it"
+    ]
+
+
+def test_a_record_in_another_place_is_named() -> None:
+    Path("results/run/score.record.json").rename("results/score.record.json")
+    assert "results/score.record.json: is the record that belongs to results/run/score.record.json" in audit()
+
+
+def test_a_record_of_tracking_an_earlier_report_is_no_finding() -> None:
+    first, second = {"experiments": "e"}, {"experiments": "f"}
+    job("report", ["results/experiments/e.csv"], "reports/index.html", key=first)
+    job("track", ["reports/report.record.json"], "results/tracking/e.json", name="e", key={"experiment": "e"})
+    job("report", ["results/experiments/e.csv"], "reports/index.html", "other", key=second)
+    assert audit() == []
+    job("report", ["results/experiments/e.csv"], "reports/index.html", "other", key=first)
+    assert any("track-e.record.json" in finding for finding in audit())
 
 
 def test_a_damaged_record_is_named() -> None:

@@ -19,7 +19,9 @@ def _work_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def job(stage: str, inputs: list[str], output: str, text: str = "made", name: str = "") -> dict:
+def job(
+    stage: str, inputs: list[str], output: str, text: str = "made", name: str = "", key: dict | None = None
+) -> dict:
     """Run a job that writes ``text`` to ``output`` and return its record."""
     path = Path(output)
     with record_job(
@@ -28,7 +30,7 @@ def job(stage: str, inputs: list[str], output: str, text: str = "made", name: st
         outputs=[path],
         settings={"depth": 2},
         modules=("meshcil.stages.command",),
-        key={"experiment": "e"},
+        key={"experiment": "e"} if key is None else key,
         name=name,
     ):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,7 @@ rule report:
         records=[PLAN.records(name) for name in EXPERIMENTS],
     output:
         page="reports/index.html",
-        times="reports/runtime.csv",
+        beside=["reports/runtime.csv", "reports/ANCHOR"],
         record="reports/report.record.json",
     log:
         "logs/reports/report.log",

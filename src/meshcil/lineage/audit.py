@@ -1,53 +1,89 @@
 """Check that what the records say is still true of the files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.files import SUFFIX, file_facts
+from meshcil.lineage.anchor import FINAL
+from meshcil.lineage.files import file_facts, record_path
+from meshcil.lineage.reading import read_record, record_files
 from meshcil.lineage.schema import FileFacts, Record
-
-_FOLDERS = ("data", "results", "reports")
 
 
 def audit() -> list[str]:
     """What differs between the records in the working folder and the files they name; empty when nothing does.
 
-    Every output and input is hashed again, once, and every record of a producer is compared with what its consumers
-    noted of it. Configuration files are left out: the settings that a job used stand in its record.
+    Every record is checked against its schema, every output and input is hashed again, once, and every record of a
+    producer is compared with what its consumers noted of it. Configuration files are left out: comments and layout
+    may change, and the settings that a job used stand in its record.
     """
-    findings: list[str] = []
-    digests: dict[tuple[str, str], str] = {}
-    paths = sorted(path for name in _FOLDERS for path in Path(name).rglob(f"*{SUFFIX}"))
+    records, findings = read_records()
+    return findings + check_files(current(records))
+
+
+def read_records() -> tuple[dict[Path, Record], list[str]]:
+    """Records of the working folder, and one finding for each that cannot be used."""
+    paths = record_files()
     if not paths:
-        return ["no record was found: nothing has been run in this folder"]
+        return {}, ["no record was found: nothing has been run in this folder"]
+    records, findings = {}, []
     for path in paths:
         try:
-            record = Record.model_validate(read_json(path))
-        except (InputError, ValidationError) as error:
-            findings.append(f"{path}: is not a valid record ({error})")
-            continue
+            records[path] = read_record(path)
+        except InputError as error:
+            findings.append(f"{path}: {error.cause}")
+    return records, findings
+
+
+def current(records: Mapping[Path, Record]) -> dict[Path, Record]:
+    """Records without those of `track` for experiments that the present report does not show.
+
+    They were made from an earlier report, which this one has replaced.
+    """
+    report = records.get(FINAL)
+    shown = str(report.key.get("experiments", "")).split(",") if report else []
+    return {p: r for p, r in records.items() if r.stage != "track" or not report or r.key.get("experiment") in shown}
+
+
+def check_files(records: Mapping[Path, Record]) -> list[str]:
+    """Compare inputs, outputs and parents with the files; each finding names the file first."""
+    findings: list[str] = []
+    digests: dict[str, str] = {}
+    for path, record in records.items():
+        findings += _check_place(path, record)
         for entry in (*record.inputs, *record.outputs):
             if entry.base != "repository":
                 findings += _compare(path, entry, digests)
         for parent in record.parents:
-            file = Path(parent.path)
-            if not file.is_file() or sha256_file(file) != parent.sha256:
-                findings.append(f"{parent.path}: is not the record that {path} was made from")
+            findings += _check_parent(path, Path(parent.path), parent.sha256)
     return list(dict.fromkeys(findings))
 
 
-def _compare(record: Path, entry: FileFacts, digests: dict[tuple[str, str], str]) -> list[str]:
-    key = (entry.base, entry.path)
-    if key not in digests:
+def _check_place(path: Path, record: Record) -> list[str]:
+    if not record.outputs:
+        return [f"{path}: names no output"]
+    place = record_path(record.stage, Path(record.outputs[0].path), record.name)
+    return [] if place == path else [f"{path}: is the record that belongs to {place}"]
+
+
+def _check_parent(path: Path, parent: Path, sha256: str) -> list[str]:
+    try:
+        found = sha256_file(parent)
+    except FileNotFoundError:
+        return [f"{parent}: is missing, and {path} was made from it"]
+    except OSError as error:
+        return [f"{parent}: cannot be read ({error.strerror})"]
+    return [] if found == sha256 else [f"{parent}: is not the record that {path} was made from"]
+
+
+def _compare(record: Path, entry: FileFacts, digests: dict[str, str]) -> list[str]:
+    if entry.path not in digests:
         try:
-            digests[key] = file_facts(Path(entry.path)).sha256
+            digests[entry.path] = file_facts(Path(entry.path)).sha256
         except InputError as error:
-            digests[key] = f"unreadable: {error.cause}"
-    if digests[key] == entry.sha256:
+            digests[entry.path] = f"unreadable: {error.cause}"
+    found = digests[entry.path]
+    if found == entry.sha256:
         return []
-    cause = digests[key] if digests[key].startswith("unreadable") else "has changed"
-    return [f"{entry.path}: {cause} since {record} was written"]
+    return [f"{entry.path}: {found if found.startswith('unreadable') else 'has changed'} since {record} was written"]

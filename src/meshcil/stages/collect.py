@@ -1,5 +1,6 @@
 """Collect the scores of all runs of an experiment."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,10 +34,20 @@ def main(
         key={"experiment": out.stem},
         name=out.stem,
     ):
-        pairs = [(read_json(run), read_scores(path)) for path, run in zip(scores, runs, strict=True)]
-        table = pd.concat([with_names(run, table) for run, table in pairs], ignore_index=True)
-        write_text_atomic(out, table.to_csv(index=False))
-        write_json_atomic(metrics, {run_path(run): headlines(table) for run, table in pairs})
+        table, numbers = collected(scores, runs)
+        write_text_atomic(out, table)
+        write_json_atomic(metrics, numbers)
+
+
+def collected(scores: Sequence[Path], runs: Sequence[Path]) -> tuple[str, dict[str, dict[str, float]]]:
+    """Text of the experiment's scores, and the headline numbers by run.
+
+    Raises:
+        InputError: when a file is damaged.
+    """
+    pairs = [(read_json(run), read_scores(path)) for path, run in zip(scores, runs, strict=True)]
+    table = pd.concat([with_names(run, table) for run, table in pairs], ignore_index=True)
+    return table.to_csv(index=False), {run_path(run): headlines(table) for run, table in pairs}
 
 
 def read_scores(path: Path) -> pd.DataFrame:

@@ -10,7 +10,9 @@ import typer
 from meshcil.config.base import yaml_files
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
+from meshcil.lineage.anchor import ANCHOR, anchor_text
 from meshcil.lineage.code import stage_module
+from meshcil.lineage.files import record_path
 from meshcil.lineage.record import record_job
 from meshcil.lineage.source import packages_digest
 from meshcil.reporting.facts import Record
@@ -26,7 +28,7 @@ def main(
     results: Annotated[Path, typer.Option(help="Folder with runs and experiments.")] = Path("results"),
     data: Annotated[Path, typer.Option(help="Folder with raw and prepared datasets.")] = Path("data"),
 ) -> None:
-    """Write the page, and the run time per stage as `runtime.csv` beside it."""
+    """Write the page, the run time per stage as `runtime.csv`, and the digest of the page's record as `ANCHOR`."""
     settings = {name: load_experiment(name, config) for name in experiments}
     files = [file for name in experiments for file in yaml_files(config / "experiments" / f"{name}.yaml")]
     places = Places(out.parent, results / "runs", results / "experiments", data)
@@ -44,6 +46,7 @@ def main(
         report, runtime = gather(settings, places, found, _versions(found.values()))
         write_text_atomic(times, runtime)
         write_text_atomic(out, render(report))
+    write_text_atomic(out.parent / ANCHOR.name, anchor_text(record_path("report", out)))
 
 
 def _versions(records: Iterable[Record]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from meshcil.config.run import load_run
+from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
@@ -36,10 +36,19 @@ def main(
         modules=settings_modules("score", config),
         key=config.key.model_dump(),
     ):
-        measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), config.steps)
-        held = pd.DataFrame([row for path in ledgers for row in ledger_scores(path)], columns=list(SCORE_COLUMNS))
-        scores = pd.concat([measured, held.astype(measured.dtypes)], ignore_index=True)
-        write_text_atomic(out, scores.to_csv(index=False))
+        write_text_atomic(out, scores_text(config, predictions, ledgers))
+
+
+def scores_text(run: RunConfig, predictions: Sequence[Path], ledgers: Sequence[Path]) -> str:
+    """Text of scores.csv: equal files in equal order give equal text.
+
+    Raises:
+        InputError: when a file is damaged.
+        ValueError: when predictions contradict each other or the run.
+    """
+    measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), run.steps)
+    held = pd.DataFrame([row for path in ledgers for row in ledger_scores(path)], columns=list(SCORE_COLUMNS))
+    return pd.concat([measured, held.astype(measured.dtypes)], ignore_index=True).to_csv(index=False)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

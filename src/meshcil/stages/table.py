@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from meshcil.config.base import yaml_files
-from meshcil.config.experiment import load_experiment
+from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
@@ -40,9 +41,23 @@ def main(
         key={"experiment": experiment, "table": name},
         name=name,
     ):
-        rows = keep(read_scores(scores), table.select, f"table {name}")
-        build = load_object("meshcil.reporting.tables", table.kind, "build")
-        write_text_atomic(out, to_csv(add_published(build(rows, table.options), published)))
+        write_text_atomic(out, table_text(table, read_scores(scores), published))
+
+
+def table_text(table: Artifact, scores: pd.DataFrame, published: Path) -> str:
+    """Text of a table's CSV file.
+
+    Args:
+        table: its settings.
+        scores: collected scores of the experiment.
+        published: file with published values; need not exist.
+
+    Raises:
+        InputError: when the settings do not suit the scores.
+    """
+    rows = keep(scores, table.select, f"table {table.name}")
+    build = load_object("meshcil.reporting.tables", table.kind, "build")
+    return to_csv(add_published(build(rows, table.options), published))
 
 
 if __name__ == "__main__":

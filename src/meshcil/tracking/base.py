@@ -61,5 +61,14 @@ class Tracker(ABC):
     """Takes jobs; logging one twice changes nothing."""
 
     @abstractmethod
-    def log(self, experiment: str, jobs: Sequence[Job]) -> dict[str, str]:
-        """Log ``jobs`` under ``experiment``; returns the tracker's id of each by the path of its record."""
+    def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
+        """Log jobs.
+
+        Args:
+            experiment: name under which they are logged.
+            jobs: finished jobs.
+            anchor: digest of the report's record; kept with the experiment.
+
+        Returns:
+            The tracker's id of each job by the path of its record.
+        """

@@ -37,7 +37,7 @@ def job_of(path: Path, record: Mapping[str, Any], sha256: str) -> Job:
         ended=_milliseconds(record["ended"]),
         params={name: str(value) for name, value in key.items()},
         group_params=dict(_flat(record["settings"]["values"])) if is_run and stage == "resolve" else {},
-        tags=_tags(record),
+        tags=tags_of(record),
         measurements=(Measurement("seconds", record["seconds"], 0), *_epochs(files.get("epochs.csv"))),
         group_measurements=tuple(_scores(files.get("scores.csv"))) if is_run else (),
         data=tuple(_data(record)),
@@ -54,7 +54,8 @@ def _milliseconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def _tags(record: Mapping[str, Any]) -> dict[str, str]:
+def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Facts of a record that are logged as tags."""
     source, environment = record["source"], record["environment"]
     facts = {
         "stage": record["stage"],

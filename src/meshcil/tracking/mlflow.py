@@ -18,8 +18,9 @@ from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric,
 from mlflow.tracking import MlflowClient
 
 from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
+from meshcil.tracking.stored import ANCHOR_TAG, RECORD_TAG
 
-RECORD, GROUP, PARENT = "meshcil.record_sha256", "meshcil.group", "mlflow.parentRunId"
+GROUP, PARENT = "meshcil.group", "mlflow.parentRunId"
 _PARAMS_PER_CALL, _METRICS_PER_CALL, _PAGE = 100, 900, 1000
 _DIGEST_LENGTH = 36
 
@@ -31,19 +32,21 @@ class MlflowTracker(Tracker):
         self.folder = folder.resolve()
         self.uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder / 'mlflow.db'}")
 
-    def log(self, experiment: str, jobs: Sequence[Job]) -> dict[str, str]:
+    def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
         """Log the jobs that the database does not hold yet; those it holds keep their ids."""
         with _only_one(self.folder / "mlflow.lock"):
             client = MlflowClient(self.uri)
             place = self._experiment(client, experiment)
             known = list(_all_runs(client, place.experiment_id))
-            logged = {run.data.tags[RECORD]: run.info.run_id for run in known if RECORD in run.data.tags}
+            logged = {run.data.tags[RECORD_TAG]: run.info.run_id for run in known if RECORD_TAG in run.data.tags}
             groups = {run.data.tags[GROUP]: run.info.run_id for run in known if GROUP in run.data.tags}
             for job in jobs:
                 if job.record_sha256 not in logged:
                     if job.group_id not in groups:
                         groups[job.group_id] = _start_group(client, place, job)
                     logged[job.record_sha256] = _log_job(client, place, job, groups[job.group_id])
+            if anchor is not None:
+                client.set_experiment_tag(place.experiment_id, ANCHOR_TAG, anchor)
             return {job.record: logged[job.record_sha256] for job in jobs}
 
     def _experiment(self, client: MlflowClient, name: str) -> Experiment:
@@ -87,7 +90,7 @@ def _log_job(client: MlflowClient, place: Experiment, job: Job, parent: str) -> 
         context = [InputTag("mlflow.data.context", "input")]
         client.log_inputs(run, [DatasetInput(_dataset(version), context) for version in job.data])
     # Last: a job interrupted before this line is logged again, not left half logged.
-    client.log_batch(run, tags=[RunTag(RECORD, job.record_sha256)])
+    client.log_batch(run, tags=[RunTag(RECORD_TAG, job.record_sha256)])
     client.set_terminated(run, end_time=job.ended)
     client.set_terminated(parent, end_time=job.ended)
     return run

@@ -8,7 +8,7 @@ from meshcil.tracking.base import Job, Tracker
 class NullTracker(Tracker):
     """Logs nothing; the records themselves stay where they are."""
 
-    def log(self, experiment: str, jobs: Sequence[Job]) -> dict[str, str]:
+    def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
         """Return an empty id for each job."""
         return {job.record: "" for job in jobs}
 

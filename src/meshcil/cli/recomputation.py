@@ -1,0 +1,67 @@
+"""Compute scores and tables again from what the jobs stored: no training, no torch.
+
+Scores follow from predictions and ledgers, an experiment's scores from those of its runs, a table from these. Whoever
+alters a number must therefore alter predictions, whatever else is rewritten.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from meshcil.config.experiment import Artifact
+from meshcil.config.run import load_run
+from meshcil.core.artifacts import read_json
+from meshcil.core.code_digest import repository_root
+from meshcil.lineage.schema import FileFacts, Record
+from meshcil.reporting.scores import read_scores
+from meshcil.stages.collect import collected
+from meshcil.stages.score import scores_text
+from meshcil.stages.table import table_text
+
+
+def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
+    """Scores, collected scores and tables that differ, byte by byte, from what their inputs give."""
+    findings = []
+    for record in records.values():
+        differs = _STAGES.get(record.stage)
+        output = _place(record.outputs[0]) if record.outputs else None
+        if differs is None or output is None:
+            continue
+        try:
+            findings += [f"{path}: is not what its inputs give, computed again" for path in differs(record)]
+        # Altered inputs can fail anywhere in the computation.
+        except (ValueError, LookupError, TypeError, OSError) as error:
+            findings.append(f"{output}: cannot be computed again ({' '.join(str(error).split())})")
+    return findings
+
+
+def _score(record: Record) -> list[Path]:
+    run, *files = [_place(entry) for entry in record.inputs]
+    predictions = [path for path in files if path.suffix == ".parquet"]
+    ledgers = [path for path in files if path.suffix == ".csv"]
+    return _unequal(record, scores_text(load_run(run), predictions, ledgers))
+
+
+def _collect(record: Record) -> list[Path]:
+    files = [_place(entry) for entry in record.inputs]
+    table, numbers = collected([p for p in files if p.suffix == ".csv"], [p for p in files if p.suffix == ".json"])
+    metrics = _place(record.outputs[1])
+    return _unequal(record, table) + ([metrics] if read_json(metrics) != numbers else [])
+
+
+def _table(record: Record) -> list[Path]:
+    scores = _place(record.inputs[0])
+    published = next((_place(e) for e in record.inputs if Path(e.path).parent.name == "published"), Path("none"))
+    artifact = Artifact.model_validate(record.settings.values)
+    return _unequal(record, table_text(artifact, read_scores(scores), published))
+
+
+def _unequal(record: Record, text: str) -> list[Path]:
+    path = _place(record.outputs[0])
+    return [] if path.read_bytes() == text.encode() else [path]
+
+
+def _place(entry: FileFacts) -> Path:
+    return repository_root() / entry.path if entry.base == "repository" else Path(entry.path)
+
+
+_STAGES: Mapping[str, Callable[[Record], list[Path]]] = {"score": _score, "collect": _collect, "table": _table}

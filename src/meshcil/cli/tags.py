@@ -1,0 +1,42 @@
+"""Check MLflow's copy of the records against the records."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
+from meshcil.lineage.anchor import anchor
+from meshcil.lineage.schema import Record
+from meshcil.tracking.jobs import tags_of
+from meshcil.tracking.stored import DATABASE, RECORD_TAG, stored_anchors, stored_tags, tracked_runs
+
+
+def check_tags(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
+    """Runs of the local MLflow database whose tags contradict their records, and notes."""
+    try:
+        runs = tracked_runs()
+        if not runs:
+            return [], ["nothing was logged to MLflow"]
+        if not DATABASE.is_file():
+            return [], [f"{DATABASE} is not here: `meshcil track --rebuild` makes it again from the records"]
+        stored, anchors = stored_tags(), stored_anchors()
+    except InputError as error:
+        return [f"{error.where}: {error.cause}"], []
+    findings = [f for name, run in runs.items() for f in _differences(run, stored.get(run), Path(name), records)]
+    shown = {str(record.key["experiment"]) for record in records.values() if record.stage == "track"}
+    wrong = [name for name, digest in anchors.items() if name in shown and digest != anchor()]
+    findings += [f"{DATABASE}: experiment {name} bears the anchor of another report" for name in wrong]
+    return findings, []
+
+
+def _differences(run: str, tags: Mapping[str, str] | None, path: Path, records: Mapping[Path, Record]) -> list[str]:
+    if path not in records:
+        return []
+    if tags is None:
+        return [f"{DATABASE}: run {run} of {path} is missing"]
+    expected = {RECORD_TAG: sha256_file(path), **tags_of(records[path].model_dump(mode="json"))}
+    return [
+        f"{DATABASE}: tag {name} of run {run} is {tags.get(name)!r}, but {path} says {value!r}"
+        for name, value in expected.items()
+        if tags.get(name) != value
+    ]

@@ -1,0 +1,110 @@
+"""Check the code that records name: against the checkout, and against the commit they say it came from."""
+
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from meshcil.core.code_digest import normalised_source, repository_root, source_file
+from meshcil.core.hashing import sha256_bytes
+from meshcil.lineage.schema import Record
+
+_DIGITS = 16
+"""Hex digits of a module's digest in a record."""
+
+
+def check_code(records: Mapping[Path, Record]) -> list[str]:
+    """Modules of the checkout that are not what the jobs ran; comments and docstrings do not count."""
+    findings = []
+    for (module, digest), paths in _modules(records.items()).items():
+        file = source_file(module)
+        name = file.relative_to(repository_root())
+        found = _digest(file.read_bytes()) if file.is_file() else None
+        if found != digest:
+            cause = "has changed" if found else "is missing or is not Python" if file.is_file() else "is missing"
+            findings.append(f"{name}: {cause} since {_several(paths)} written")
+    return findings
+
+
+def _modules(records: Iterable[tuple[Path, Record]]) -> dict[tuple[str, str], list[Path]]:
+    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path, record in records:
+        for pair in record.code.modules.items():
+            found[pair].append(path)
+    return found
+
+
+def _digest(text: bytes) -> str | None:
+    try:
+        return sha256_bytes(normalised_source(text.decode()).encode())[:_DIGITS]
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _several(paths: list[Path]) -> str:
+    return f"{paths[0]} was" if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more were"
+
+
+def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
+    """Compare the modules of clean checkouts with the commits that the records name.
+
+    Returns:
+        Findings, and notes on what cannot be known: jobs run from uncommitted changes or without git.
+    """
+    findings, notes = [], []
+    by_commit: dict[str | None, dict[Path, Record]] = defaultdict(dict)
+    for path, record in records.items():
+        by_commit[record.source.commit][path] = record
+    for commit, jobs in by_commit.items():
+        if commit is None:
+            notes.append(f"{len(jobs)} jobs ran without git: only digests of the source vouch for their code")
+            continue
+        if not _is_known(commit):
+            findings.append(f"commit {commit}: is not in this repository, and {_several(list(jobs))} made from it")
+            continue
+        clean = {path: record for path, record in jobs.items() if not record.source.dirty}
+        if len(clean) < len(jobs):
+            notes.append(f"{len(jobs) - len(clean)} jobs ran with changes that are not in commit {commit[:12]}")
+        findings += _compare(commit, clean)
+    return findings, notes
+
+
+def _is_known(commit: str) -> bool:
+    return _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
+
+
+def _compare(commit: str, records: Mapping[Path, Record]) -> list[str]:
+    modules = _modules(records.items())
+    root = repository_root()
+    names = {module: source_file(module).relative_to(root).as_posix() for module, _ in modules}
+    texts = _committed(commit, sorted(set(names.values())))
+    digests = {name: _digest(text) for name, text in texts.items()}
+    return [
+        f"{names[module]}: in commit {commit[:12]} is not what {_several(paths)} made with"
+        for (module, digest), paths in modules.items()
+        if digests.get(names[module]) != digest
+    ]
+
+
+def _committed(commit: str, names: list[str]) -> dict[str, bytes]:
+    """Content of files of a commit; those it lacks are left out."""
+    request = "".join(f"{commit}:{name}\n" for name in names).encode()
+    answer = _git("cat-file", "--batch", data=request) or b""
+    found, position = {}, 0
+    for name in names:
+        end = answer.index(b"\n", position)
+        head = answer[position:end].split()
+        position = end + 1
+        if head[-1] != b"missing":
+            size = int(head[-1])
+            found[name] = answer[position : position + size]
+            position += size + 1
+    return found
+
+
+def _git(*arguments: str, data: bytes | None = None) -> bytes | None:
+    command = ["git", "--no-optional-locks", "-C", str(repository_root()), *arguments]
+    try:
+        return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None

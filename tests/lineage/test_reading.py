@@ -1,0 +1,83 @@
+"""A record that cannot be used is named, with the cause, and without a traceback."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from meshcil.core.errors import InputError
+from meshcil.lineage.audit import audit
+from meshcil.lineage.reading import read_record
+from tests.lineage.test_record import job
+
+RECORD = Path("results/run/score.record.json")
+
+
+@pytest.fixture(autouse=True)
+def _one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job("score", [], "results/run/scores.csv")
+
+
+def edit(change: Callable[[dict], None]) -> None:
+    content = json.loads(RECORD.read_text())
+    change(content)
+    RECORD.write_text(json.dumps(content))
+
+
+def become_folder() -> None:
+    RECORD.unlink()
+    RECORD.mkdir()
+
+
+def become_loop() -> None:
+    RECORD.unlink()
+    RECORD.symlink_to(RECORD.name)
+
+
+SPOILED: dict[str, tuple[Callable[[], object], str]] = {
+    "missing": (RECORD.unlink, "does not exist"),
+    "truncated": (lambda: RECORD.write_text(RECORD.read_text()[:100]), "is not valid JSON"),
+    "binary": (lambda: RECORD.write_bytes(b"\xff\xfe\x00"), "is not valid JSON"),
+    "no object": (lambda: RECORD.write_text("[]"), "is not a valid record"),
+    "newer layout": (
+        lambda: edit(lambda c: c.update(schema_version=2)),
+        "layout 2; this MeshCIL knows layouts up to 1",
+    ),
+    "unknown layout": (lambda: edit(lambda c: c.update(schema_version="one")), "`schema_version`"),
+    "missing field": (lambda: edit(lambda c: c.pop("source")), "`source`: Field required"),
+    "unknown field": (lambda: edit(lambda c: c.update(colour="red")), "`colour`"),
+    "text for a number": (lambda: edit(lambda c: c.update(seconds="1.0")), "`seconds`"),
+    "unknown hash": (
+        lambda: edit(lambda c: c["outputs"][0].update(sha256="blake3:4f2a")),
+        "`outputs.0.sha256` is no SHA-256 digest: 'blake3:4f2a'",
+    ),
+    "settings and digest apart": (lambda: edit(lambda c: c["settings"]["values"].update(depth=3)), "`settings.sha256`"),
+    "folder": (become_folder, "is not a file"),
+    "loop of links": (become_loop, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_what_is_wrong_is_said(case: str) -> None:
+    spoil, cause = SPOILED[case]
+    assert read_record(RECORD).stage == "score"
+    spoil()
+    with pytest.raises(InputError) as refusal:
+        read_record(RECORD)
+    assert refusal.value.where == str(RECORD) and cause in refusal.value.cause, refusal.value
+
+
+@pytest.mark.parametrize("case", [case for case in SPOILED if case != "missing"])
+def test_the_audit_names_it(case: str) -> None:
+    SPOILED[case][0]()
+    assert any(finding.startswith(f"{RECORD}: ") for finding in audit())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_record_without_permission_is_said() -> None:
+    RECORD.chmod(0)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_record(RECORD)
