@@ -3,11 +3,15 @@
 import hypothesis
 import jaxtyping
 import pytest
+import torch
 
 # Every function of the package that states a shape is checked against it while testing.
 # An int is accepted where a float is meant (PEP 484's numeric tower).
 _checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 _hook = jaxtyping.install_import_hook("meshcil", _checker)
+
+# Two test processes side by side with two threads each spend most of their time waiting for each other.
+torch.set_num_threads(1)
 
 hypothesis.settings.register_profile("meshcil", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("meshcil")
@@ -15,4 +19,5 @@ hypothesis.settings.load_profile("meshcil")
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the processes that a test starts."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
