@@ -27,7 +27,8 @@ def settings(kind: str, **training: object) -> MethodSettings:
     name = f"{kind}-smoke" if (CONFIG / "methods" / f"{kind}-smoke.yaml").exists() else kind
     loaded = load_method(name, CONFIG)
     small = loaded.backbone.model_copy(update={"width": 8, "depth": 1})
-    block = loaded.training.model_copy(update={"epochs": 2, "batch_size": 8, "precision": "float32", **training})
+    short = {"first_epochs": None, "epochs": 2, "batch_size": 8, "precision": "float32"}
+    block = loaded.training.model_copy(update={**short, **training})
     return loaded.model_copy(update={"backbone": small, "training": block})
 
 

@@ -1,0 +1,7 @@
+"""Settings of DER."""
+
+from meshcil.config.classifier import ExpandableSettings
+
+
+class Settings(ExpandableSettings):
+    """A whole backbone for each step."""
