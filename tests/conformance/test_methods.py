@@ -128,6 +128,19 @@ def test_never_reads_labels_of_unseen_classes_or_poses_to_predict(kind: str, tmp
 
 
 @pytest.mark.parametrize("kind", METHODS)
+def test_a_step_may_have_one_class_with_one_image(kind: str, tmp_path: Path) -> None:
+    method = build(kind, facts((2, 1)))
+    _train(method, 0, tmp_path)
+    method.consolidate(pool([0, 1]))
+    method.begin_step(1)
+    rows = train_step(method, TrainingData(pool([2]), torch.zeros(1, dtype=torch.bool)), tmp_path / "checkpoint")
+    assert len(rows) == 2
+    method.consolidate(pool([0, 1, 2]))
+    scores = method.predict(next(pool([0, 1, 2], seed=7).batches(3, method.device))).scores
+    assert scores.shape == (3, 3) and bool(scores.isfinite().all())
+
+
+@pytest.mark.parametrize("kind", METHODS)
 def test_ledger_counts_what_the_state_holds(kind: str, tmp_path: Path) -> None:
     method = _trained(kind, tmp_path, epochs=1)
     ledger = Ledger(tuple(method.ledger_rows()))
