@@ -11,6 +11,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: setup reproduce test audit ui bench clean help lock
 
+# A CPU gives the same bytes every time; the profiles for GPUs and clusters take the GPU where there is one.
+export MESHCIL_DEVICE ?= $(if $(PROFILE),auto,cpu)
+
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -43,7 +46,8 @@ reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kep
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
 	@exec 9> logs/make.lock; ! command -v flock > /dev/null || flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
 	  export MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$; \
-	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT) && $(BIN)/dvc commit --quiet --force
+	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT)
+	@$(if $(filter laptop,$(EXPERIMENT)),$(BIN)/meshcil audit && $(BIN)/dvc commit --quiet --force)
 	@echo "Report: reports/index.html"
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
@@ -63,8 +67,9 @@ ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
 bench: $(STAMP)  ## Measure the claims about speed and memory; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
-clean:  ## Delete data, results, logs and reports; .venv stays
-	@rm -rf data/raw data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+clean:  ## Delete rendered data, results, logs and reports; your own raw data and .venv stay
+	@rm -rf data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+	@for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done
 
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
 	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }

@@ -226,8 +226,9 @@ def spoilable(raw: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(raw, tmp_path / "copy"))
 
 
-def prepare(folder: Path) -> subprocess.CompletedProcess:
-    return run("stages.prepare", folder, "--dataset", "chairs.yaml", "--out", "data/prepared/chairs")
+def prepare(folder: Path, workers: int = 1) -> subprocess.CompletedProcess:
+    names = ("--dataset", "chairs.yaml", "--out", "data/prepared/chairs")
+    return run("stages.prepare", folder, *names, "--workers", str(workers))
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -242,10 +243,11 @@ def test_missing_image(spoilable: Path) -> None:
     assert not (spoilable / "data/prepared/chairs").exists()
 
 
-def test_truncated_image(spoilable: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_truncated_image(spoilable: Path, workers: int) -> None:
     image = only(spoilable, "*train*.JPEG")
     image.write_bytes(image.read_bytes()[:200])
-    assert_refused(prepare(spoilable), image.name)
+    assert_refused(prepare(spoilable, workers), image.name)
     assert not (spoilable / "data/prepared/chairs").exists()
 
 
@@ -281,8 +283,10 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_disk_full_while_rendering(full_disk: Path, raw: Path) -> None:
-    done = run("stages.generate", raw, "--dataset", "chairs.yaml", "--out", full_disk / "chairs")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_disk_full_while_rendering(full_disk: Path, raw: Path, workers: str) -> None:
+    names = ("--dataset", "chairs.yaml", "--out", full_disk / "chairs")
+    done = run("stages.generate", raw, *names, "--workers", workers)
     assert_refused(done, str(full_disk), "No space left", "Free disk space")
     assert files(full_disk) == set()
 

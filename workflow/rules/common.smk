@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from meshcil.core.code_digest import code_digest, repository_root
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_file
+from meshcil.core.hashing import sha256_file, sha256_tree
 from meshcil.stages.plan import load_plan
 
 # Jobs run the interpreter that runs Snakemake, whether or not the environment is activated.
@@ -18,6 +18,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 # Relative, so that a moved checkout changes no parameter.
 CONFIG = os.path.relpath(Path(workflow.basedir) / "config")
 LOCK = sha256_file(repository_root() / "requirements.lock")
+TEMPLATES = sha256_tree(repository_root() / "src/meshcil/reporting/templates")
 EXPERIMENTS = str(config.get("experiment", "laptop")).split(",")
 RUN = "results/runs/{dataset}/{protocol}/{method}/{budget}/seed{seed}"
 STEP = f"{RUN}/step{{step}}"

@@ -73,6 +73,7 @@ rule contact_sheet:
         **LIGHT,
     params:
         **provenance("contact_sheet"),
+        templates=TEMPLATES,
     message:
         "contact sheet {wildcards.dataset}"
     shell:
@@ -96,7 +97,7 @@ rule report:
         **LIGHT,
     params:
         **provenance("report"),
-        settings=PLAN.experiments_digest,
+        settings=[PLAN.experiments_digest, TEMPLATES],
         config=CONFIG,
         experiments=EXPERIMENTS,
     message:

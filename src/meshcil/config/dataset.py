@@ -50,9 +50,7 @@ class DatasetSettings(Settings):
     image_size: tuple[int, int]
     """Height and width of prepared images in pixels."""
     focal: float = Field(gt=0)
-    """Focal length of prepared images in pixels (viewport * focal of the annotation)."""
-    distance: float = Field(5.0, gt=0)
-    """Images are rescaled to look as if taken from this distance."""
+    """Focal length of prepared images in pixels; they are rescaled to look as if taken from distance 5."""
     cuboid_coverage: float = Field(0.99, gt=0, le=1)
     """Share of CAD vertices per axis that a class's cuboid covers."""
     test_sets: dict[str, TestSet]

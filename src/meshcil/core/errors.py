@@ -20,3 +20,7 @@ class InputError(ValueError):
         self.where = str(where)
         self.cause = cause
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
+        # Exceptions cross process borders by their arguments; the default would pass the finished message as one.
+        return type(self), (self.where, self.cause, self.remedy)

@@ -157,6 +157,7 @@ def prepare_dataset(
         write_split(path, sorted(rows, key=lambda row: (order[row.class_name], row.id)))
         counts[split], digests[split] = len(rows), sha256_file(path)
     write_json_atomic(out / "cuboids.json", bounds)
+    digests["cuboids"] = sha256_file(out / "cuboids.json")
     write_info(
         out,
         DatasetInfo(

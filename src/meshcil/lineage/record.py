@@ -16,6 +16,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.lineage.code import run_modules
 from meshcil.lineage.files import file_facts, find_parents, record_path
+from meshcil.lineage.lock import exclusive
 from meshcil.lineage.schema import CodeFacts, FileFacts, Record, SettingsFacts
 from meshcil.lineage.source import environment_facts, source_facts
 
@@ -36,7 +37,8 @@ def record_job(
 ) -> Iterator[str]:
     """Run the body of a stage and write its record.
 
-    Yields the job's identity: a digest of its code, settings and inputs. What an interrupted job leaves for its
+    Yields the job's identity: a digest of its code, settings, inputs, packages, device
+    and threads. What an interrupted job leaves for its
     continuation bears it in its name, so that a job of other code, settings or inputs does not pick it up.
 
     Args:
@@ -54,38 +56,41 @@ def record_job(
     Raises:
         InputError: when an input is missing, or changed while the body ran.
     """
-    before = [file_facts(Path(path)) for path in inputs]
-    parents = find_parents(before)
     targets = [Path(path) for path in outputs]
-    target = record_path(stage, targets[0], name)
-    # The record of an earlier attempt must not vouch for what the body is about to write.
-    with suppress(FileNotFoundError, NotADirectoryError):
-        target.unlink()
-    source = source_facts()
-    started, clock = datetime.now(UTC), time.monotonic()
-    roots, values = tuple(modules), dict(settings)
-    yield sha256_json([code_digest(*roots), values, [entry.sha256 for entry in before]])
-    _refuse_changes(before)
-    record = Record(
-        stage=stage,
-        name=name,
-        key=dict(key),
-        seed=seed,
-        argv=("python", *sys.orig_argv[1:]),
-        pipeline=os.environ.get("MESHCIL_PIPELINE_ID"),
-        started=started.isoformat(timespec="milliseconds"),
-        ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        seconds=round(time.monotonic() - clock, 3),
-        exit_code=0,
-        settings=SettingsFacts(sha256=sha256_json(values), values=values),
-        code=_code_facts(roots),
-        source=source,
-        environment=environment_facts(device, threads),
-        inputs=tuple(before),
-        outputs=tuple(file_facts(path) for path in targets),
-        parents=parents,
-    )
-    write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"))
+    with exclusive(targets[0]):
+        before = [file_facts(Path(path)) for path in inputs]
+        parents = find_parents(before)
+        target = record_path(stage, targets[0], name)
+        # The record of an earlier attempt must not vouch for what the body is about to write.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            target.unlink()
+        source = source_facts()
+        started, clock = datetime.now(UTC), time.monotonic()
+        roots, values = tuple(modules), dict(settings)
+        yield sha256_json(
+            [code_digest(*roots), values, [entry.sha256 for entry in before], source.lock_sha256, device, threads]
+        )
+        _refuse_changes(before)
+        record = Record(
+            stage=stage,
+            name=name,
+            key=dict(key),
+            seed=seed,
+            argv=("python", *sys.orig_argv[1:]),
+            pipeline=os.environ.get("MESHCIL_PIPELINE_ID"),
+            started=started.isoformat(timespec="milliseconds"),
+            ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            seconds=round(time.monotonic() - clock, 3),
+            exit_code=0,
+            settings=SettingsFacts(sha256=sha256_json(values), values=values),
+            code=_code_facts(roots),
+            source=source,
+            environment=environment_facts(device, threads),
+            inputs=tuple(before),
+            outputs=tuple(file_facts(path) for path in targets),
+            parents=parents,
+        )
+        write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meshcil.config.methods.inemo import Settings
-from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import Camera
 from meshcil.inference.classification import classify
 from meshcil.inference.prediction import infer
@@ -39,12 +38,7 @@ class Learner(Method):
 
     def __init__(self, settings: Settings, facts: RunFacts, device: torch.device) -> None:
         super().__init__(settings, facts, device)
-        if len(facts.classes) > settings.partitions:
-            raise InputError(
-                "partitions",
-                f"is {settings.partitions}, fewer than the run's {len(facts.classes)} classes",
-                "Set `partitions` in the method's YAML to at least the number of classes",
-            )
+        settings.check_classes(len(facts.classes))
         stride = self.network.backbone.stride
         height, width = (size // stride for size in facts.image_size)
         self.camera = Camera(facts.focal / stride, (width / 2, height / 2), (height, width))

@@ -23,7 +23,8 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D h w"]:
         """Unit features of every map cell."""
-        return functional.normalize(self.projection(self.backbone(images)), dim=1)
+        # Unit length in full precision, also where the layers compute in bfloat16.
+        return functional.normalize(self.projection(self.backbone(images)).float(), dim=1)
 
 
 @dataclass(frozen=True)

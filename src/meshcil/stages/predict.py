@@ -32,7 +32,7 @@ def predict(
     suite: Annotated[str, typer.Option()],
     out: Annotated[Path, typer.Option()],
     threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option()] = "auto",
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
 ) -> None:
     """Write one row per test image of SUITE that shows a class seen up to step STEP."""
     limit_threads(threads)
@@ -70,7 +70,8 @@ def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, st
     frame["scores"] = scores.double().tolist()
     for i, angle in enumerate(("azimuth", "elevation", "theta")):
         frame[f"true_{angle}"], frame[angle] = true[:, i].numpy(), found[:, i].numpy()
-    frame["pose_error"] = pose_error(true, found).numpy()
+    # Blank without a pose; `pose_error` would count a missing one as the largest error.
+    frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, pose_error(true, found)).numpy()
     frame["occlusion"] = [float(occlusion[name]) for name in pool.ids]
     return frame
 

@@ -10,6 +10,7 @@ from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
+from meshcil.core.naming import available
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
 from meshcil.memory.budget import Budget, parse_budget
@@ -40,6 +41,10 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     # The model's own bytes are known only after training; images alone must fit in any case.
     budget = parse_budget(key.budget)
     check_replay(method, budget)
+    method.check_classes(len(run.classes))
+    backbones = available("meshcil.models.backbones")
+    if method.backbone.name not in backbones:
+        raise InputError(f"backbone {method.backbone.name!r}", "is unknown", f"Known: {', '.join(backbones)}")
     budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
 

@@ -31,7 +31,7 @@ def select(
     ledger: Annotated[Path, typer.Option()],
     previous: Annotated[Path | None, typer.Option()] = None,
     threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option()] = "auto",
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
 ) -> None:
     """Write the exemplar ids and the ledger after step STEP of RUN."""
     limit_threads(threads)
@@ -39,7 +39,9 @@ def select(
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "train.parquet", state]
     inputs += [previous] if previous is not None else []
-    with record_run_job("select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads):
+    with record_run_job(
+        "select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads, device=str(target)
+    ):
         method = build_method(config, data, target)
         method.load_state(load_state(state))
         rows = [*method.ledger_rows(), *method.training_rows()]

@@ -25,7 +25,7 @@ def train(
     previous: Annotated[Path | None, typer.Option()] = None,
     exemplars: Annotated[Path | None, typer.Option()] = None,
     threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option()] = "auto",
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
 ) -> None:
     """Train step STEP of RUN; writes the method's state and the loss terms of every epoch."""
     limit_threads(threads)

@@ -9,7 +9,7 @@ from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
-from meshcil.datasets.prepared import load_cuboids, load_split
+from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
 from meshcil.training.trainer import TrainingData
@@ -29,8 +29,8 @@ def run_facts(run: RunConfig, data: Path) -> RunFacts:
     cuboids = load_cuboids(data)
     bounds = torch.stack([torch.as_tensor(cuboids[name], dtype=torch.float32) for name in run.classes])
     sizes = tuple(len(step) for step in run.steps)
-    dataset = run.dataset
-    return RunFacts(run.classes, sizes, dataset.image_size, dataset.focal, dataset.distance, bounds, run.key.seed)
+    info = load_info(data)
+    return RunFacts(run.classes, sizes, info.image_size, info.focal, info.distance, bounds, run.key.seed)
 
 
 def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:

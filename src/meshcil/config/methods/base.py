@@ -101,3 +101,10 @@ class MethodSettings(Settings):
     """The optimiser loop."""
     exemplars: Literal["random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
     """Selection strategy; only used with a budget."""
+
+    def check_classes(self, count: int) -> None:
+        """Refuse a number of classes that the method cannot take.
+
+        Raises:
+            InputError: naming the setting to change.
+        """

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from meshcil.config.base import Settings as Block
 from meshcil.config.methods.base import MethodSettings
+from meshcil.core.errors import InputError
 
 
 class LossSettings(Block):
@@ -40,8 +41,6 @@ class InferenceSettings(Block):
     """How vertex similarities become class scores."""
     refinement_steps: int = Field(30, ge=0)
     """Adam steps of the pose refinement."""
-    batch_size: int = Field(32, ge=1)
-    """Images handled together."""
 
 
 class Settings(MethodSettings):
@@ -65,3 +64,12 @@ class Settings(MethodSettings):
     """Loss terms."""
     inference: InferenceSettings = InferenceSettings()
     """Test time."""
+
+    def check_classes(self, count: int) -> None:
+        """Refuse runs with more classes than partitions."""
+        if count > self.partitions:
+            raise InputError(
+                "partitions",
+                f"is {self.partitions}, fewer than the run's {count} classes",
+                "Set `partitions` in the method's YAML to at least the number of classes",
+            )

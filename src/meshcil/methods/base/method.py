@@ -134,7 +134,11 @@ class Method(ABC):
         block = self.settings.backbone
         backbone = load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
         if block.weights is not None:
-            backbone.load_weights(read_weights(Path(block.weights), block.weights_sha256))
+            tensors = read_weights(Path(block.weights), block.weights_sha256)
+            try:
+                backbone.load_weights(tensors)
+            except ValueError as error:
+                raise InputError(block.weights, str(error), "Name weights of this very backbone, or none") from error
         return backbone
 
     def autocast(self) -> torch.autocast:
