@@ -54,6 +54,17 @@ def test_tags_carry_what_an_auditor_searches_for() -> None:
     )
 
 
+def test_the_data_tag_follows_the_bytes_of_the_data() -> None:
+    tags = []
+    for content in ("first", "second", "first"):
+        data = Path("data/prepared/d/dataset.json")
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.write_text(content)
+        record = run_job("train", [data], "epochs.csv", "step,phase,epoch,lr\n") | {"key": {**KEY, "step": 0}}
+        tags.append(job_of(Path("train.record.json"), record, "0" * 64).tags["meshcil.data_sha256"])
+    assert tags[0] == tags[2] != tags[1]
+
+
 def test_null_tracker_takes_every_job() -> None:
     job = logged("resolve", "run.json", "{}")
     assert build_null().log("e", [job]) == {"resolve.record.json": ""}

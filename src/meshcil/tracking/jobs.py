@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from meshcil.core.hashing import sha256_json
 from meshcil.tracking.base import DataVersion, Job, Measurement
 
 _RUN_KEY = ("dataset", "protocol", "method", "budget", "seed")
@@ -57,6 +58,7 @@ def _milliseconds(time: str) -> int:
 def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
     """Facts of a record that are logged as tags."""
     source, environment = record["source"], record["environment"]
+    data = {version.name: version.sha256 for version in _data(record)}
     facts = {
         "stage": record["stage"],
         "commit": source["commit"],
@@ -65,6 +67,7 @@ def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
         "tree_sha256": source["tree_sha256"],
         "lock_sha256": source["lock_sha256"],
         "config_sha256": record["settings"]["sha256"],
+        "data_sha256": sha256_json(data) if data else None,
         "code": record["code"]["digest"],
         "pipeline": record["pipeline"],
         "host": environment["host"],
