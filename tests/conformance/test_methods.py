@@ -121,10 +121,12 @@ def test_resumed_second_step_is_bit_equal(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_never_reads_labels_of_unseen_classes_or_poses_to_predict(kind: str, tmp_path: Path) -> None:
+def test_only_seen_classes_are_candidates(kind: str, tmp_path: Path) -> None:
     method = _trained(kind, tmp_path, steps=1, epochs=1)
     images = next(pool([0, 1, 0, 1], seed=5).batches(4, method.device))
-    assert method.predict(images).labels.max() < method.seen == 2
+    prediction = method.predict(images)
+    assert prediction.scores.shape[1] == method.seen == 2
+    assert prediction.labels.max() < 2
 
 
 @pytest.mark.parametrize("kind", METHODS)
