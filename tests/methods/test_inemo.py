@@ -1,22 +1,255 @@
-"""iNeMo's steps: what is distilled, that the teacher stands still, and how the background bank is filled."""
+"""iNeMo's steps: what each loss and bank update is given, that the teacher stands still, and what is predicted."""
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
+from meshcil.geometry.cameras import project
 from meshcil.methods import inemo
 from meshcil.methods.base.method import Batch
+from meshcil.rendering.visibility import observe_vertices
 from meshcil.training.trainer import TrainingData, train_step
 from tests.methods.factory import build, facts, pool
 
+# Cuboids with 108, 88, 96 and 110 vertices: the bank has padding, and no batch of two classes is as wide as the bank.
+BOUNDS = (
+    ((-0.5, 0.5), (-0.3, 0.3), (-0.2, 0.2)),
+    ((-0.5, 0.5), (-0.1, 0.1), (-0.1, 0.1)),
+    ((-0.4, 0.4), (-0.4, 0.4), (-0.4, 0.4)),
+    ((-0.6, 0.6), (-0.5, 0.5), (-0.05, 0.05)),
+)
+COUNTS = (108, 88, 96, 110)
 
-def batch_of(method: inemo.Learner, labels: list[int]) -> Batch:
+
+def batch_of(method: inemo.Learner, labels: list[int], replayed: tuple[int, ...] = ()) -> Batch:
+    """Images of these classes, those at ``replayed`` as exemplars."""
     data = pool(labels)
     images = next(data.batches(len(labels), method.device))
-    generator = torch.Generator().manual_seed(0)
-    return Batch(images, data.labels, data.poses, torch.zeros(len(labels), dtype=torch.bool), generator)
+    flags = torch.tensor([i in replayed for i in range(len(labels))])
+    return Batch(images, data.labels, data.poses, flags, torch.Generator().manual_seed(0))
+
+
+def padded_method(step: int = 0, **losses: object) -> inemo.Learner:
+    """A method of classes with different cuboids, begun at ``step``."""
+    method = build("inemo", replace(facts(), bounds=torch.tensor(BOUNDS)))
+    block = method.settings.losses.model_copy(update=losses)
+    method.settings = method.settings.model_copy(update={"losses": block})
+    method.begin_step(step)
+    return method
+
+
+def record(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any], Tensor]]:
+    """Arguments and result of each call of a function that the method uses."""
+    calls = []
+    real: Callable[..., Tensor] = getattr(inemo, name)
+
+    def spy(*positional: object, **named: object) -> Tensor:
+        result = real(*positional, **named)
+        calls.append((positional, named, result))
+        return result
+
+    monkeypatch.setattr(inemo, name, spy)
+    return calls
+
+
+def seen_vertices(method: inemo.Learner, batch: Batch) -> list[tuple[int, int, Tensor]]:
+    """Image, vertex and projection of every vertex that an image sees, image by image."""
+    found = []
+    for image, label in enumerate(batch.labels.tolist()):
+        mesh, pose = method.meshes[label], batch.poses[image : image + 1]
+        visible = observe_vertices(mesh, pose, method.camera, method.facts.distance).visible[0]
+        uv = project(mesh.vertices, pose, method.camera, method.facts.distance)[0]
+        found += [(image, vertex, uv[vertex]) for vertex in visible.nonzero()[:, 0].tolist()]
+    return found
+
+
+def test_a_feature_is_taken_at_its_vertex_and_aims_at_its_row_of_the_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "vertex_contrastive")
+    method = padded_method()
+    batch = batch_of(method, [0, 1, 0])
+    terms = method.losses(batch)
+    [((features, target, bank, _, background), options, loss)] = calls
+    assert torch.equal(terms["contrastive"], loss)
+    maps = method.network(batch.images)
+    seen = seen_vertices(method, batch)
+    rows = 110
+    assert target.tolist() == [int(batch.labels[image]) * rows + vertex for image, vertex, _ in seen]
+    expected = torch.stack([maps[image, :, int(uv[1]), int(uv[0])] for image, _, uv in seen])
+    torch.testing.assert_close(features, expected)
+    assert bank is method.space.bank and bank.shape[1] == rows
+    assert background is method.space.background
+    block = method.settings.losses
+    assert (options["kappa"], options["background_weight"]) == (block.kappa_contrastive, block.background_weight)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize("unused", [True, False])
+def test_negatives_are_all_vertices_of_seen_classes_and_the_unused_partitions(
+    step: int, unused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = record(monkeypatch, "vertex_contrastive")
+    method = padded_method(step, unused_partitions=unused)
+    method.losses(batch_of(method, [0, 1]))
+    [((_, _, _, valid, _), _, _)] = calls
+    seen = 2 * (step + 1)
+    assert valid.sum(dim=1).tolist() == [*COUNTS[:seen], *[110 if unused else 0] * (6 - seen)]
+    assert all(valid[row, :count].all() for row, count in enumerate(COUNTS[:seen]))
+
+
+def test_background_cells_are_pushed_from_vertices_of_seen_classes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "noise")
+    method = padded_method()
+    batch = batch_of(method, [0, 1, 0])
+    terms = method.losses(batch)
+    [((clutter, bank, valid), _, loss)] = calls
+    assert bank is method.space.bank
+    assert valid.sum(dim=1).tolist() == [108, 88, 0, 0, 0, 0]
+    assert clutter.requires_grad and len(clutter) == 3 * method.settings.background_samples
+    cells = background_cells(method, method.network(batch.images), batch)
+    assert bool((torch.cdist(clutter, cells).amin(dim=1) < 1e-3).all())
+    torch.testing.assert_close(terms["noise"], method.settings.losses.noise_weight * loss)
+
+
+def background_cells(method: inemo.Learner, maps: Tensor, batch: Batch) -> Tensor:
+    """Features of all cells that do not see the image's object."""
+    meshes = [method.meshes[label] for label in batch.labels.tolist()]
+    covered = observe_vertices(meshes, batch.poses, method.camera, method.facts.distance).covered
+    assert bool(covered.any())
+    return maps.permute(0, 2, 3, 1)[~covered]
+
+
+def test_near_vertices_of_the_same_mesh_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "vertex_contrastive")
+    method = padded_method()
+    batch = batch_of(method, [0, 1])
+    method.losses(batch)
+    [(_, options, _)] = calls
+    excluded = options["excluded"]
+    reach = method.settings.losses.neighbour_cells
+    assert reach == 1.5 and excluded.shape[1] == 110
+    for row, (image, _, uv) in enumerate(seen_vertices(method, batch)):
+        mesh = method.meshes[int(batch.labels[image])]
+        others = project(mesh.vertices, batch.poses[image], method.camera, method.facts.distance)
+        distance = (others - uv).norm(dim=1)
+        clear = (distance - reach).abs() > 1e-3  # the rest may fall on either side
+        near = excluded[row, : len(others)]
+        assert bool((near == (distance <= reach))[clear].all())
+        assert 1 < int(near.sum()) < len(others)
+
+
+def test_the_positional_loss_pulls_to_the_centroid_of_the_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "positional")
+    method = padded_method()
+    batch = batch_of(method, [1, 0])
+    terms = method.losses(batch)
+    [((features, labels, centroids), options, loss)] = calls
+    torch.testing.assert_close(terms["positional"], method.settings.losses.positional_weight * loss)
+    assert labels.tolist() == [int(batch.labels[image]) for image, _, _ in seen_vertices(method, batch)]
+    assert len(features) == len(labels) and centroids is method.space.centroids
+    assert options == {"kappa": method.settings.losses.kappa_positional}
+
+
+def second_step() -> inemo.Learner:
+    """A method at its second step whose network has moved away from the teacher."""
+    method = padded_method(step=1)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in method.network.projection.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) / 4)
+    return method
+
+
+def test_the_teacher_speaks_of_the_same_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "vertex_distillation")
+    method = second_step()
+    batch = batch_of(method, [2, 1, 3])
+    terms = method.losses(batch)
+    [((features, taught, bank, valid), options, loss)] = calls
+    assert method.teacher is not None
+    for found, network in ((features, method.network), (taught, method.teacher)):
+        maps = network(batch.images)
+        expected = [maps[image, :, int(uv[1]), int(uv[0])] for image, _, uv in seen_vertices(method, batch)]
+        torch.testing.assert_close(found, torch.stack(expected))
+    assert not taught.requires_grad and not torch.allclose(features, taught, atol=0.01)
+    assert torch.equal(bank, method.space.bank[:2]) and valid.sum(dim=1).tolist() == [108, 88]
+    assert options == {"kappa": method.settings.losses.kappa_distillation}
+    torch.testing.assert_close(terms["distillation"], method.settings.losses.distillation_weight * loss)
+
+
+def test_feature_maps_of_replayed_images_are_distilled() -> None:
+    method = second_step()
+    batch = batch_of(method, [2, 0, 3, 1], replayed=(1, 3))
+    assert method.teacher is not None
+    cosine = functional.cosine_similarity(method.network(batch.images), method.teacher(batch.images), dim=1)
+    term = method.losses(batch)["feature distillation"]
+    expected = method.settings.losses.feature_distillation_weight * (1 - cosine[[1, 3]].mean())
+    torch.testing.assert_close(term, expected)
+    assert term.requires_grad and float(term.detach()) > 0.1
+    assert "feature distillation" not in method.losses(batch_of(method, [2, 0, 3, 1]))
+
+
+def test_a_batch_moves_the_bank_by_the_share_of_its_images_that_see_a_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "update_vertices")
+    method = padded_method()
+    batch = batch_of(method, [0, 1, 0, 0])
+    before = method.space.bank.clone()
+    maps = method.network(batch.images).detach()
+    method.losses(batch)
+    method.after_batch(batch)
+    [((_, _, _, counts), options, _)] = calls
+    assert counts.tolist() == [3, 1, 0, 0, 0, 0]
+    assert options == {"momentum": method.settings.bank_momentum}
+    # iNeMo's update, vertex by vertex.
+    sums = torch.zeros_like(before)
+    for image, vertex, uv in seen_vertices(method, batch):
+        sums[batch.labels[image], vertex] += maps[image, :, int(uv[1]), int(uv[0])]
+    sums[0] /= 3
+    moved = sums.any(dim=2)
+    expected = torch.where(moved[..., None], functional.normalize(0.9 * before + 0.1 * sums, dim=2), before)
+    torch.testing.assert_close(method.space.bank, expected)
+    assert moved.any(dim=1).tolist() == [True, True, False, False, False, False]
+
+
+def test_rows_of_classes_that_a_batch_lacks_stay_bit_for_bit() -> None:
+    method = padded_method(step=1)
+    before = method.space.bank.clone()
+    batch = batch_of(method, [1, 3, 1])
+    method.losses(batch)
+    method.after_batch(batch)
+    assert [torch.equal(new, old) for new, old in zip(method.space.bank, before, strict=True)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("start", [0, 7, 120], ids=["first", "later", "over the end"])
+def test_the_ring_moves_on_by_the_number_of_background_features(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record(monkeypatch, "noise")
+    method = padded_method()
+    method.space = replace(method.space, cursor=start)
+    before = method.space.background.clone()
+    batch = batch_of(method, [0, 1, 0])
+    method.losses(batch)
+    method.after_batch(batch)
+    [((clutter, _, _), _, _)] = calls
+    size = method.settings.background_columns
+    assert len(clutter) == 15 and size == 128
+    assert method.space.cursor == (start + 15) % size
+    written = [(start + i) % size for i in range(15)]
+    assert torch.equal(method.space.background[written], clutter.detach())
+    kept = [i for i in range(size) if i not in written]
+    assert torch.equal(method.space.background[kept], before[kept])
 
 
 def test_all_earlier_classes_are_distilled_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +283,26 @@ def test_the_teacher_is_the_earlier_network_and_stands_still(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("exemplars", [2, 60], ids=["several passes", "a single pass"])
 def test_exemplars_refill_the_background_bank(exemplars: int) -> None:
-    method = build("inemo")
-    method.begin_step(0)
-    before = method.space.background.clone()
-    method.consolidate(pool([0, 1] * (exemplars // 2)))
-    assert (method.space.background != before).any(dim=1).all()
+    method = padded_method()
+    space = method.space
+    before = space.background.clone()
+    images = pool([0, 1] * (exemplars // 2))
+    method.consolidate(images)
+    assert bool((method.space.background != before).any(dim=1).all())
+    size = method.settings.background_columns
+    written = exemplars * method.settings.background_samples
+    assert method.space.cursor == max(1, math.ceil(size / written)) * written % size
+    assert method.space.bank is space.bank
+    batch = batch_of(method, images.labels.tolist())
+    cells = background_cells(method, method.network(batch.images).detach(), batch)
+    assert bool((torch.cdist(method.space.background, cells).amin(dim=1) < 1e-3).all())
+
+
+def test_without_exemplars_the_background_bank_stays() -> None:
+    method = padded_method()
+    space = method.space
+    method.consolidate(pool([0]).subset([]))
+    assert method.space is space
 
 
 def test_background_is_drawn_from_free_cells_even_where_few_are_left() -> None:
@@ -71,3 +319,38 @@ def test_background_is_drawn_from_free_cells_even_where_few_are_left() -> None:
     views = replace(method._observe(batch), covered=covered)
     drawn = method._background_features(place, views, batch.generator)
     assert sorted(drawn[:, 0].tolist()) == sorted(place[i, 0, r, c].item() for i, r, c in free)
+
+
+def claim(method: inemo.Learner, images: Tensor, label: int, start: int = 0) -> None:
+    """Let the bank's rows of a class from ``start`` on be features of the first image."""
+    with torch.no_grad():
+        columns = method.network.eval()(images)[0].flatten(1).T
+    bank = method.space.bank.clone()
+    rows = bank.shape[1] - start
+    bank[label, start:] = columns.repeat(math.ceil(rows / len(columns)), 1)[:rows]
+    method.space = replace(method.space, bank=bank)
+
+
+def test_only_seen_classes_are_candidates() -> None:
+    method = padded_method()
+    images = batch_of(method, [0, 1]).images
+    claim(method, images, label=2)
+    prediction = method.predict(images)
+    assert prediction.scores.shape == method.scores(images).shape == (2, 2)
+    assert int(prediction.labels.max()) < 2
+    method.begin_step(1)
+    prediction = method.predict(images)
+    assert prediction.scores.shape == method.scores(images).shape == (2, 4)
+    assert int(prediction.labels[0]) == 2 == int(method.scores(images)[0].argmax())
+
+
+def test_padding_of_the_bank_has_no_say_in_a_prediction() -> None:
+    method = padded_method()
+    images = batch_of(method, [0, 1]).images
+    prediction, scores = method.predict(images), method.scores(images)
+    claim(method, images, label=1, start=88)
+    again = method.predict(images)
+    assert torch.equal(again.scores, prediction.scores) and torch.equal(again.poses, prediction.poses)
+    assert torch.equal(method.scores(images), scores)
+    claim(method, images, label=1, start=87)
+    assert not torch.equal(method.scores(images), scores)
