@@ -35,7 +35,7 @@ $(STAMP):
 	  { echo "error: $(PYTHON) is missing or older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
 	@echo "Creating .venv from requirements.lock (a few minutes)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
