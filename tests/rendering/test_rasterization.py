@@ -1,11 +1,12 @@
 """The choice of a backend, and what ``rasterize`` refuses."""
 
 import importlib.util
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from meshcil.geometry import Camera, CuboidMesh, TriangleMesh
+from meshcil.geometry import Camera, CuboidMesh, Mesh, TriangleMesh
 from meshcil.rendering import rasterize, rasterizer_for
 from meshcil.rendering.cuboid import CuboidRasterizer
 from meshcil.rendering.embree import EmbreeRasterizer
@@ -80,6 +81,8 @@ def test_pytorch3d_equals_the_closed_form(seed: int) -> None:
         ({"pose": torch.zeros(3)}, "pose must have shape"),
         ({"pose": torch.zeros(2, 4)}, "pose must have shape"),
         ({"pose": torch.zeros(2, 3, dtype=torch.int64)}, "pose must have a dtype"),
+        ({"pose": torch.zeros(2, 3, dtype=torch.float16)}, "pose must have dtype float32 or float64"),
+        ({"pose": torch.zeros(2, 3, dtype=torch.bfloat16)}, "pose must have dtype float32 or float64"),
         ({"pose": torch.full((2, 3), torch.nan)}, "pose must be finite"),
         ({"mesh": []}, "mesh must be one mesh or one per pose"),
         ({"mesh": [cuboid()] * 3}, "mesh must be one mesh or one per pose"),
@@ -104,3 +107,26 @@ def test_a_window_sees_its_part_of_the_map() -> None:
     assert part.covered.any()
     assert torch.equal(part.pix_to_face, whole.pix_to_face[:, rows, columns])
     torch.testing.assert_close(part.bary_coords, whole.bary_coords[:, rows, columns], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("backend", ["cuboid", "embree"])
+def test_autocast_changes_nothing(backend: str) -> None:
+    expected = rasterize(cuboid(), poses(2), CAMERA, backend=backend)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = rasterize(cuboid(), poses(2), CAMERA, backend=backend)
+    assert torch.equal(found.pix_to_face, expected.pix_to_face)
+    assert torch.equal(found.bary_coords, expected.bary_coords)
+
+
+@pytest.mark.parametrize("mesh", [cuboid, tetrahedron])
+def test_what_inference_mode_leaves_behind_can_be_differentiated_through(mesh: Callable[[], Mesh]) -> None:
+    """Meshes made and tables kept in inference mode; a camera that no other test has, so that none are kept yet."""
+    camera = Camera(61.0 + len(mesh().faces), (16.0, 12.0), (24, 32))
+    with torch.inference_mode():
+        made = mesh()
+        expected = rasterize(made, poses(1), camera)
+    pose = poses(1).requires_grad_()
+    found = rasterize(made, pose, camera)
+    assert torch.equal(found.zbuf, expected.zbuf)
+    found.zbuf[found.covered].sum().backward()
+    assert pose.grad.isfinite().all() and pose.grad.any()

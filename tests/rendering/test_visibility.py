@@ -80,3 +80,13 @@ def test_mismatched_counts_are_refused() -> None:
         observe_vertices(meshes(), poses(3), CAMERA)
     with pytest.raises(ValueError, match="distance must"):
         observe_vertices(meshes(), poses(2), CAMERA, torch.ones(3))
+
+
+def test_half_precision_is_refused_and_autocast_changes_nothing() -> None:
+    with pytest.raises(ValueError, match="pose must have dtype float32 or float64"):
+        observe_vertices(meshes(), poses(2).half(), CAMERA)
+    expected = observe_vertices(meshes(), poses(2), CAMERA)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = observe_vertices(meshes(), poses(2), CAMERA)
+    for name in ("uv", "row", "column", "visible", "covered"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))

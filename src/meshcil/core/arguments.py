@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, NoReturn, ParamSpec, TypeVar, get_args
 
 import torch
@@ -39,6 +40,76 @@ def require_finite(**tensors: Tensor) -> None:
         # NaN passes through minimum and maximum, so that one pass over the values without a copy is enough.
         if tensor.numel() and not bool(torch.stack(tensor.aminmax()).isfinite().all()):
             reject(name, "be finite, but it holds NaN or infinity")
+
+
+def require_precision(**tensors: Tensor) -> None:
+    """Refuse tensors in less than single precision, in which geometry is wrong by whole cells.
+
+    Args:
+        **tensors: of any shape, by argument name.
+
+    Raises:
+        ValueError: naming the first tensor that is neither float32 nor float64.
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype not in (torch.float32, torch.float64):
+            reject(name, f"have dtype float32 or float64, but it has {tensor.dtype}")
+
+
+def whole_numbers(argument: str, values: Sequence[int], count: int) -> tuple[int, ...]:
+    """Some whole numbers as a tuple.
+
+    Args:
+        argument: its name.
+        values: what was given.
+        count: how many there must be.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: values of another kind or number.
+    """
+    numbers = tuple(values) if isinstance(values, Sequence) else ()
+    if len(numbers) != count or not all(isinstance(number, Integral) for number in numbers):
+        reject(argument, f"be {count} whole numbers, but it is {values!r}")
+    return tuple(int(number) for number in numbers)
+
+
+def own_floats(argument: str, tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    """A floating tensor's copy, which the caller cannot change any more, without its gradient.
+
+    Args:
+        argument: its name.
+        tensor: what was given.
+        shape: that it must have; None where any size is right.
+
+    Returns:
+        The copy.
+
+    Raises:
+        ValueError: no floating tensor of this shape.
+    """
+    if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
+        reject(argument, "be a floating tensor")
+    return _copy(argument, tensor, shape)
+
+
+def own_indices(argument: str, tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    """As ``own_floats``, for int64 tensors."""
+    if not (isinstance(tensor, Tensor) and tensor.dtype == torch.int64):
+        reject(argument, "be an int64 tensor")
+    return _copy(argument, tensor, shape)
+
+
+def _copy(argument: str, tensor: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    fits = (wanted in (None, size) for wanted, size in zip(shape, tensor.shape, strict=False))
+    if tensor.ndim != len(shape) or not all(fits):
+        wanted = ", ".join("N" if size is None else str(size) for size in shape)
+        reject(argument, f"have shape [{wanted}], but it has {list(tensor.shape)}")
+    # A copy made in inference mode could never be differentiated through.
+    with torch.inference_mode(False):
+        return tensor.detach().clone()
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshcil.core.arguments import checked, reject
+from meshcil.core.arguments import checked, reject, whole_numbers
 from meshcil.geometry.poses import pose_matrix
 
 
@@ -23,7 +24,8 @@ class Camera:
         image_size: (H, W) of the map.
 
     Raises:
-        ValueError: a focal length that is not positive and finite, a centre that is not finite, an empty map.
+        ValueError: a focal length that is not a positive and finite number, a centre that is not two finite numbers, a
+            size that is not two whole numbers, an empty map.
     """
 
     focal: Real
@@ -31,11 +33,14 @@ class Camera:
     image_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.focal) and self.focal > 0):
+        if not (isinstance(self.focal, Real) and math.isfinite(self.focal) and self.focal > 0):
             reject("focal", f"be positive and finite, but it is {self.focal}")
-        if len(self.center) != 2 or not all(math.isfinite(c) for c in self.center):
+        center = tuple(self.center) if isinstance(self.center, Sequence) else ()
+        if len(center) != 2 or not all(isinstance(c, Real) and math.isfinite(c) for c in center):
             reject("center", f"be two finite numbers (cx, cy), but it is {self.center}")
-        if len(self.image_size) != 2 or min(self.image_size) < 1:
+        object.__setattr__(self, "center", tuple(float(c) for c in center))
+        object.__setattr__(self, "image_size", whole_numbers("image_size", self.image_size, 2))
+        if min(self.image_size) < 1:
             reject("image_size", f"be (H, W), both at least 1, but it is {self.image_size}")
 
     def window(self, rows: slice, columns: slice) -> "Camera":
@@ -69,6 +74,7 @@ def camera_axes_rays(camera: Camera, like: Tensor) -> Float[Tensor, "3 HW"]:
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def _rays(camera: Camera, dtype: torch.dtype, device: torch.device) -> Tensor:
     (cx, cy), (height, width) = camera.center, camera.image_size
     columns = (torch.arange(width, dtype=torch.float64) + 0.5 - cx) / camera.focal

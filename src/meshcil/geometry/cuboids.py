@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from meshcil.core.arguments import checked, reject, require_finite
+from meshcil.core.arguments import checked, own_floats, reject, require_finite, whole_numbers
 
 
 @checked
@@ -57,13 +57,16 @@ class CuboidMesh:
             sides that would need two samples there have vertices but no triangles.
 
     Raises:
-        ValueError: bounds that are not finite or of zero extent on an axis, counts below 1, no triangle at all.
+        ValueError: bounds of the wrong shape or dtype, not finite, or of zero extent on an axis; counts that are not
+            three whole numbers, below 1, or without any triangle.
     """
 
     bounds: Float[Tensor, "3 2"]
     counts: tuple[int, int, int]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bounds", own_floats("bounds", self.bounds, (3, 2)))
+        object.__setattr__(self, "counts", whole_numbers("counts", self.counts, 3))
         require_finite(bounds=self.bounds)
         if not bool((self.bounds[:, 0] < self.bounds[:, 1]).all()):
             reject("bounds", f"have low < high on every axis, but they are {self.bounds.tolist()}")
@@ -97,6 +100,7 @@ class CuboidMesh:
         return cls(bounds, (nx, ny, nz))
 
     @functools.cached_property
+    @torch.inference_mode(False)
     def vertices(self) -> Float[Tensor, "V 3"]:
         """CAD coordinates, ``[V, 3]``."""
         grid = [
@@ -114,6 +118,7 @@ class CuboidMesh:
         return torch.cat(sides).to(self.bounds)
 
     @functools.cached_property
+    @torch.inference_mode(False)
     def faces(self) -> Int[Tensor, "F 3"]:
         """Vertex indices of each triangle, int64 ``[F, 3]``."""
         sides, first = [], 0

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from meshcil.core.arguments import reject
+from meshcil.core.arguments import own_floats, own_indices, reject
 from meshcil.geometry.cuboids import CuboidMesh
 
 
@@ -21,13 +21,16 @@ class TriangleMesh:
         faces: vertex indices of each triangle, int64. The winding carries no meaning: both sides are seen.
 
     Raises:
-        ValueError: no faces, indices outside the vertices, coordinates that are not finite, zero extent.
+        ValueError: tensors of the wrong shape or dtype, no faces, indices outside the vertices, coordinates that are
+            not finite, zero extent.
     """
 
     vertices: Float[Tensor, "V 3"]
     faces: Int[Tensor, "F 3"]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vertices", own_floats("vertices", self.vertices, (None, 3)))
+        object.__setattr__(self, "faces", own_indices("faces", self.faces, (None, 3)))
         if len(self.faces) == 0 or len(self.vertices) == 0:
             reject("faces", "hold at least one triangle")
         if int(self.faces.min()) < 0 or int(self.faces.max()) >= len(self.vertices):

@@ -44,6 +44,7 @@ def box_grids(meshes: Sequence[CuboidMesh], like: Tensor) -> Float[Tensor, "B 8 
 
 
 @functools.lru_cache(maxsize=1024)
+@torch.inference_mode(False)
 def _box_grid(mesh: CuboidMesh, dtype: torch.dtype, device: torch.device) -> Tensor:
     low, high = mesh.bounds.double().cpu().unbind(-1)
     nx, ny, nz = mesh.counts

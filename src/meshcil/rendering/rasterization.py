@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshcil.core.arguments import checked, reject, require_finite
+from meshcil.core.arguments import checked, reject, require_finite, require_precision
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.meshes import Mesh
@@ -41,18 +41,22 @@ def rasterize(
         The fragments; bary_coords and zbuf are differentiable in pose and distance.
 
     Raises:
-        ValueError: an argument of the wrong shape, dtype, device or count, not finite, or an unknown backend.
+        ValueError: an argument of the wrong shape, dtype (float32 and float64 are right), device or count, not finite,
+            or an unknown backend.
         ModuleNotFoundError: backend "pytorch3d" is asked for and not installed.
     """
     meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
     if len(meshes) not in (1, len(pose)):
         reject("mesh", f"be one mesh or one per pose ({len(pose)}), but there are {len(meshes)}")
+    require_precision(pose=pose)
     require_finite(pose=pose)
     if not isinstance(distance, Tensor):
         distance = pose.new_full((len(pose),), float(distance))
     if not bool((distance > 0).all() & distance.isfinite().all()):
         reject("distance", "be positive and finite")
-    return _fragments(rasterizer_for(meshes, backend)(meshes, pose, camera, distance), camera)
+    # Autocast would round the rays.
+    with torch.autocast(pose.device.type, enabled=False):
+        return _fragments(rasterizer_for(meshes, backend)(meshes, pose, camera, distance), camera)
 
 
 def _fragments(hits: RayHits, camera: Camera) -> Fragments:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from meshcil.core.arguments import checked
+from meshcil.core.arguments import checked, require_precision
 from meshcil.geometry.cameras import Camera, project
 from meshcil.geometry.meshes import Mesh, stack_vertices
 from meshcil.rendering.base import Fragments
@@ -72,7 +72,8 @@ def observe_vertices(
         ValueError: as ``rasterize``.
     """
     meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
-    with torch.no_grad():
+    require_precision(pose=pose)
+    with torch.no_grad(), torch.autocast(pose.device.type, enabled=False):
         fragments = rasterize(meshes, pose, camera, distance)
         vertices = stack_vertices(meshes).to(pose)
         uv = project(vertices, pose, camera, distance)
