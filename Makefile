@@ -39,6 +39,13 @@ $(STAMP):
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# DVC records what the audit vouches for; its lock of an earlier state must not speak against the new one.
+define RECORD
+mkdir -p .dvc/tmp; mv -f dvc.lock .dvc/tmp/ 2> /dev/null || true; \
+	  { $(BIN)/meshcil audit && $(BIN)/dvc commit --quiet --force; } || \
+	  { mv -f .dvc/tmp/dvc.lock . 2> /dev/null || true; exit 1; }; rm -f .dvc/tmp/dvc.lock
+endef
+
 # The lock on logs/make.lock ends with the process that holds it, so a killed run leaves nothing to unlock by hand.
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
 	@$(BIN)/meshcil check $(EXPERIMENT)
@@ -47,7 +54,7 @@ reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kep
 	@exec 9> logs/make.lock; ! command -v flock > /dev/null || flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
 	  export MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$; \
 	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT)
-	@$(if $(filter laptop,$(EXPERIMENT)),$(BIN)/meshcil audit && $(BIN)/dvc commit --quiet --force)
+	@$(if $(filter laptop,$(EXPERIMENT)),$(RECORD))
 	@echo "Report: reports/index.html"
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
