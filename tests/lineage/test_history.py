@@ -7,7 +7,7 @@ import pytest
 from meshcil.core.code_digest import source_file
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage import history, installed
-from meshcil.lineage.history import check_code, check_commits
+from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
 from meshcil.lineage.schema import Record
 from tests.lineage.test_record import git, job
@@ -90,6 +90,13 @@ def test_what_cannot_be_known_is_a_note(record: Record, copied: Path) -> None:
     source = record.source.model_copy(update={"commit": None})
     findings, notes = check_commits({PATH: record.model_copy(update={"source": source})})
     assert findings == [] and "without git" in notes[0]
+
+
+def test_code_of_another_python_is_not_compared(record: Record) -> None:
+    assert comparable({PATH: record}) == ({PATH: record}, [])
+    environment = record.environment.model_copy(update={"python": "3.1.4"})
+    found, notes = comparable({PATH: record.model_copy(update={"environment": environment})})
+    assert found == {} and notes[0].startswith("1 jobs ran with another version of Python")
 
 
 def test_the_lock_and_the_installed_packages(record: Record, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,38 @@ def audit(
     print(f"OK: {result.jobs} records, and every file, module, setting and table is what they say")
 
 
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(help="A file that the pipeline wrote, or a record.")],
+    row: Annotated[str | None, typer.Option(help="Row of a table: its method, or method/budget.")] = None,
+    column: Annotated[str | None, typer.Option(help="Column of the table, with or without its unit.")] = None,
+    machine: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the graph of jobs instead.")] = None,
+) -> None:
+    """Show where a file, or a number of a table, comes from: every job back to the data."""
+    from meshcil.cli.tracing import find_trace, show, write_page
+
+    found = find_trace(file, row, column)
+    if html is not None:
+        write_page(found, html)
+    else:
+        show(found, machine=machine)
+
+
+@app.command()
+def track(
+    rebuild: Annotated[bool, typer.Option(help="Log again all records of the experiments that were logged.")] = False,
+) -> None:
+    """Log the records to MLflow again, for instance after mlflow.db was lost; what it still holds is kept."""
+    from meshcil.cli.retracking import log_again
+    from meshcil.core.errors import InputError
+
+    if not rebuild:
+        raise InputError("meshcil track", "needs `--rebuild`", "`make reproduce` logs what it runs by itself")
+    for experiment, number in log_again().items():
+        print(f"{experiment}: {number} records are in MLflow")
+
+
 def main() -> None:
     """Entry point of the `meshcil` command."""
     run(app, sys.argv[1:])

@@ -7,7 +7,7 @@ from meshcil.cli.recomputation import check_recomputed
 from meshcil.cli.tags import check_tags
 from meshcil.lineage.anchor import check_anchor, unreached
 from meshcil.lineage.audit import check_files, current, read_records
-from meshcil.lineage.history import check_code, check_commits
+from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
 from meshcil.lineage.versions import check_dvc
 
@@ -39,9 +39,11 @@ def inspect(against: str | None = None) -> Inspection:
     anchored, notes = check_anchor(against)
     records, findings = read_records()
     records = current(records)
-    findings += check_files(records) + check_code(records) + check_configuration(records) + check_lock(records)
+    same, remarks = comparable(records)
+    notes += remarks
+    findings += check_files(records) + check_code(same) + check_configuration(records) + check_lock(records)
     findings += check_recomputed(records) + anchored
-    for more, remarks in (check_commits(records), check_dvc(), check_tags(records)):
+    for more, remarks in (check_commits(same), check_dvc(), check_tags(records)):
         findings += more
         notes += remarks
     loose = unreached(records)

@@ -1,5 +1,7 @@
 """Check the code that records name: against the checkout, and against the commit they say it came from."""
 
+import functools
+import platform
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,6 +13,22 @@ from meshcil.lineage.schema import Record
 
 _DIGITS = 16
 """Hex digits of a module's digest in a record."""
+
+
+def comparable(records: Mapping[Path, Record]) -> tuple[dict[Path, Record], list[str]]:
+    """Records whose module digests can be compared here, and a note on the others.
+
+    Digests are taken over syntax trees, which differ between versions of Python.
+    """
+    here = _release(platform.python_version())
+    found = {path: record for path, record in records.items() if _release(record.environment.python) == here}
+    others = len(records) - len(found)
+    note = f"{others} jobs ran with another version of Python than {here}, so that their code cannot be compared"
+    return found, [note] if others else []
+
+
+def _release(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def check_code(records: Mapping[Path, Record]) -> list[str]:
@@ -34,6 +52,7 @@ def _modules(records: Iterable[tuple[Path, Record]]) -> dict[tuple[str, str], li
     return found
 
 
+@functools.cache
 def _digest(text: bytes) -> str | None:
     try:
         return sha256_bytes(normalised_source(text.decode()).encode())[:_DIGITS]

@@ -8,7 +8,8 @@ from meshcil.reporting.page import Report
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of the pages; every text is escaped."""
     return Environment(
         loader=PackageLoader("meshcil.reporting"),
         autoescape=True,
@@ -21,4 +22,4 @@ def _environment() -> Environment:
 
 def render(report: Report) -> str:
     """HTML text of the page."""
-    return _environment().get_template("report.html.j2").render(report=report)
+    return environment().get_template("report.html.j2").render(report=report)

@@ -1,0 +1,26 @@
+"""`meshcil track --rebuild`: MLflow holds copies only, and gets them again from the records."""
+
+from pathlib import Path
+
+from meshcil.core.errors import InputError
+from meshcil.lineage.audit import current, read_records
+from meshcil.stages import track
+
+
+def log_again() -> dict[str, int]:
+    """Run `track` again for every experiment that was tracked; number of its records by name.
+
+    Raises:
+        InputError: when a record cannot be used, or nothing was tracked.
+    """
+    records, findings = read_records()
+    if findings:
+        raise InputError(Path.cwd(), findings[0], "Run `meshcil audit`; only sound records are logged")
+    tracked = [record for record in current(records).values() if record.stage == "track"]
+    if not tracked:
+        raise InputError(Path.cwd(), "holds no tracked experiment", "`make reproduce` logs what it runs")
+    for record in tracked:
+        inputs = [Path(entry.path) for entry in record.inputs]
+        values = record.settings.values
+        track.main(values["experiment"], inputs, Path(record.outputs[0].path), values["tracker"])
+    return {record.settings.values["experiment"]: len(record.inputs) for record in tracked}

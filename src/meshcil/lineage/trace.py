@@ -1,0 +1,152 @@
+"""Walk the records from a file back to the data."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
+from meshcil.lineage.files import SUFFIX, file_facts, find_parents
+from meshcil.lineage.reading import read_record
+from meshcil.lineage.schema import Record
+
+Choice = Callable[[Record, Record], bool]
+"""Whether a job's parent (second) matters to what is traced."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One job of a chain.
+
+    Attributes:
+        path: of its record, relative to the working folder.
+        sha256: of the record as it is now.
+        record: its content.
+        parents: paths of the records of the jobs that wrote its inputs, as far as they matter.
+        altered: whether a consumer noted another digest of the record.
+    """
+
+    path: str
+    sha256: str
+    record: Record
+    parents: tuple[str, ...]
+    altered: bool
+
+    @property
+    def title(self) -> str:
+        """Stage, and what tells the job from others of its stage."""
+        key = self.record.key
+        run = [str(key[name]) for name in ("dataset", "protocol", "method", "budget") if name in key]
+        seed = [f"seed {key['seed']}"] if "seed" in key else []
+        step = [f"step {key['step']}"] if "step" in key else []
+        names = [self.record.name] if self.record.name not in ("", *run) else []
+        return " ".join([self.record.stage, *step, *names, *(["/".join(run)] if run else []), *seed])
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Jobs behind a file.
+
+    Attributes:
+        file: that was traced, relative to the working folder.
+        sha256: of the file as it is now.
+        altered: whether the job that wrote it noted another digest.
+        root: path of the record of that job.
+        links: jobs by the path of their record, in the order of a walk from the file to the data.
+    """
+
+    file: str
+    sha256: str
+    altered: bool
+    root: str
+    links: Mapping[str, Link]
+
+
+def trace(path: Path, choose: Choice = lambda job, parent: True) -> Chain:
+    """The jobs behind a file of the working folder, or behind a record.
+
+    Args:
+        path: of the file.
+        choose: leaves out parents that do not matter.
+
+    Raises:
+        InputError: when the file, or a record on the way, is missing or cannot be used.
+    """
+    file = file_facts(path)
+    root = file.path if file.path.endswith(SUFFIX) else next((p.path for p in find_parents([file])), None)
+    if root is None:
+        remedy = "Trace a file that a stage wrote, from the folder in which the pipeline ran"
+        raise InputError(path, "has no record", remedy)
+    links: dict[str, Link] = {}
+    _walk(root, None, choose, links)
+    noted = {entry.path: entry.sha256 for entry in links[root].record.outputs}
+    return Chain(file.path, file.sha256, noted.get(file.path, file.sha256) != file.sha256, root, links)
+
+
+def _walk(path: str, noted: str | None, choose: Choice, links: dict[str, Link]) -> None:
+    if path in links:
+        return
+    record, sha256 = read_record(Path(path)), sha256_file(Path(path))
+    parents = [p for p in record.parents if choose(record, read_record(Path(p.path)))]
+    links[path] = Link(path, sha256, record, tuple(p.path for p in parents), noted not in (None, sha256))
+    for parent in parents:
+        _walk(parent.path, parent.sha256, choose, links)
+
+
+def link_facts(record: Record) -> dict[str, str]:
+    """How a job was made, as text by name: code, environment, machine, time."""
+    source, environment = record.source, record.environment
+    commit = source.commit[:12] if source.commit else f"no git; source {source.tree_sha256 or 'unknown'}"
+    state = {None: "", False: ", clean", True: f", with uncommitted changes (diff {str(source.diff_sha256)[:12]})"}
+    facts = {
+        "commit": commit + state[source.dirty],
+        "lock": (source.lock_sha256 or "none")[:12],
+        "packages": environment.packages_sha256[:12],
+        "python": environment.python,
+        "platform": environment.platform,
+        "host": environment.host,
+        "device": environment.device,
+        "cores": str(environment.cores),
+        "threads": str(environment.threads),
+        "pipeline": record.pipeline or "none",
+        "slurm job": environment.slurm_job_id or "none",
+        "seed": "none" if record.seed is None else str(record.seed),
+        "code": record.code.digest,
+        "settings": record.settings.sha256[:12],
+        "time": f"{record.started[:19].replace('T', ' ')} UTC, {record.seconds:.1f} s",
+    }
+    return facts
+
+
+def shared_facts(links: Sequence[Link]) -> dict[str, str]:
+    """Facts in which all jobs agree."""
+    all_facts = [link_facts(link.record) for link in links]
+    first = all_facts[0]
+    return {k: v for k, v in first.items() if k != "code" and all(facts[k] == v for facts in all_facts)}
+
+
+_SHOWN: Mapping[str, tuple[str, ...]] = {
+    "generate": ("classes", "generator", "image_size", "focal"),
+    "prepare": ("image_size", "focal", "distance", "cuboid_coverage"),
+    "resolve": ("key", "steps", "method"),
+    "table": ("kind", "select", "options"),
+    "figure": ("kind", "select", "options"),
+}
+
+
+def shown_settings(record: Record) -> dict[str, str]:
+    """Settings that matter to a job as `a.b` -> text; those of a run stand at its `resolve` job."""
+    chosen = {name: record.settings.values.get(name) for name in _SHOWN.get(record.stage, ())}
+    skipped = ("description", "label")
+    return {name: text for name, text in _flat(chosen) if name.rpartition(".")[2] not in skipped}
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
+    elif isinstance(value, list | tuple):
+        yield prefix, ", ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
+    else:
+        yield prefix, str(value)

@@ -1,0 +1,43 @@
+"""A checkout with a finished, made-up run, made once and copied for each test that spoils it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from meshcil.core import code_digest
+from tests.cli.fabrication import fabricate
+from tests.lineage.test_record import git
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let ``folder`` be the working folder and the checkout that the package is run from."""
+    monkeypatch.setattr(code_digest, "_source_root", lambda: folder / "src")
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkout at a commit, with all files of the smoke experiment."""
+    folder = tmp_path_factory.mktemp("finished") / "checkout"
+    for name in ("src", "config"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("requirements.lock", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stand_in(monkeypatch, folder)
+        fabricate()
+    return folder
+
+
+@pytest.fixture
+def checkout(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to be spoiled, which is the working folder."""
+    folder = Path(shutil.copytree(finished, tmp_path / "checkout", symlinks=True))
+    stand_in(monkeypatch, folder)
+    return folder

@@ -1,0 +1,225 @@
+"""The audit names whatever was altered, and passes what was not."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from meshcil.cli.application import app
+from meshcil.cli.inspection import inspect
+from meshcil.config.run import load_run
+from meshcil.lineage import installed
+from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
+from meshcil.lineage.files import file_facts
+from meshcil.reporting.scores import read_scores
+from meshcil.stages.collect import collected
+from meshcil.stages.command import run
+from meshcil.stages.plan import load_plan
+from meshcil.stages.score import scores_text
+from meshcil.stages.table import table_text
+from tests.cli.fabrication import PREPARED, RAW
+
+pytestmark = pytest.mark.xdist_group("finished")
+
+RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
+TABLE = Path("reports/tables/smoke-summary.csv")
+
+
+@pytest.fixture(autouse=True)
+def _locked_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages as locked, whatever is installed where the tests run."""
+    text = Path(__file__).resolve().parents[2].joinpath("requirements.lock").read_text()
+    pins = {re.sub(r"[-_.]+", "-", name): version for name, version in re.findall(r"^(\S+?)==(\S+)", text, re.M)}
+    monkeypatch.setattr(installed, "installed", lambda: pins)
+
+
+def replace(path: str | Path, before: str, after: str) -> Callable[[], None]:
+    """Edit that replaces one occurrence in a text file."""
+
+    def edit() -> None:
+        text = Path(path).read_text()
+        assert before in text
+        Path(path).write_text(text.replace(before, after, 1))
+
+    return edit
+
+
+def append(path: str | Path) -> Callable[[], None]:
+    """Edit that adds a byte."""
+    return lambda: Path(path).write_bytes(Path(path).read_bytes() + b"\n")
+
+
+def alter_predictions() -> None:
+    path = RUN / "step1/predictions-robustness.parquet"
+    frame = pd.read_parquet(path)
+    frame.assign(predicted_class=frame["true_class"]).to_parquet(path, index=False)
+
+
+# What is altered -> how, and what the finding must begin with.
+ALTERED: dict[str, tuple[Callable[[], None], str]] = {
+    "image": (append(RAW / "Images/car_imagenet/n01.JPEG"), f"{RAW}: has changed"),
+    "annotation": (append(RAW / "Annotations/car_imagenet/n01.mat"), f"{RAW}: has changed"),
+    "new image": (lambda: (RAW / "n02.JPEG").write_text("x"), f"{RAW}: has changed"),
+    "prepared shard": (append(PREPARED / "train.parquet"), f"{PREPARED}/train.parquet: has changed"),
+    "resolved run": (append(RUN / "run.json"), f"{RUN}/run.json: has changed"),
+    "checkpoint": (append(RUN / "step0/state.safetensors"), f"{RUN}/step0/state.safetensors: has changed"),
+    "curve": (append(RUN / "step0/epochs.csv"), f"{RUN}/step0/epochs.csv: has changed"),
+    "exemplar list": (append(RUN / "step0/exemplars.json"), f"{RUN}/step0/exemplars.json: has changed"),
+    "ledger": (replace(RUN / "step1/ledger.csv", "2000", "2001"), f"{RUN}/step1/ledger.csv: has changed"),
+    "predictions": (alter_predictions, f"{RUN}/step1/predictions-robustness.parquet: has changed"),
+    "scores": (replace(RUN / "scores.csv", "0.", "0.9"), f"{RUN}/scores.csv: has changed"),
+    "collected scores": (
+        append("results/experiments/smoke.csv"),
+        "results/experiments/smoke.csv: has changed",
+    ),
+    "headline numbers": (
+        append("results/experiments/smoke.metrics.json"),
+        "results/experiments/smoke.metrics.json: has changed",
+    ),
+    "table": (replace(TABLE, "iCaRL", "iCarl"), f"{TABLE}: has changed"),
+    "figure": (append("reports/figures/smoke-steps.svg"), "reports/figures/smoke-steps.svg: has changed"),
+    "page": (append("reports/index.html"), "reports/index.html: has changed"),
+    "record": (
+        replace(RUN / "step0/train.record.json", '"dirty": false', '"dirty": true'),
+        f"{RUN}/step0/train.record.json: is not the record",
+    ),
+    "deleted record": ((RUN / "step0/train.record.json").unlink, f"{RUN}/step0/train.record.json: is missing"),
+    "record of the report": (append(FINAL), f"{FINAL}: is not the record that {ANCHOR} names"),
+    "anchor": (
+        lambda: ANCHOR.write_text("0" * 64 + f"  {FINAL.name}\n"),
+        f"{FINAL}: is not the record that {ANCHOR} names",
+    ),
+    "configuration of a method": (
+        replace("config/methods/icarl-smoke.yaml", "label: iCaRL", "label: iCarl"),
+        "config/methods/icarl-smoke.yaml: has changed (`method.label` was 'iCaRL (smoke)', is 'iCarl (smoke)')",
+    ),
+    "configuration of a dataset": (
+        replace("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0"),
+        "config/datasets/primitives3d-tiny.yaml: has changed (`focal`",
+    ),
+    "configuration of an experiment": (
+        replace("config/experiments/smoke.yaml", "kind: summary", "kind: budget"),
+        "config/experiments/smoke.yaml: has changed (`kind`",
+    ),
+    "deleted configuration": (
+        Path("config/methods/icarl-smoke.yaml").unlink,
+        "config/methods/icarl-smoke.yaml: is missing",
+    ),
+    "source file": (
+        replace("src/meshcil/evaluation/incremental.py", "import", "import os\nimport"),
+        "src/meshcil/evaluation/incremental.py: has changed",
+    ),
+    "lock file": (append("requirements.lock"), "requirements.lock: has changed"),
+    "results of tracking": (append("results/tracking/smoke.json"), "results/tracking/smoke.json: has changed"),
+}
+
+
+def test_an_untouched_tree_passes(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(app, ["audit"])
+    printed = capsys.readouterr().out
+    assert stop.value.code == 0, printed
+    assert f"anchor: {anchor()}" in printed and "OK: " in printed
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_was_altered_is_named(checkout: Path, what: str) -> None:
+    alter, expected = ALTERED[what]
+    alter()
+    findings = inspect().findings
+    assert any(finding.startswith(expected) for finding in findings), findings
+
+
+def test_comments_and_layout_of_configuration_and_code_may_change(checkout: Path) -> None:
+    for path in ("config/methods/icarl-smoke.yaml", "config/experiments/smoke.yaml", "src/meshcil/lineage/audit.py"):
+        Path(path).write_text("# A remark.\n" + Path(path).read_text())
+    assert inspect().findings == ()
+
+
+def test_differences_are_listed_with_exit_code_1(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    append(TABLE)()
+    with pytest.raises(SystemExit) as stop:
+        run(app, ["audit"])
+    printed = capsys.readouterr().out
+    assert stop.value.code == 1 and f"{TABLE}: has changed" in printed and "differences" in printed
+
+
+def rewrite(path: Path, change: Callable[[dict], None]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def rewrite_history(start: Path) -> None:
+    """Bring every record up to date with the files, in the order of the chain, and the anchor with the last one."""
+    order = sorted(Path().glob("[dr]*/**/*.record.json"), key=lambda p: json.loads(p.read_text())["ended"])
+    for path in order[order.index(start) :]:
+
+        def refresh(content: dict) -> None:
+            for entry in (*content["inputs"], *content["outputs"]):
+                if entry["base"] == "work":
+                    entry |= file_facts(Path(entry["path"])).model_dump()
+            for parent in content["parents"]:
+                parent["sha256"] = file_facts(Path(parent["path"])).sha256
+
+        rewrite(path, refresh)
+    ANCHOR.write_text(anchor_text(FINAL))
+
+
+def test_a_table_that_was_altered_with_all_records_after_it_is_caught_by_computing_it_again(checkout: Path) -> None:
+    text = TABLE.read_text()
+    number = re.search(r"\d\d\.\d\d", text)
+    assert number is not None
+    TABLE.write_text(text.replace(number[0], "99.99", 1))
+    before = anchor()
+    rewrite_history(Path("reports/tables/table-smoke-summary.record.json"))
+    assert inspect().findings == (f"{TABLE}: is not what its inputs give, computed again",)
+    assert f"{FINAL}: is not the record that {before} names" in inspect(before).findings
+
+
+def test_only_the_anchor_shows_predictions_that_were_altered_with_everything_after_them(checkout: Path) -> None:
+    before = anchor()
+    alter_predictions()
+    rewrite_history(RUN / "step1/predict-robustness.record.json")
+    assert any("is not what its inputs give" in finding for finding in inspect().findings)
+    recompute_everything()
+    rewrite_history(RUN / "step1/predict-robustness.record.json")
+    assert inspect().findings == ()
+    assert inspect(before).findings == (f"{FINAL}: is not the record that {before} names",)
+
+
+def recompute_everything() -> None:
+    plan = load_plan(["smoke"], Path("config"))
+    folders = [Path("results/runs") / key.path for key in plan.members["smoke"]]
+    for key, folder in zip(plan.members["smoke"], folders, strict=True):
+        ledgers = [folder / f"step{k}/ledger.csv" for k in (0, 1)]
+        text = scores_text(load_run(folder / "run.json"), [Path(p) for p in plan.predictions(key)], ledgers)
+        (folder / "scores.csv").write_text(text)
+    scores = Path("results/experiments/smoke.csv")
+    text, numbers = collected([f / "scores.csv" for f in folders], [f / "run.json" for f in folders])
+    scores.write_text(text)
+    scores.with_suffix(".metrics.json").write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
+    for artifact in plan.experiments["smoke"].tables:
+        Path(f"reports/tables/{artifact.name}.csv").write_text(table_text(artifact, read_scores(scores), Path("none")))
+
+
+def test_dvc_lock(checkout: Path) -> None:
+    def dvc(*arguments: str) -> None:
+        subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True, capture_output=True)
+
+    Path("dvc.yaml").write_text(f"stages:\n  table:\n    cmd: 'true'\n    outs:\n      - {TABLE}: {{cache: false}}\n")
+    dvc("init", "--no-scm", "--quiet")
+    dvc("commit", "--force", "--quiet")
+    assert inspect().findings == ()
+    intact = Path("dvc.lock").read_text()
+    digest = re.search(r"md5: (\w+)", intact)
+    assert digest is not None
+    Path("dvc.lock").write_text(intact.replace(digest[1], "ab" * 16))
+    assert inspect().findings == (f"{TABLE}: is modified by dvc.lock (out of stage table)",)
+    Path("dvc.lock").write_text(intact[:-20] + "\n : ]")
+    assert [finding.split(":")[0] for finding in inspect().findings] == ["dvc.lock"]

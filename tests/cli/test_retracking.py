@@ -1,0 +1,74 @@
+"""MLflow's database can be made again from the records."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from meshcil.cli.application import app
+from meshcil.cli.tags import check_tags
+from meshcil.lineage.anchor import anchor
+from meshcil.lineage.audit import check_files, read_records
+from meshcil.stages import track
+from meshcil.stages.command import run
+from meshcil.tracking.stored import DATABASE, stored_anchors, stored_tags, tracked_runs
+from tests.cli.conftest import stand_in
+
+pytestmark = [pytest.mark.xdist_group("finished"), pytest.mark.filterwarnings("ignore")]
+OUT = Path("results/tracking/smoke.json")
+
+
+def rebuild(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        run(app, ["track", *arguments])
+    return int(stop.value.code or 0)
+
+
+def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = json.loads(OUT.with_name("track-smoke.record.json").read_text())["inputs"]
+    track.main("smoke", [Path(entry["path"]) for entry in inputs], OUT, "mlflow")
+    records, _ = read_records()
+    assert check_tags(records) == ([], [])
+    before = tracked_runs()
+    # MLflow keeps its connection to a database, so the loss happens in a copy.
+    copy = shutil.copytree(checkout, tmp_path / "moved", ignore=shutil.ignore_patterns("mlflow.db"))
+    stand_in(monkeypatch, Path(copy))
+    assert check_tags(records)[1] == [
+        "mlflow.db is not here: `meshcil track --rebuild` makes it again from the records"
+    ]
+    assert rebuild("--rebuild") == 0
+    records, findings = read_records()
+    assert findings == [] == check_files(records) and check_tags(records) == ([], [])
+    assert stored_anchors() == {"smoke": anchor()}
+    assert set(tracked_runs()) == set(before) and not set(tracked_runs().values()) & set(before.values())
+    alter_tag("update tags set value = 'elsewhere' where key = 'meshcil.host'")
+    findings, _ = check_tags(records)
+    assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
+    alter_tag("update experiment_tags set value = '0' where key = 'meshcil.anchor'")
+    assert "mlflow.db: experiment smoke bears the anchor of another report" in check_tags(records)[0]
+    alter_tag("delete from tags")
+    assert all("is missing" in finding for finding in check_tags(records)[0][:-1])
+    assert stored_tags() == {}
+    DATABASE.write_bytes(b"no database")
+    assert "is no MLflow database" in check_tags(records)[0][0]
+
+
+def alter_tag(statement: str) -> None:
+    connection = sqlite3.connect(DATABASE)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_it_must_be_asked_for_and_needs_records(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rebuild() == 2
+    assert "needs `--rebuild`" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert rebuild("--rebuild") == 2
+    assert "no record was found" in capsys.readouterr().err
