@@ -33,17 +33,22 @@ class TrainingData:
     pool: ImagePool
     replayed: Bool[Tensor, " n"]
 
+    @property
+    def new(self) -> ImagePool:
+        """The images that are no exemplars."""
+        return self.pool.subset((~self.replayed).nonzero()[:, 0])
+
 
 def train_step(
     method: Method, data: TrainingData, checkpoint: Path, progress: Progress = lambda _row: None
 ) -> list[EpochRow]:
-    """Train ``method`` on one step, resuming after the last finished epoch if ``checkpoint`` exists.
+    """Train ``method`` on one step that it has begun, resuming after the last finished epoch if ``checkpoint`` exists.
 
     All draws derive from (seed, step, phase, epoch), so that a resumed run computes what an undisturbed one does,
     bit for bit on the CPU.
 
     Args:
-        method: begun at this step.
+        method: begun at this step; sees the new images before and after the optimiser loop.
         data: images of the step.
         checkpoint: file that is replaced after each epoch; the caller deletes it when the result is stored.
         progress: called with each finished epoch's row.
@@ -59,6 +64,8 @@ def train_step(
     if resume is not None:
         rows = list(resume["rows"])
         method.load_state(resume["method"])
+    else:
+        method.prepare_step(data.new)
     for index, phase in enumerate(method.phases()):
         if resume is not None and resume["phase"] > index:
             continue
@@ -71,6 +78,7 @@ def train_step(
             rows.append(_train_epoch(method, data, phase, optimizer, epoch))
             _save_checkpoint(checkpoint, method, optimizer, index, epoch, rows)
             progress(rows[-1])
+    method.finish_step(data.new)
     return rows
 
 

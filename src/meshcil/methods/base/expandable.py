@@ -1,6 +1,7 @@
 """Abstract method that grows a part of the network at each step: DER, MEMO."""
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -8,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meshcil.config.classifier import ExpandableSettings
-from meshcil.memory.ledger import LedgerRow, carried
+from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, training_only
 from meshcil.methods.base.classifier import ImageClassifier, bin_layout
+from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.incremental import IncrementalClassifier
-from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch
 from meshcil.models.expandable import ExpandableBackbone, auxiliary_targets, widen
 from meshcil.models.heads import GrowingLinear
@@ -39,13 +40,15 @@ class ExpandableMethod(IncrementalClassifier):
     def begin_step(self, step: int) -> None:
         """Add a part, columns and rows of the heads, and a new auxiliary head."""
         self.step = step
-        self._grow(self.generator("head"))
+        self._grow(self.generator("head"), auxiliary=step > 0)
 
-    def prepare_network(self, seen: int) -> None:
-        """The parts and heads that there are after the step that is being loaded."""
-        self._grow(None)
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`; while a step trains there is an auxiliary head, afterwards none."""
+        self.step = int(state["step"])
+        self._grow(None, auxiliary="auxiliary.weight" in state["network"])
+        self.network.load_state_dict(state["network"])
 
-    def _grow(self, generator: torch.Generator | None) -> None:
+    def _grow(self, generator: torch.Generator | None, *, auxiliary: bool) -> None:
         backbone = self.network.backbone
         while len(backbone.parts) <= self.step:
             backbone.expand()
@@ -53,11 +56,11 @@ class ExpandableMethod(IncrementalClassifier):
         if self.network.pose_head is not None:
             widen(self.network.pose_head.linear, backbone.channels, generator)
         self.network.grow(self.seen, generator)
-        if self.step > 0:
-            auxiliary = GrowingLinear(backbone.part_channels).to(self.device)
-            auxiliary.grow(self.seen - self.old + 1, generator)
-            # A part of the network, so that the optimiser and the checkpoints have it.
-            self.network.add_module("auxiliary", auxiliary)
+        head = GrowingLinear(backbone.part_channels).to(self.device) if auxiliary else None
+        if head is not None:
+            head.grow(self.seen - self.old + 1, generator)
+        # A part of the network, so that the optimiser and the checkpoints have it.
+        self.network.add_module("auxiliary", head)
 
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy of the head and, after the first step, of the auxiliary head on the newest part alone."""
@@ -70,18 +73,21 @@ class ExpandableMethod(IncrementalClassifier):
             guess = self.network.auxiliary(newest)
             target = auxiliary_targets(batch.labels, self.old)
             terms["auxiliary"] = self.settings.auxiliary_weight * functional.cross_entropy(guess, target)
-        pose = self.settings.pose
-        if pose is not None and self.network.pose_head is not None:
-            terms["pose"] = pose.weight * self.network.pose_head.loss(features, batch.labels, batch.poses)
-        return terms
+        return terms | self.pose_loss(batch, features)
 
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy over all seen classes."""
         return {"classification": functional.cross_entropy(logits, batch.labels)}
 
-    def ledger_rows(self) -> list[LedgerRow]:
-        """All parts and the heads; the auxiliary head lies in the stored state until the next step replaces it."""
-        rows = super().ledger_rows()
-        if self.step > 0:
-            rows.append(carried("auxiliary head", tensor_bytes(*self.network.auxiliary.parameters())))
-        return rows
+    def finish_step(self, images: ImagePool) -> None:
+        """Align the head's rows; the auxiliary head has done its work."""
+        super().finish_step(images)
+        self.network.auxiliary = None
+
+    def training_rows(self) -> list[LedgerRow]:
+        """The auxiliary head and its optimiser state, beside the rest."""
+        if self.step == 0:
+            return super().training_rows()
+        parameters = (self.network.backbone.part_channels + 1) * (self.seen - self.old + 1)
+        size = FLOAT_BYTES * parameters * (1 + self.optimiser_floats)
+        return [*super().training_rows(), training_only("auxiliary head", size)]

@@ -39,8 +39,19 @@ class IncrementalClassifier(ClassifierMethod):
             taught = self.teacher(batch.images).float()
         return soft_target_cross_entropy(logits[:, : self.old], taught, temperature=temperature)
 
+    def pose_loss(self, batch: Batch, features: Float[Tensor, "B D"]) -> dict[str, Float[Tensor, ""]]:
+        """The pose head's term; none without a pose head."""
+        head, pose = self.network.pose_head, self.settings.pose
+        if head is None or pose is None:
+            return {}
+        return {"pose": pose.weight * head.loss(features, batch.labels, batch.poses)}
+
     @torch.no_grad()
-    def consolidate(self, exemplars: ImagePool) -> None:
-        """Align the head's rows where the method does so; once or twice is the same."""
+    def pooled(self, images: ImagePool) -> Float[Tensor, "n D"]:
+        """Features of all images as at test time."""
+        return torch.cat([self.features(batch) for batch in images.batches(64, self.device)])
+
+    def finish_step(self, images: ImagePool) -> None:
+        """Align the head's rows where the method does so."""
         if self.aligns_weights and self.step > 0:
             align_new_rows(self.network.head.weight, self.old)

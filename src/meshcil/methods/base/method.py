@@ -99,8 +99,9 @@ class Phase:
 class Method(ABC):
     """A class-incremental method.
 
-    Life of a step: `load_state` of the step before, `consolidate` with its exemplars, `begin_step`, the optimiser
-    loop over `phases`, `state`. Life of a prediction: `load_state`, `consolidate`, `predict`.
+    Life of a step: `load_state` of the step before, `consolidate` with its exemplars, `begin_step`, `prepare_step` with
+    the new images, the optimiser loop over `phases`, `finish_step` with the new images, `state`. Life of a prediction:
+    `load_state`, `consolidate`, `predict`.
     """
 
     trains_on_all_data = False
@@ -163,12 +164,18 @@ class Method(ABC):
     def begin_step(self, step: int) -> None:
         """Take in the classes of ``step``: grow heads, freeze a copy as teacher."""
 
+    def prepare_step(self, images: ImagePool) -> None:  # noqa: B027 (a hook)
+        """Look at the step's new images before training: start new rows from them."""
+
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Named loss terms, weights applied; their sum is minimised."""
 
     def after_batch(self, batch: Batch) -> None:  # noqa: B027 (a hook: most methods need none)
         """Called after the optimiser's update for ``batch``."""
+
+    def finish_step(self, images: ImagePool) -> None:  # noqa: B027 (a hook)
+        """Look at the step's new images once it has trained: align weights, take statistics."""
 
     def consolidate(self, exemplars: ImagePool) -> None:  # noqa: B027 (a hook)
         """Use the exemplars chosen after the step: class means, background bank."""
@@ -191,9 +198,14 @@ class Method(ABC):
 
     def training_rows(self) -> list[LedgerRow]:
         """Bytes held only while a step trains: optimiser state and, after the first step, a teacher."""
+        teacher = self.network if self.has_teacher and self.step > 0 else None
+        return training_rows(self.network, teacher, self.optimiser_floats)
+
+    @property
+    def optimiser_floats(self) -> int:
+        """Floats that the optimiser keeps for each trained parameter."""
         training = self.settings.training
-        floats = (1 if training.momentum > 0 else 0) if training.optimizer == "sgd" else 2
-        return training_rows(self.network, self.network if self.has_teacher and self.step > 0 else None, floats)
+        return (1 if training.momentum > 0 else 0) if training.optimizer == "sgd" else 2
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue or predict; nested dicts of tensors and JSON values."""
