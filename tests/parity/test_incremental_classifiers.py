@@ -10,6 +10,7 @@ from meshcil.losses.soft_target import soft_target_cross_entropy
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.method import Batch
 from meshcil.models.expandable import auxiliary_targets
+from meshcil.models.feature_translation import nearest_new_class, translate
 from meshcil.models.weight_aligning import align_new_rows
 from tests.methods.factory import CONFIG, build, facts, pool
 
@@ -65,3 +66,12 @@ def test_published_recipe_has_its_own_first_step() -> None:
         [phase] = method.phases()
         recipes.append((phase.epochs, phase.training.milestones, phase.training.weight_decay))
     assert recipes == [(200, (60, 120, 170), 5e-4), (170, (80, 120, 150), 2e-4)]
+
+
+def test_feature_translation() -> None:
+    new = torch.tensor([[1.0, 2.0], [3.0, 2.0]])
+    moved = translate(new, new.mean(0), torch.tensor([0.0, 5.0]))
+    assert moved.tolist() == [[-1.0, 5.0], [1.0, 5.0]]
+    assert nearest_new_class(
+        torch.tensor([[0.0, 5.0], [9.0, 1.0]]), torch.tensor([[1.0, 2.0], [3.0, 2.0]])
+    ).tolist() == [0, 1]
