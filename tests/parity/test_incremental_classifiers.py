@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from meshcil.config.run import load_method
 from meshcil.core.naming import load_object
+from meshcil.losses.ranking import margin_ranking
 from meshcil.losses.soft_target import soft_target_cross_entropy
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.method import Batch
@@ -75,3 +76,17 @@ def test_feature_translation() -> None:
     assert nearest_new_class(
         torch.tensor([[0.0, 5.0], [9.0, 1.0]]), torch.tensor([[1.0, 2.0], [3.0, 2.0]])
     ).tolist() == [0, 1]
+
+
+def test_margin_ranking() -> None:
+    cosines = torch.tensor([[0.6, 0.1, 0.5, 0.4, -0.3]])
+    assert margin_ranking(cosines, torch.tensor([0]), 2, margin=0.5, hardest=2).item() == pytest.approx(0.35)
+    assert margin_ranking(cosines[:, :3], torch.tensor([0]), 2, margin=0.5, hardest=2).item() == pytest.approx(0.4)
+    assert margin_ranking(cosines[:0], torch.tensor([0])[:0], 2, margin=0.5, hardest=2).item() == 0
+
+
+@pytest.mark.parametrize(("step", "weight"), [(1, 11.18034), (2, 12.24745)])
+def test_lucir_weighs_the_distillation_by_old_classes_per_new_one(step: int, weight: float) -> None:
+    method = build("lucir", facts((50, 10, 10)))
+    method.step = step
+    assert method.feature_weight == pytest.approx(weight, abs=1e-5)

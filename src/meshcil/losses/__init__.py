@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contrastive": ["vertex_contrastive"],
         "distillation": ["vertex_distillation"],
         "etf_positional": ["positional"],
+        "ranking": ["margin_ranking"],
         "soft_target": ["soft_target_cross_entropy"],
     },
 )
