@@ -16,6 +16,7 @@ from meshcil.inference.similarity import (
     best_vertices,
     images_per_block,
     map_columns,
+    own_modes,
     relative_similarity,
     require_features,
 )
@@ -84,7 +85,7 @@ def classify(
         len(feature_map), bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes
     )
     scores = []
-    with torch.no_grad():
+    with own_modes(feature_map.device):
         for images in feature_map.split(block):
             columns = map_columns(images)
             best = best_similarity(columns, background)

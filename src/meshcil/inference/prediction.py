@@ -13,7 +13,7 @@ from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.inference.classification import require_bank, require_meshes, score_cells, search_classes
 from meshcil.inference.render_and_compare import Group, estimate_groups
-from meshcil.inference.similarity import best_similarity, images_per_block, map_columns
+from meshcil.inference.similarity import best_similarity, images_per_block, map_columns, own_modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def _infer_block(
     classifier: str,
     steps: int,
 ) -> Inference:
-    with torch.no_grad():
+    with own_modes(feature_map.device):
         columns = map_columns(feature_map)
         best = best_similarity(columns, background)
         start = None

@@ -17,6 +17,7 @@ from meshcil.inference.similarity import (
     best_similarity,
     images_per_block,
     map_columns,
+    own_modes,
     relative_similarity,
     require_features,
 )
@@ -110,15 +111,16 @@ def estimate_pose(
         len(feature_map), vertex_features.shape[-2] * feature_map[0, 0].numel() * feature_map.element_size(), max_bytes
     )
     parts = []
-    for first in range(0, len(feature_map), block):
-        images = torch.arange(first, min(first + block, len(feature_map)), device=feature_map.device)
-        if shared:
-            groups = [Group(images - first, mesh, vertex_features)]
-        else:
-            groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
-        columns = map_columns(feature_map[images])
-        best = best_similarity(columns, background)
-        parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps))
+    with own_modes(feature_map.device):
+        for first in range(0, len(feature_map), block):
+            images = torch.arange(first, min(first + block, len(feature_map)), device=feature_map.device)
+            if shared:
+                groups = [Group(images - first, mesh, vertex_features)]
+            else:
+                groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
+            columns = map_columns(feature_map[images])
+            best = best_similarity(columns, background)
+            parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps))
     return torch.cat([part.pose for part in parts]), torch.cat([part.score for part in parts])
 
 
@@ -130,7 +132,7 @@ def estimate_groups(
     distance: float,
     steps: int,
 ) -> Estimates:
-    """Start search group by group, then refinement of all images together.
+    """Start search group by group, then refinement of all images together; to be called within ``own_modes``.
 
     Args:
         columns: of ``map_columns``.
@@ -143,14 +145,13 @@ def estimate_groups(
     Returns:
         The estimates.
     """
-    with torch.no_grad():
-        similarity, pose = _start(columns, background, groups, camera, distance)
-        by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
-        meshes = [by_image[i] for i in range(len(pose))]
-        pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
-        result = compare(similarity, meshes, pose, distances, camera)
-        empty = torch.where(result.covered, 0.0, background.T.neg().clamp(min=0))
-        score = (result.advantage.clamp(min=0) + empty).mean(1)
+    similarity, pose = _start(columns, background, groups, camera, distance)
+    by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
+    meshes = [by_image[i] for i in range(len(pose))]
+    pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
+    result = compare(similarity, meshes, pose, distances, camera)
+    empty = torch.where(result.covered, 0.0, background.T.neg().clamp(min=0))
+    score = (result.advantage.clamp(min=0) + empty).mean(1)
     return Estimates(pose, distances, score, result.covered, result.covered & (result.advantage < 0))
 
 

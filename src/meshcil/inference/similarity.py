@@ -5,16 +5,29 @@ the values that a pose reads for a cell lie side by side for the images.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from meshcil.core.arguments import reject, require_finite
+from meshcil.core.arguments import reject, require_finite, require_precision
 
 # Products of which only a maximum is kept stay in the processor's cache; an accelerator wants larger ones.
 _CACHE_BYTES = {"cpu": 2**21}
 _DEVICE_BYTES = 2**28
+
+
+@contextmanager
+def own_modes(device: torch.device) -> Iterator[None]:
+    """Compute without gradients and in the tensors' own precision, whatever modes the caller is in.
+
+    Autocast would round similarities and geometry. Inference mode would keep the refinement from its gradients.
+    """
+    # Leaving inference mode turns gradients on, so the order matters.
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(device.type, enabled=False):
+        yield
 
 
 def map_columns(feature_map: Float[Tensor, "B D H W"]) -> Float[Tensor, "D P B"]:
@@ -82,8 +95,9 @@ def require_features(feature_map: Tensor, background: Tensor, **tensors: Tensor)
     """Refuse features that no similarity can be computed with.
 
     Raises:
-        ValueError: naming the argument that is empty or not finite.
+        ValueError: naming the argument that is neither float32 nor float64, empty, or not finite.
     """
+    require_precision(feature_map=feature_map, background=background, **tensors)
     for name, tensor in {"feature_map": feature_map, "background": background, **tensors}.items():
         if math.prod(tensor.shape) == 0:
             reject(name, f"not be empty, but it has shape {list(tensor.shape)}")

@@ -76,6 +76,7 @@ class StartGrid:
 
 
 @functools.lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device) -> StartGrid:
     """Rasterise a mesh at all start poses; kept per mesh, camera, distance, dtype and device.
 

@@ -156,19 +156,18 @@ class Learner(Method):
         self.network.eval()
         block = self.settings.inference
         seen = self.seen
-        with torch.enable_grad():
-            answer = infer(
-                self.network(images).detach(),
-                self.meshes[:seen],
-                self.space.bank[:seen],
-                self._valid(seen, unused=False)[:seen],
-                self.space.background,
-                self.camera,
-                distance=self.facts.distance,
-                classifier=block.classifier,
-                steps=block.refinement_steps,
-            )
-        return Prediction(answer.scores.detach(), answer.label, answer.pose.detach())
+        answer = infer(
+            self.network(images),
+            self.meshes[:seen],
+            self.space.bank[:seen],
+            self._valid(seen, unused=False)[:seen],
+            self.space.background,
+            self.camera,
+            distance=self.facts.distance,
+            classifier=block.classifier,
+            steps=block.refinement_steps,
+        )
+        return Prediction(answer.scores, answer.label, answer.pose)
 
     @torch.no_grad()
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
