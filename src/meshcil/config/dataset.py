@@ -26,8 +26,8 @@ class TestSet(Settings):
     """One test set and where its raw files are."""
 
     __test__ = False  # not a test case, whatever pytest thinks of its name
-    layout: Literal["pascal3d", "occluded-pascal3d", "ood-cv"]
-    """Directory and annotation format."""
+    layout: Literal["pascal3d", "occluded-pascal3d", "ood-cv", "class-folders"]
+    """Directory and annotation format; `class-folders` has no poses."""
     root: str | None = None
     """Folder with the raw files; the dataset's own `root` when absent."""
     level: int | None = None

@@ -53,7 +53,7 @@ class RawSample:
         id: "<class>/<name>", the same for an image and its occluded copies.
         class_name: category.
         image: path of the image.
-        annotation: path of the .mat file.
+        annotation: path of the .mat file; None for an image without a pose.
         object_index: which object of the file.
         occlusion: path of the .npz file with masks, or None.
     """
@@ -61,7 +61,7 @@ class RawSample:
     id: str
     class_name: str
     image: Path
-    annotation: Path
+    annotation: Path | None
     object_index: int = 0
     occlusion: Path | None = None
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
+from PIL import Image
 
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.datasets.cad import pooled_vertices
+from meshcil.datasets.class_folders import list_folders
 from meshcil.datasets.occluded_pascal3d import list_occluded, read_masks
 from meshcil.datasets.ood_cv import list_nuisance
 from meshcil.datasets.pascal3d import RawSample, list_split, read_annotation, require_folder
@@ -23,7 +26,7 @@ from meshcil.datasets.primitives.textures import fill_texture
 from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, locate, read_image
 from meshcil.geometry.cuboids import fit_cuboid
 
-LAYOUTS = ("pascal3d", "occluded-pascal3d", "ood-cv")
+LAYOUTS = ("pascal3d", "occluded-pascal3d", "ood-cv", "class-folders")
 
 
 def prepare_sample(sample: RawSample, *, size: tuple[int, int], focal: float, partition: str) -> PreparedRow:
@@ -38,8 +41,10 @@ def prepare_sample(sample: RawSample, *, size: tuple[int, int], focal: float, pa
     Raises:
         InputError: when a file is missing or damaged.
     """
-    annotation = read_annotation(sample.annotation, sample.object_index)
     image = read_image(sample.image)
+    if sample.annotation is None:
+        return prepare_plain(sample, image, size)
+    annotation = read_annotation(sample.annotation, sample.object_index)
     window = locate(image.shape[:2], annotation, size, focal)
     pixels = cut_image(image, window)
     if any(window.padding):
@@ -69,6 +74,22 @@ def prepare_sample(sample: RawSample, *, size: tuple[int, int], focal: float, pa
     )
 
 
+def prepare_plain(sample: RawSample, image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> PreparedRow:
+    """Prepare an image without a pose: resize it to ``size`` (H, W); angles and distance are NaN."""
+    height, width = size
+    if image.shape[:2] != size:
+        image = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    angles = dict.fromkeys(("azimuth", "elevation", "theta", "distance"), math.nan)
+    return PreparedRow(
+        id=sample.id,
+        class_name=sample.class_name,
+        image=encode_png(image),
+        padding=(0, 0, 0, 0),
+        occlusion=0.0,
+        **angles,
+    )
+
+
 def layout_root(root: Path, layout: str) -> Path:
     """The folder of a layout: ``root/<layout>`` where there is one (several layouts under one root), else ``root``."""
     return root / layout if (root / layout).is_dir() else root
@@ -92,6 +113,8 @@ def list_test_set(raw_root: Path, classes: Sequence[str], test_set: Mapping[str,
             return list_occluded(folder, layout_root(raw_root, "pascal3d"), classes, int(test_set["level"]))
         case "ood-cv":
             return list_nuisance(folder, classes, str(test_set["nuisance"]))
+        case "class-folders":
+            return list_folders(folder, classes, "val")
         case _:
             raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
 
@@ -130,7 +153,8 @@ def prepare_dataset(
     """Prepare a data set and all its test sets.
 
     Args:
-        raw_root: folder with the raw files, in Pascal3D+ layout or with one folder per layout (`layout_root`).
+        raw_root: folder with the raw files, in Pascal3D+ layout or with one folder per layout (`layout_root`), or in
+            class folders, then all test sets too; there are no poses and no cuboids then.
         out: folder to write.
         classes: categories, in class order.
         image_size: (H, W) of the prepared images.
@@ -145,10 +169,12 @@ def prepare_dataset(
     """
     require_folder(raw_root, "raw data")
     size = (int(image_size[0]), int(image_size[1]))
+    posed = any(value["layout"] != "class-folders" for value in test_sets.values())
     poses = layout_root(raw_root, "pascal3d")
-    listed = {"train": list_split(poses, classes, "train")}
+    training = list_split(poses, classes, "train") if posed else list_folders(raw_root, classes, "train")
+    listed = {"train": training}
     listed |= {test: list_test_set(raw_root, classes, value) for test, value in test_sets.items()}
-    vertices = {c: torch.from_numpy(pooled_vertices(poses, c)) for c in classes}
+    vertices = {c: torch.from_numpy(pooled_vertices(poses, c)) for c in classes if posed}
     bounds = {c: fit_cuboid(points, coverage).tolist() for c, points in vertices.items()}
     order = {class_name: position for position, class_name in enumerate(classes)}
     counts, digests = {}, {}

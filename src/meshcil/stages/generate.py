@@ -1,6 +1,7 @@
 """Render the raw files of an embedded dataset."""
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -44,17 +45,20 @@ def main(
 def _render(settings: DatasetSettings, generator: GeneratorSettings, out: Path, workers: int) -> None:
     module = load_module("meshcil.datasets", generator.kind)
     sets = settings.test_sets.values()
-    wanted = module.GeneratorSettings(
-        classes=settings.classes,
-        train_per_class=generator.train_per_class,
-        test_per_class=generator.test_per_class,
-        ood_per_class=generator.ood_per_class,
-        image_size=settings.image_size,
-        focal=settings.focal,
-        levels=tuple(sorted({s.level for s in sets if s.level is not None})),
-        nuisances=tuple(s.nuisance for s in sets if s.nuisance is not None),
-        seed=generator.seed,
-    )
+    options = {
+        "classes": settings.classes,
+        "train_per_class": generator.train_per_class,
+        "test_per_class": generator.test_per_class,
+        "ood_per_class": generator.ood_per_class,
+        "image_size": settings.image_size,
+        "focal": settings.focal,
+        "levels": tuple(sorted({s.level for s in sets if s.level is not None})),
+        "nuisances": tuple(s.nuisance for s in sets if s.nuisance is not None),
+        "seed": generator.seed,
+    }
+    # Each generator takes what it has a use for.
+    known = {field.name for field in fields(module.GeneratorSettings)}
+    wanted = module.GeneratorSettings(**{name: value for name, value in options.items() if name in known})
     with tqdm(desc="render", unit="image", disable=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -27,7 +27,8 @@ def choose_device(name: str, threads: int) -> torch.device:
 def run_facts(run: RunConfig, data: Path) -> RunFacts:
     """Facts of the run from its configuration and the prepared dataset in ``data``."""
     cuboids = load_cuboids(data)
-    bounds = torch.stack([torch.as_tensor(cuboids[name], dtype=torch.float32) for name in run.classes])
+    unknown = torch.full((3, 2), torch.nan)  # a dataset without poses
+    bounds = torch.stack([torch.as_tensor(cuboids.get(name, unknown), dtype=torch.float32) for name in run.classes])
     sizes = tuple(len(step) for step in run.steps)
     info = load_info(data)
     return RunFacts(run.classes, sizes, info.image_size, info.focal, info.distance, bounds, run.key.seed)
