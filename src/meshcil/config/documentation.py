@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+import meshcil.config.aligners
 import meshcil.config.methods
+from meshcil.config.aligners.base import AlignerSettings, aligner_settings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
@@ -22,6 +24,11 @@ def method_kinds() -> list[str]:
     return sorted(n.replace("_", "-") for n in names if n != "base")
 
 
+def aligner_kinds() -> list[str]:
+    """Aligner kinds that have a settings class."""
+    return sorted(m.name for m in pkgutil.iter_modules(meshcil.config.aligners.__path__) if m.name != "base")
+
+
 def documented_models() -> dict[str, type[BaseModel]]:
     """Models by the kind of file they describe."""
     models: dict[str, type[BaseModel]] = {
@@ -30,6 +37,7 @@ def documented_models() -> dict[str, type[BaseModel]]:
         "protocol": ProtocolSettings,
         "run": RunConfig,
     }
+    models |= {f"aligner-{kind}": aligner_settings(kind) for kind in aligner_kinds()}
     return models | {f"method-{kind}": method_settings(kind) for kind in method_kinds()}
 
 
@@ -55,6 +63,10 @@ def parameter_tables() -> str:
     for kind in method_kinds():
         rows = _table(method_settings(kind), "", shared)
         parts += [f"## Methods of kind `{kind}`", "", *rows, ""]
+    parts += ["## Aligners (`aligners/*.yaml`), all kinds", "", *_table(AlignerSettings, "", set()), ""]
+    for kind in aligner_kinds():
+        rows = _table(aligner_settings(kind), "", set(AlignerSettings.model_fields))
+        parts += [f"## Aligners of kind `{kind}`", "", *rows, ""] if len(rows) > 2 else []
     return "\n".join(parts)
 
 

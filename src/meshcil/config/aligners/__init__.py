@@ -1,0 +1,1 @@
+"""Settings of each aligner: module ``eli`` holds the settings of aligner ``eli``."""
