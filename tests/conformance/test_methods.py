@@ -68,6 +68,15 @@ def _trained(kind: str, tmp_path: Path, steps: int = 2, epochs: int = 12) -> Met
 
 
 @pytest.mark.parametrize("kind", METHODS)
+def test_latents_lead_to_the_same_classes_as_images(kind: str, tmp_path: Path) -> None:
+    method = _trained(kind, tmp_path, steps=1, epochs=1)
+    images = next(pool([0, 1] * 4, seed=3).batches(8, method.device))
+    latents = method.latents(images)
+    assert latents.shape[0] == 8 and not latents.requires_grad
+    assert torch.equal(method.latent_logits(latents).argmax(dim=1), method.predict(images).labels)
+
+
+@pytest.mark.parametrize("kind", METHODS)
 def test_learns_and_beats_chance_on_new_images(kind: str, tmp_path: Path) -> None:
     method = _trained(kind, tmp_path, steps=1)
     test = pool([0, 1] * 8, seed=99)

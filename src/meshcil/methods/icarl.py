@@ -48,6 +48,12 @@ class Learner(ClassifierMethod):
             return super().classify(features)
         return nearest_mean_scores(features, self.means)
 
+    def latent_logits(self, latents: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B C"]:
+        """Minus the squared distance to the class means, or the linear head's logits."""
+        if self.settings.head == "linear":
+            return super().latent_logits(latents)
+        return nearest_mean_scores(latents[:, 0], self.means)
+
     def ledger_rows(self) -> list[LedgerRow]:
         """The class means are stored with the model."""
         size = FLOAT_BYTES * self.seen * self.network.backbone.channels

@@ -183,6 +183,28 @@ class Learner(Method):
         self.network.eval()
         return self.network(images).mean(dim=(2, 3))
 
+    @torch.no_grad()
+    def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:
+        """Unit features of all map cells, row by row, before they are matched with vertices."""
+        self.network.eval()
+        return self.network(images).flatten(2).transpose(1, 2)
+
+    @torch.no_grad()
+    def latent_logits(self, latents: Float[Tensor, "B P D"]) -> Float[Tensor, "B C"]:
+        """The configured class score of the cells, brought back to unit length."""
+        seen = self.seen
+        cells = functional.normalize(latents, dim=2).transpose(1, 2)
+        return classify(
+            cells.unflatten(2, self.camera.image_size),
+            self.space.bank[:seen],
+            self._valid(seen, unused=False)[:seen],
+            self.space.background,
+            classifier=self.settings.inference.classifier,
+            meshes=self.meshes[:seen],
+            camera=self.camera,
+            distance=self.facts.distance,
+        )
+
     def state(self) -> dict[str, Any]:
         """Network, vertex bank, background bank, centroids, cursor."""
         return super().state() | {"space": self.space.state()}

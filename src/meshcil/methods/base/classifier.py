@@ -108,6 +108,16 @@ class ClassifierMethod(Method):
         self.network.eval()
         return functional.softmax(self.network(images), dim=1)
 
+    @torch.no_grad()
+    def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 D"]:
+        """Pooled features."""
+        return self.features(images)[:, None]
+
+    @torch.no_grad()
+    def latent_logits(self, latents: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B C"]:
+        """The head's logits."""
+        return self.network.head(latents[:, 0])
+
     def ledger_rows(self) -> list[LedgerRow]:
         """Backbone and heads."""
         network = self.network

@@ -193,6 +193,14 @@ class Method(ABC):
         """One vector per image, for exemplar selection by features."""
 
     @abstractmethod
+    def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:
+        """Vectors that the classifier reads, P per image: what an aligner moves."""
+
+    @abstractmethod
+    def latent_logits(self, latents: Float[Tensor, "B P D"]) -> Float[Tensor, "B C"]:
+        """Class scores of such vectors as `predict` would rank them; their softmax says how sure the method is."""
+
+    @abstractmethod
     def ledger_rows(self) -> list[LedgerRow]:
         """Bytes of everything the method keeps after a step, exemplars aside (MEMO, section 3; memory/ledger.py)."""
 
