@@ -20,6 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cameras": ["Camera", "camera_axes_rays", "project"],
         "cuboids": ["CuboidMesh", "fit_cuboid"],
         "meshes": ["Mesh", "TriangleMesh", "stack_vertices"],
-        "poses": ["camera_center", "pose_error", "pose_from_center", "pose_matrix"],
+        "poses": ["camera_center", "pose_error", "pose_from_center", "pose_matrix", "transposed_pose_error"],
     },
 )

@@ -95,3 +95,21 @@ def pose_error(pose_a: Float[Tensor, "... 3"], pose_b: Float[Tensor, "... 3"]) -
     cosine = (relative.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
     angle = torch.atan2(sine, cosine)
     return torch.where(angle.isfinite(), angle, math.pi)
+
+
+@checked
+def transposed_pose_error(pose_a: Float[Tensor, "... 3"], pose_b: Float[Tensor, "... 3"]) -> Float[Tensor, "..."]:
+    """The angle that iNeMo's released code takes for the pose error (docs/known-defects.md, D13).
+
+    Its matrix is Rz(theta) Rx(pi/2 - elevation) Rz(azimuth), two of the three rotations transposed, which gives the
+    angle between the poses with theta negated.
+
+    Args:
+        pose_a: (azimuth, elevation, theta) in radians.
+        pose_b: the same; the batch dimensions broadcast.
+
+    Returns:
+        Radians in [0, pi]; pi where a pose is not finite.
+    """
+    turned = pose_a.new_tensor((1.0, 1.0, -1.0))
+    return pose_error(pose_a * turned, pose_b * turned)

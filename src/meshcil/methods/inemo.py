@@ -2,11 +2,14 @@
 
 import copy
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,8 +22,10 @@ from meshcil.losses.contrastive import vertex_contrastive
 from meshcil.losses.distillation import vertex_distillation
 from meshcil.losses.etf_positional import positional
 from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, carried, deployed
+from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
+from meshcil.methods.base.mesh_rules import mesh_rules
 from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
 from meshcil.models.vertex_bank import update_vertices, write_background
@@ -39,6 +44,7 @@ class Learner(Method):
     def __init__(self, settings: Settings, facts: RunFacts, device: torch.device) -> None:
         super().__init__(settings, facts, device)
         settings.check_classes(len(facts.classes))
+        self.rules = mesh_rules(settings)
         stride = self.network.backbone.stride
         height, width = (size // stride for size in facts.image_size)
         self.camera = Camera(facts.focal / stride, (width / 2, height / 2), (height, width))
@@ -50,8 +56,8 @@ class Learner(Method):
             self.vertices,
             settings.dim,
             settings.background_columns,
-            etf=settings.etf,
-            generator=self.generator("latent space"),
+            self.rules.fill,
+            self.generator("latent space"),
         ).to(device)
 
     def build_network(self) -> nn.Module:
@@ -60,7 +66,9 @@ class Learner(Method):
 
     def begin_step(self, step: int) -> None:
         """Freeze the network as it stands as teacher; the new classes' partitions were set aside at the start."""
-        self.teacher = copy.deepcopy(self.network).eval().requires_grad_(False) if step > 0 else None
+        self.teacher = copy.deepcopy(self.network).requires_grad_(False) if step > 0 else None
+        if self.teacher is not None:
+            self.teacher.train(self.rules.teacher_trains)
         self.step = step
 
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
@@ -84,15 +92,15 @@ class Learner(Method):
                 self._valid(self.seen, unused=block.unused_partitions),
                 self.space.background,
                 kappa=block.kappa_contrastive,
-                background_weight=block.background_weight,
+                background_weight=self.rules.background_weight,
                 excluded=self._neighbours(views, image, vertex),
             ),
             "positional": block.positional_weight
             * positional(features, labels, self.space.centroids, kappa=block.kappa_positional),
         }
         if block.noise_weight > 0 and len(clutter):
-            seen = self._valid(self.seen, unused=False)
-            terms["noise"] = block.noise_weight * noise(clutter, self.space.bank, seen)
+            known = self._members(self.seen)
+            terms["noise"] = block.noise_weight * noise(clutter, self.space.bank[: self.seen], known)
         return terms | self._distillation(batch, maps, views, features, (image, vertex))
 
     def _distillation(
@@ -109,15 +117,15 @@ class Learner(Method):
         with torch.no_grad(), self.autocast():
             taught = self.teacher(batch.images).float()
         image, vertex = where
-        old = self.facts.seen(self.step - 1)
+        old = self.rules.distilled(self.facts, self.step)
         terms: dict[str, Float[Tensor, ""]] = {}
         if block.distillation_weight > 0:
             terms["distillation"] = block.distillation_weight * vertex_distillation(
                 features,
                 taught[image, :, views.row[image, vertex], views.column[image, vertex]],
                 self.space.bank[:old],
-                self._valid(old, unused=False)[:old],
-                kappa=block.kappa_distillation,
+                self._members(old),
+                kappa=self.rules.kappa_distillation,
             )
         if block.feature_distillation_weight > 0 and bool(batch.replayed.any()):
             kept = functional.cosine_similarity(maps[batch.replayed], taught[batch.replayed], dim=1)
@@ -155,12 +163,12 @@ class Learner(Method):
         """Class by vertex similarities, pose by render-and-compare with the predicted class's mesh."""
         self.network.eval()
         block = self.settings.inference
-        seen = self.seen
+        candidates = self._candidates()
         answer = infer(
             self.network(images),
-            self.meshes[:seen],
-            self.space.bank[:seen],
-            self._valid(seen, unused=False)[:seen],
+            self.meshes[:candidates],
+            self.space.bank[:candidates],
+            self._members(candidates),
             self.space.background,
             self.camera,
             distance=self.facts.distance,
@@ -173,9 +181,9 @@ class Learner(Method):
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
         """Class scores by vertex similarities alone."""
         self.network.eval()
-        seen = self.seen
-        valid = self._valid(seen, unused=False)[:seen]
-        return classify(self.network(images), self.space.bank[:seen], valid, self.space.background)
+        candidates = self._candidates()
+        bank, valid = self.space.bank[:candidates], self._members(candidates)
+        return classify(self.network(images), bank, valid, self.space.background)
 
     @torch.no_grad()
     def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
@@ -192,18 +200,32 @@ class Learner(Method):
     @torch.no_grad()
     def latent_logits(self, latents: Float[Tensor, "B P D"]) -> Float[Tensor, "B C"]:
         """The configured class score of the cells, brought back to unit length."""
-        seen = self.seen
+        candidates = self._candidates()
         cells = functional.normalize(latents, dim=2).transpose(1, 2)
         return classify(
             cells.unflatten(2, self.camera.image_size),
-            self.space.bank[:seen],
-            self._valid(seen, unused=False)[:seen],
+            self.space.bank[:candidates],
+            self._members(candidates),
             self.space.background,
             classifier=self.settings.inference.classifier,
-            meshes=self.meshes[:seen],
+            meshes=self.meshes[:candidates],
             camera=self.camera,
             distance=self.facts.distance,
         )
+
+    def rank_exemplars(self, count: int, *, seed: int, **arrays: NDArray[np.float64]) -> list[int]:
+        """Images of one class, best first."""
+        return self.rules.rank(count, seed=seed, **arrays)
+
+    def update_exemplars(
+        self, store: ExemplarStore, ranked: Mapping[str, Sequence[str]], per_class: int
+    ) -> ExemplarStore:
+        """The exemplars after the step."""
+        return self.rules.update(store, ranked, per_class)
+
+    def pose_error(self, true: Float[Tensor, "B 3"], found: Float[Tensor, "B 3"]) -> Float[Tensor, " B"]:
+        """How far poses are from the true ones, in radians."""
+        return self.rules.pose_error(true, found)
 
     def state(self) -> dict[str, Any]:
         """Network, vertex bank, background bank, centroids, cursor."""
@@ -238,6 +260,14 @@ class Learner(Method):
     def _valid(self, seen: int, *, unused: bool) -> Bool[Tensor, "N V"]:
         valid = valid_rows(self.meshes[:seen], self.settings.partitions, self.vertices, unused=unused)
         return valid.to(self.device)
+
+    def _members(self, classes: int) -> Bool[Tensor, "C V"]:
+        """Which rows of the bank of the first ``classes`` classes are vertices."""
+        members = self._valid(classes, unused=False)[:classes]
+        return members.fill_(True) if self.rules.padding else members
+
+    def _candidates(self) -> int:
+        return self.rules.candidates(self.seen, len(self.space.bank))
 
     def _neighbours(
         self, views: VertexViews, image: Int[Tensor, " M"], vertex: Int[Tensor, " M"]

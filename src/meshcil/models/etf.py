@@ -97,5 +97,42 @@ def partition_latent_space(
     raise ValueError(f"centroids must be distinct: the cells of {starved} stay short of vectors")
 
 
+def share_latent_space(
+    centroids: Float[Tensor, "N D"], size: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "N {size} D"]:
+    """The same random unit vectors in every cell, sorted by cosine with its centroid, largest first.
+
+    What iNeMo's released code does in place of a partition: of ``size`` vectors in all, each class takes the ``size``
+    nearest (docs/known-defects.md, D1).
+
+    Args:
+        centroids: ``[N, D]`` unit vectors, on the CPU.
+        size: vectors per cell.
+        generator: CPU generator; without one the draw of seed 0.
+
+    Returns:
+        ``[N, size, D]``.
+    """
+    points = unit_vectors(size, centroids.shape[1], generator, centroids.dtype)
+    return points[(centroids @ points.T).argsort(dim=1, descending=True)]
+
+
+def scatter_latent_space(
+    centroids: Float[Tensor, "N D"], size: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "N {size} D"]:
+    """Random unit vectors for every cell, wherever its centroid is: no partition.
+
+    Args:
+        centroids: ``[N, D]``; only the number of cells, the dimension and the dtype matter.
+        size: vectors per cell.
+        generator: CPU generator; without one the draw of seed 0.
+
+    Returns:
+        ``[N, size, D]``.
+    """
+    count, dim = centroids.shape
+    return unit_vectors(count * size, dim, generator, centroids.dtype).reshape(count, size, dim)
+
+
 def _default_generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)

@@ -1,5 +1,6 @@
 """Neural mesh model: a network to unit features per cell, and the vertex features it is compared with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,10 @@ from torch.nn import functional
 
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.models.backbones.base import Backbone
-from meshcil.models.etf import partition_latent_space, simplex_etf, unit_vectors
+from meshcil.models.etf import simplex_etf, unit_vectors
+
+Fill = Callable[[Tensor, int, torch.Generator], Tensor]
+"""From centroids [N, D] and a size V to the vertex features [N, V, D] of every partition."""
 
 
 class FeatureNetwork(nn.Module):
@@ -45,7 +49,7 @@ class LatentSpace:
 
     @classmethod
     def create(
-        cls, partitions: int, vertices: int, dim: int, columns: int, *, etf: bool, generator: torch.Generator
+        cls, partitions: int, vertices: int, dim: int, columns: int, fill: Fill, generator: torch.Generator
     ) -> "LatentSpace":
         """Latent space before training (iNeMo, section 4).
 
@@ -54,14 +58,11 @@ class LatentSpace:
             vertices: rows of each partition (V), at least the largest class's vertex count.
             dim: feature dimension.
             columns: size of the background bank.
-            etf: partition around an equiangular tight frame; otherwise every vertex starts at random.
+            fill: what the partitions hold at the start, e.g. `meshcil.models.etf.partition_latent_space`.
             generator: source of all draws.
         """
         centroids = simplex_etf(partitions, dim, generator)
-        if etf:
-            bank = partition_latent_space(centroids, vertices, generator)
-        else:
-            bank = unit_vectors(partitions * vertices, dim, generator).reshape(partitions, vertices, dim)
+        bank = fill(centroids, vertices, generator)
         return cls(centroids, bank, unit_vectors(columns, dim, generator))
 
     def to(self, device: torch.device) -> "LatentSpace":

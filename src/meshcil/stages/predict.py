@@ -13,7 +13,6 @@ from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import load_state, write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_split
-from meshcil.geometry.poses import pose_error
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
@@ -70,8 +69,8 @@ def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, st
     frame["scores"] = scores.double().tolist()
     for i, angle in enumerate(("azimuth", "elevation", "theta")):
         frame[f"true_{angle}"], frame[angle] = true[:, i].numpy(), found[:, i].numpy()
-    # Blank without a pose; `pose_error` would count a missing one as the largest error.
-    frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, pose_error(true, found)).numpy()
+    # Blank without a pose; the method's `pose_error` would count a missing one as the largest error.
+    frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, method.pose_error(true, found)).numpy()
     frame["occlusion"] = [float(occlusion[name]) for name in pool.ids]
     return frame
 

@@ -13,7 +13,6 @@ from meshcil.core.seeding import derive_seed
 from meshcil.lineage.record import record_run_job
 from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import Ledger, annotation_size, exemplars, pixel_size
-from meshcil.memory.selection import select as rank
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
@@ -51,7 +50,8 @@ def select(
         quota = budget.per_class(len(config.seen(step)), fixed_bytes=fixed, exemplar_bytes=size)
         pool = load_pool(config, data / "train.parquet", config.steps[step])
         ranked = rank_classes(config, method, pool, step, budget, quota)
-        store = ExemplarStore.from_json(read_exemplars(previous), str(previous)).update(ranked, quota)
+        kept = ExemplarStore.from_json(read_exemplars(previous), str(previous))
+        store = method.update_exemplars(kept, ranked, quota)
         write_json_atomic(out, {"step": step, "classes": [[name, list(ids)] for name, ids in store.classes]})
         write_ledger(ledger, config, rows, len(store))
 
@@ -62,14 +62,13 @@ def rank_classes(
     """Ids of each class of the step, best first, as many as the quota allows."""
     if budget.kind == "none":
         return {name: [] for name in run.steps[step]}
-    strategy = run.method.exemplars
-    arrays = selection_inputs(method, pool, strategy)
+    arrays = selection_inputs(method, pool, run.method.exemplars)
     ranked: dict[str, list[str]] = {}
     for name in run.steps[step]:
         members = (pool.labels == run.classes.index(name)).nonzero()[:, 0].numpy()
         chosen: dict[str, np.ndarray] = {key: array[members] for key, array in arrays.items()}
         seed = derive_seed(run.key.seed, "exemplars", name)
-        order = rank(strategy, min(quota, len(members)), seed=seed, **chosen)
+        order = method.rank_exemplars(min(quota, len(members)), seed=seed, **chosen)
         ranked[name] = [pool.ids[i] for i in members[order]]
     return ranked
 

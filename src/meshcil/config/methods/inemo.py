@@ -43,6 +43,33 @@ class InferenceSettings(Block):
     """Adam steps of the pose refinement."""
 
 
+class ReleasedCode(Block):
+    """Defects of the released code, each by itself, to measure what it does (docs/known-defects.md); all off."""
+
+    shared_partition: bool = False
+    """D1: every class starts from the same vectors; nothing is partitioned."""
+    distillation_temperature: bool = False
+    """D2: `distillation_weight` serves as the temperature too, and `kappa_distillation` is not read."""
+    scaled_background_weight: bool = False
+    """D3: the background weight is raised to the power kappa1, which leaves nothing of it."""
+    all_partitions_compete: bool = False
+    """D4: classes that have not arrived are candidates too."""
+    first_classes_distilled: bool = False
+    """D5: distillation covers as many classes as one step brings, the first ones."""
+    growing_memory: bool = False
+    """D8: the reduced exemplar lists are thrown away; old classes keep all of theirs."""
+    empty_reduction: bool = False
+    """D9: reducing the exemplars of old classes leaves none; without effect where `growing_memory` is on."""
+    azimuth_selection: bool = False
+    """D10: `pose-aware` selects as released: too many images, or some twice, or it stops."""
+    teacher_in_training_mode: bool = False
+    """D11: the earlier network normalises by batch statistics and goes on collecting them."""
+    transposed_pose_error: bool = False
+    """D13: one of three rotations in the pose error is turned the wrong way."""
+    padding_counts: bool = False
+    """D14: padded vertices take part in classification, distillation and the noise loss."""
+
+
 class Settings(MethodSettings):
     """Incremental neural mesh models: one cuboid of vertex features per class."""
 
@@ -64,6 +91,8 @@ class Settings(MethodSettings):
     """Loss terms."""
     inference: InferenceSettings = InferenceSettings()
     """Test time."""
+    released_code: ReleasedCode = ReleasedCode()
+    """Defects of the released code to switch on."""
 
     def check_classes(self, count: int) -> None:
         """Refuse runs with more classes than partitions."""
@@ -72,4 +101,10 @@ class Settings(MethodSettings):
                 "partitions",
                 f"is {self.partitions}, fewer than the run's {count} classes",
                 "Set `partitions` in the method's YAML to at least the number of classes",
+            )
+        if self.released_code.all_partitions_compete and count < self.partitions:
+            raise InputError(
+                "released_code.all_partitions_compete",
+                f"lets {self.partitions} partitions compete for {count} classes, and a partition without mesh may win",
+                f"Set `partitions` to {count}",
             )

@@ -1,14 +1,16 @@
 """What a method is: it says what to optimise, never how the loop runs (that is training/trainer.py)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -18,7 +20,10 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.core.naming import load_object
 from meshcil.core.seeding import torch_generator
+from meshcil.geometry.poses import pose_error
 from meshcil.memory.ledger import LedgerRow
+from meshcil.memory.selection import select
+from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import training_rows
 from meshcil.models.backbones.base import Backbone
@@ -191,6 +196,20 @@ class Method(ABC):
     @abstractmethod
     def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         """One vector per image, for exemplar selection by features."""
+
+    def rank_exemplars(self, count: int, *, seed: int, **arrays: NDArray[np.float64]) -> list[int]:
+        """At most ``count`` images of one class, best first; arrays and strategies as in `meshcil.memory.selection`."""
+        return select(self.settings.exemplars, count, seed=seed, **arrays)
+
+    def update_exemplars(
+        self, store: ExemplarStore, ranked: Mapping[str, Sequence[str]], per_class: int
+    ) -> ExemplarStore:
+        """The exemplars after the step; see `meshcil.memory.store.ExemplarStore.update`."""
+        return store.update(ranked, per_class)
+
+    def pose_error(self, true: Float[Tensor, "B 3"], found: Float[Tensor, "B 3"]) -> Float[Tensor, " B"]:
+        """How far poses are from the true ones, in radians."""
+        return pose_error(true, found)
 
     @abstractmethod
     def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:
