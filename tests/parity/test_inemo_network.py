@@ -40,8 +40,8 @@ def test_shapes_for_an_image_of_640_by_800() -> None:
 @pytest.mark.parametrize(
     ("milestones", "expected"),
     [
-        ((1,), (1e-5, 2e-6, 2e-6, 2e-6, 2e-6)),  # as released: set to a fifth of the first value at epochs 1, 11, 21, ...
-        ((10, 20, 30, 40), (1e-5, 1e-5, 2e-6, 2e-6, 1.6e-8)),  # a fifth of the present value every ten epochs
+        ((1,), (1e-5, 2e-6, 2e-6, 2e-6, 2e-6)),  # set to a fifth of the first value
+        ((10, 20, 30, 40), (1e-5, 1e-5, 2e-6, 2e-6, 1.6e-8)),  # a fifth of the present value
     ],
     ids=["released", "compounded"],
 )
