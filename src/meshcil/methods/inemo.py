@@ -62,7 +62,8 @@ class Learner(Method):
 
     def build_network(self) -> nn.Module:
         """Backbone and projection."""
-        return FeatureNetwork(self.build_backbone(), self.settings.dim)
+        # Channels last: the projection and the gathering of vertex features work cell by cell.
+        return FeatureNetwork(self.build_backbone(), self.settings.dim).to(memory_format=torch.channels_last)
 
     def begin_step(self, step: int) -> None:
         """Freeze the network as it stands as teacher; the new classes' partitions were set aside at the start."""
@@ -179,11 +180,9 @@ class Learner(Method):
 
     @torch.no_grad()
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
-        """Class scores by vertex similarities alone."""
+        """The configured class scores, without a pose."""
         self.network.eval()
-        candidates = self._candidates()
-        bank, valid = self.space.bank[:candidates], self._members(candidates)
-        return classify(self.network(images), bank, valid, self.space.background)
+        return self._classify(self.network(images))
 
     @torch.no_grad()
     def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
@@ -200,18 +199,8 @@ class Learner(Method):
     @torch.no_grad()
     def latent_logits(self, latents: Float[Tensor, "B P D"]) -> Float[Tensor, "B C"]:
         """The configured class score of the cells, brought back to unit length."""
-        candidates = self._candidates()
         cells = functional.normalize(latents, dim=2).transpose(1, 2)
-        return classify(
-            cells.unflatten(2, self.camera.image_size),
-            self.space.bank[:candidates],
-            self._members(candidates),
-            self.space.background,
-            classifier=self.settings.inference.classifier,
-            meshes=self.meshes[:candidates],
-            camera=self.camera,
-            distance=self.facts.distance,
-        )
+        return self._classify(cells.unflatten(2, self.camera.image_size))
 
     def rank_exemplars(self, count: int, *, seed: int, **arrays: NDArray[np.float64]) -> list[int]:
         """Images of one class, best first."""
@@ -268,6 +257,19 @@ class Learner(Method):
 
     def _candidates(self) -> int:
         return self.rules.candidates(self.seen, len(self.space.bank))
+
+    def _classify(self, maps: Float[Tensor, "B D h w"]) -> Float[Tensor, "B C"]:
+        candidates = self._candidates()
+        return classify(
+            maps,
+            self.space.bank[:candidates],
+            self._members(candidates),
+            self.space.background,
+            classifier=self.settings.inference.classifier,
+            meshes=self.meshes[:candidates],
+            camera=self.camera,
+            distance=self.facts.distance,
+        )
 
     def _neighbours(
         self, views: VertexViews, image: Int[Tensor, " M"], vertex: Int[Tensor, " M"]

@@ -73,6 +73,7 @@ def train_step(
         first = 0
         if resume is not None and resume["phase"] == index:
             optimizer.load_state_dict(resume["optimizer"])
+            _lay_out(optimizer)
             first = resume["epoch"] + 1
         for epoch in range(first, phase.epochs):
             rows.append(_train_epoch(method, data, phase, optimizer, epoch))
@@ -93,9 +94,19 @@ def build_optimizer(phase: Phase) -> torch.optim.Optimizer:
     """New optimiser over the phase's parameters."""
     settings, parameters = phase.training, list(phase.parameters)
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=phase.lr, momentum=settings.momentum, weight_decay=settings.weight_decay)
+        return torch.optim.SGD(
+            parameters, lr=phase.lr, momentum=settings.momentum, weight_decay=settings.weight_decay, fused=True
+        )
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=phase.lr, weight_decay=settings.weight_decay)
+    return kind(parameters, lr=phase.lr, weight_decay=settings.weight_decay, fused=True)
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Give the loaded statistics the memory layout of their parameters, which a fused optimiser takes for granted."""
+    for parameter, statistics in optimizer.state.items():
+        for name, value in statistics.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                statistics[name] = torch.empty_like(parameter).copy_(value)
 
 
 def learning_rate(settings: TrainingSettings, base: float, position: float, epochs: int) -> float:
