@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from meshcil.core.artifacts import save_state
-from meshcil.training.trainer import TrainingData, build_optimizer, learning_rate, train_step
+from meshcil.training.checkpoint import Interrupted
+from meshcil.training.trainer import Progress, TrainingData, build_optimizer, learning_rate, train_step
 from tests.methods.factory import build, pool, settings
 
 
@@ -40,6 +41,53 @@ def test_resume_after_any_epoch_is_bit_equal(kind: str, tmp_path: Path) -> None:
         with pytest.raises(Killed):
             run(f"killed{epoch}", epoch)
         assert run(f"killed{epoch}", None) == undisturbed
+
+
+@pytest.mark.parametrize("kind", ["icarl", "inemo"])
+def test_resume_within_and_after_an_epoch_is_bit_equal(kind: str, tmp_path: Path) -> None:
+    data = _data([0, 1] * 8)
+
+    def run(name: str, stop_after: int | None) -> tuple[bytes, list[dict]]:
+        asked = iter(range(100))
+        method = build(kind, epochs=2)
+        method.begin_step(0)
+        rows = train_step(method, data, tmp_path / f"{name}.checkpoint", stop=lambda: next(asked) == stop_after)
+        save_state(tmp_path / name, method.state())
+        return (tmp_path / name).read_bytes(), rows
+
+    undisturbed = run("whole", None)
+    batches = 2 * -(-len(data.pool) // settings(kind).training.batch_size)
+    assert batches > 2
+    for batch in (0, batches // 2, batches - 1):
+        with pytest.raises(Interrupted, match="goes on from there"):
+            run(f"stopped{batch}", batch)
+        assert run(f"stopped{batch}", None) == undisturbed
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
+def test_a_damaged_checkpoint_costs_one_epoch(damage: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    data, checkpoint, epochs = _data([0, 1] * 4), tmp_path / "checkpoint.safetensors", []
+
+    def run(progress: Progress) -> list[dict]:
+        method = build("icarl", epochs=4)
+        method.begin_step(0)
+        return train_step(method, data, checkpoint, progress)
+
+    def die_after_two(row: dict) -> None:
+        if row["epoch"] == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(die_after_two)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.previous.safetensors", "checkpoint.safetensors"]
+    if damage == "truncated":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    else:
+        checkpoint.unlink()
+    rows = run(epochs.append)
+    assert [row["epoch"] for row in epochs] == [2, 3]
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert ("checkpoint left out" in capsys.readouterr().err) == (damage == "truncated")
 
 
 def test_different_seeds_give_different_weights(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Train one step of a run: the step's images and the exemplars so far, on top of the step before."""
 
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -12,8 +14,12 @@ from meshcil.config.run import load_run
 from meshcil.core.artifacts import load_state, save_state, write_text_atomic
 from meshcil.lineage.record import record_run_job
 from meshcil.stages.command import execute, limit_threads
+from meshcil.training.checkpoint import Interrupted
 from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars, training_data
 from meshcil.training.trainer import EpochRow, train_step
+
+INTERRUPTED = 75
+"""Exit code (EX_TEMPFAIL) of a job that was asked to stop and can go on: another attempt is worth while."""
 
 
 def train(
@@ -46,11 +52,24 @@ def train(
         checkpoint = out.with_name(f"checkpoint-{identity[:16]}.safetensors")
         total = sum(phase.epochs for phase in method.phases())
         with tqdm(total=total, desc=f"step {step}", unit="epoch", disable=not sys.stderr.isatty()) as bar:
-            rows = train_step(method, images, checkpoint, lambda row: show(row, bar))
+            rows = interruptible(train_step, method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
         write_text_atomic(epochs, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
         for leftover in out.parent.glob("checkpoint-*.safetensors"):
             leftover.unlink()
+
+
+def interruptible(train: Callable[..., list[EpochRow]], *arguments: Any) -> list[EpochRow]:
+    """Train until done, or until SIGTERM: Slurm sends it before a time limit or a preemption ends the job."""
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: received.append(number))
+    try:
+        return train(*arguments, lambda: bool(received))
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED) from interruption
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def show(row: EpochRow, bar: tqdm) -> None:

@@ -1,7 +1,7 @@
 """The only optimiser loop: phases of a method, epoch by epoch, with a checkpoint after each."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from meshcil.config.methods.base import TrainingSettings
-from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.images import ImagePool, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.training.augmentation import augment
+from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
 
 EpochRow = dict[str, Any]
 Progress = Callable[[EpochRow], None]
@@ -40,9 +40,13 @@ class TrainingData:
 
 
 def train_step(
-    method: Method, data: TrainingData, checkpoint: Path, progress: Progress = lambda _row: None
+    method: Method,
+    data: TrainingData,
+    checkpoint: Path,
+    progress: Progress = lambda _row: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[EpochRow]:
-    """Train ``method`` on one step that it has begun, resuming after the last finished epoch if ``checkpoint`` exists.
+    """Train ``method`` on one step that it has begun, resuming where ``checkpoint`` was saved if it exists.
 
     All draws derive from (seed, step, phase, epoch), so that a resumed run computes what an undisturbed one does,
     bit for bit on the CPU.
@@ -50,17 +54,20 @@ def train_step(
     Args:
         method: begun at this step; sees the new images before and after the optimiser loop.
         data: images of the step.
-        checkpoint: file that is replaced after each epoch; the caller deletes it when the result is stored.
+        checkpoint: file that is replaced after each epoch, its predecessor kept beside it (`training/checkpoint.py`);
+            the caller deletes both when the result is stored.
         progress: called with each finished epoch's row.
+        stop: asked after each batch; on True the state is saved and training ends.
 
     Returns:
         One row per epoch: phase, epoch, learning rate, mean of each loss term.
 
     Raises:
         FloatingPointError: a loss is not finite; the message names the term, phase, epoch and batch.
+        Interrupted: ``stop`` said so; the same call goes on with the next batch.
     """
     rows: list[EpochRow] = []
-    resume = load_state(checkpoint) if checkpoint.exists() else None
+    resume = load_checkpoint(checkpoint)
     if resume is not None:
         rows = list(resume["rows"])
         method.load_state(resume["method"])
@@ -69,25 +76,26 @@ def train_step(
     for index, phase in enumerate(method.phases()):
         if resume is not None and resume["phase"] > index:
             continue
-        optimizer = build_optimizer(phase)
-        first = 0
+        optimizer, first, partial = build_optimizer(phase), 0, None
         if resume is not None and resume["phase"] == index:
             optimizer.load_state_dict(resume["optimizer"])
             _lay_out(optimizer)
-            first = resume["epoch"] + 1
-        for epoch in range(first, phase.epochs):
-            rows.append(_train_epoch(method, data, phase, optimizer, epoch))
-            _save_checkpoint(checkpoint, method, optimizer, index, epoch, rows)
+            first, partial = resume["epoch"], resume["partial"]
+        for number in range(first, phase.epochs):
+            epoch = _Epoch(method, data, phase, optimizer, number, partial)
+            partial = None
+            while epoch.unfinished:
+                epoch.train_batch()
+                if epoch.unfinished and stop():
+                    save_checkpoint(checkpoint, method, optimizer, index, number, rows, epoch.partial())
+                    raise Interrupted(checkpoint)
+            rows.append(epoch.row())
+            save_checkpoint(checkpoint, method, optimizer, index, number + 1, rows)
             progress(rows[-1])
+            if stop():
+                raise Interrupted(checkpoint)
     method.finish_step(data.new)
     return rows
-
-
-def _save_checkpoint(
-    path: Path, method: Method, optimizer: torch.optim.Optimizer, phase: int, epoch: int, rows: Sequence[EpochRow]
-) -> None:
-    state = {"method": method.state(), "optimizer": optimizer.state_dict(), "phase": phase, "epoch": epoch}
-    save_state(path, state | {"rows": list(rows)})
 
 
 def build_optimizer(phase: Phase) -> torch.optim.Optimizer:
@@ -120,22 +128,59 @@ def learning_rate(settings: TrainingSettings, base: float, position: float, epoc
     return base
 
 
-def _train_epoch(
-    method: Method, data: TrainingData, phase: Phase, optimizer: torch.optim.Optimizer, epoch: int
-) -> EpochRow:
-    generator = torch_generator(method.facts.seed, "epoch", method.step, phase.name, epoch)
-    batches = _shuffled_batches(len(data.pool), phase.training.batch_size, generator)
-    totals: dict[str, float] = {}
-    for number, indices in enumerate(batches):
-        rate = learning_rate(phase.training, phase.lr, epoch + number / len(batches), phase.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        method.network.train()
-        batch = _make_batch(data, indices, phase.training, generator, method.device)
-        terms = _optimise(method, batch, phase, optimizer, f"epoch {epoch}, batch {number}")
+class _Epoch:
+    """One pass over the data, batch by batch, which can be left and taken up again between two batches."""
+
+    def __init__(
+        self,
+        method: Method,
+        data: TrainingData,
+        phase: Phase,
+        optimizer: torch.optim.Optimizer,
+        number: int,
+        partial: dict[str, Any] | None,
+    ) -> None:
+        self.method, self.data, self.phase, self.optimizer, self.number = method, data, phase, optimizer, number
+        self.generator = torch_generator(method.facts.seed, "epoch", method.step, phase.name, number)
+        self.batches = _shuffled_batches(len(data.pool), phase.training.batch_size, self.generator)
+        self.position, self.totals = 0, dict[str, float]()
+        if partial is not None:
+            self.position, self.totals = partial["position"], dict(partial["totals"])
+            self.generator.set_state(partial["generator"])
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether batches are left."""
+        return self.position < len(self.batches)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate at the present position."""
+        position = self.number + self.position / len(self.batches)
+        return learning_rate(self.phase.training, self.phase.lr, position, self.phase.epochs)
+
+    def train_batch(self) -> None:
+        """Optimise on the next batch."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.method.network.train()
+        indices, training = self.batches[self.position], self.phase.training
+        batch = _make_batch(self.data, indices, training, self.generator, self.method.device)
+        where = f"epoch {self.number}, batch {self.position}"
+        terms = _optimise(self.method, batch, self.phase, self.optimizer, where)
         for name, value in terms.items():
-            totals[name] = totals.get(name, 0.0) + value / len(batches)
-    return {"step": method.step, "phase": phase.name, "epoch": epoch, "lr": rate, **totals}
+            self.totals[name] = self.totals.get(name, 0.0) + value / len(self.batches)
+        self.position += 1
+
+    def partial(self) -> dict[str, Any]:
+        """What an unfinished epoch needs to go on."""
+        return {"position": self.position, "totals": self.totals, "generator": self.generator.get_state()}
+
+    def row(self) -> EpochRow:
+        """Learning rate of the last batch and mean of each loss term."""
+        rate = self.optimizer.param_groups[0]["lr"]
+        names = {"step": self.method.step, "phase": self.phase.name, "epoch": self.number, "lr": rate}
+        return names | self.totals
 
 
 def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
