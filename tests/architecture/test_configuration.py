@@ -61,7 +61,7 @@ def test_record_schema_is_up_to_date() -> None:
 def test_every_dataset_has_a_version() -> None:
     with (ROOT / "data/versions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["dataset", "version", "source", "sha256", "licence", "url"]
+    assert list(rows[0]) == ["dataset", "version", "source", "counts", "sha256", "bytes", "licence", "url"]
     assert {row["dataset"] for row in rows} == {path.stem for path in (CONFIG / "datasets").glob("*.yaml")}
     for row in rows:
         generator = load_dataset(row["dataset"], CONFIG).generator

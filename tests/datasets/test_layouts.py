@@ -29,12 +29,12 @@ def test_all_models_are_pooled_and_derived_files_left_out(tmp_path):
         tmp_path,
         {"CAD/car/01.off": OFF, "CAD/car/02.off": OFF.replace("3\n3 0", "9\n3 0", 1), "CAD/car/01_single.off": OFF},
     )
-    assert len(pooled_vertices(tmp_path, "car")) == 8
+    assert len(pooled_vertices(tmp_path / "CAD/car")) == 8
     with pytest.raises(InputError, match="bus"):
-        pooled_vertices(tmp_path, "bus")
+        pooled_vertices(tmp_path / "CAD/bus")
     (tmp_path / "CAD/empty").mkdir()
     with pytest.raises(InputError, match="no CAD model"):
-        pooled_vertices(tmp_path, "empty")
+        pooled_vertices(tmp_path / "CAD/empty")
 
 
 @pytest.mark.parametrize("text", ["", "OFF\n", "hello", "OFF\n2 0 0\n0 0 0\n0 0 nan\n"])

@@ -9,7 +9,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
 from meshcil.datasets.cad import read_off
 from meshcil.datasets.pascal3d import list_split, read_annotation
-from meshcil.datasets.preparation import list_test_set, prepare_dataset, prepare_sample
+from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset, prepare_sample
 from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.datasets.primitives.occluders import OBJECT_RANGE
 from meshcil.geometry.cameras import Camera, project
@@ -111,7 +111,8 @@ def test_the_sign_of_every_angle_matters(silhouettes, signs):
 def test_padded_borders_show_a_texture_of_their_own(raw, prepared):
     split = load_split(prepared / "train.parquet")
     samples = list_split(raw / "pascal3d", SETTINGS.classes, "train")
-    options = {"size": (96, 96), "focal": 375.0}
+    reader = make_reader(raw, SETTINGS.classes, {"layout": "pascal3d"})
+    options = {"reader": reader, "frame": Frame((96, 96), 375.0)}
     train = {s.id: prepare_sample(s, partition="train", **options) for s in samples}
     test = {s.id: prepare_sample(s, partition="test", **options) for s in samples}
     padded = [row for row in train.values() if any(row.padding)]
@@ -143,8 +144,10 @@ def test_a_published_release_lies_directly_under_its_root(raw, tmp_path):
 
 
 def test_unknown_layout_is_rejected(raw):
-    with pytest.raises(ValueError, match="layout must be one of"):
-        list_test_set(raw, ("car",), {"layout": "coco"})
+    with pytest.raises(InputError, match="coco"):
+        make_reader(raw, ("car",), {"layout": "coco"})
+    with pytest.raises(InputError, match="is no layout"):
+        make_reader(raw, ("car",), {"layout": "windows"})
 
 
 @pytest.fixture

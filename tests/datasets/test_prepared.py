@@ -99,7 +99,7 @@ def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "train.parquet"
     with pytest.raises(InputError, match="missing"):
         load_split(path)
-    with pytest.raises(InputError, match="not a file"):
+    with pytest.raises(InputError, match="not a file or holds none"):
         load_split(tmp_path)
     write_split(path, rows())
     data = path.read_bytes()

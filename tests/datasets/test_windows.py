@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import Annotation
-from meshcil.datasets.windows import cut_image, cut_mask, fill_border, locate, read_image, scale_factor
+from meshcil.datasets.base import Annotation, read_image
+from meshcil.datasets.windows import cut_image, cut_mask, fill_border, locate, scale_factor
 
 
 def annotation(distance=5.0, principal=(50.0, 40.0), focal=3000.0, bbox=(0.0, 0.0, 80.0, 40.0)):

@@ -1,5 +1,6 @@
 """Settings of a dataset: where the raw files are, how they are prepared, which test sets it has."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -26,8 +27,8 @@ class TestSet(Settings):
     """One test set and where its raw files are."""
 
     __test__ = False  # not a test case, whatever pytest thinks of its name
-    layout: Literal["pascal3d", "occluded-pascal3d", "ood-cv", "class-folders"]
-    """Directory and annotation format; `class-folders` has no poses."""
+    layout: str
+    """Directory and annotation format: a module of `meshcil.datasets` (docs/data-formats.md)."""
     root: str | None = None
     """Folder with the raw files; the dataset's own `root` when absent."""
     level: int | None = None
@@ -37,26 +38,59 @@ class TestSet(Settings):
 
 
 class DatasetSettings(Settings):
-    """A dataset in Pascal3D+ format and its test sets."""
+    """A dataset and its test sets."""
 
     description: str
     """One sentence for the report."""
     root: str
     """Folder with the raw files, relative to the working folder."""
+    obtain: str = ""
+    """What belongs into `root`, and where to ask for it; said when it is missing."""
+    layout: str = "pascal3d"
+    """Directory and annotation format of the training images: a module of `meshcil.datasets`."""
     generator: GeneratorSettings | None = None
     """Renders the raw files; absent for data that you bring."""
     classes: tuple[str, ...]
     """Class names in the dataset's order; labels are positions in it."""
     image_size: tuple[int, int]
     """Height and width of prepared images in pixels."""
-    focal: float = Field(gt=0)
-    """Focal length of prepared images in pixels; they are rescaled to look as if taken from distance 5."""
+    focal: float | None = Field(None, gt=0)
+    """Focal length of prepared images in pixels; they are rescaled to look as if taken from distance 5. Absent for
+    images without poses: they are only resized and cut, and 2D methods run."""
+    crop: float = Field(1.0, gt=0, le=1)
+    """Without poses: share of the shorter side that the cut around the middle keeps (0.875: 224 of 256 pixels)."""
+    encoding: Literal["png", "jpeg"] = "png"
+    """How prepared images are stored: `png` keeps every bit, `jpeg` (quality 95) takes an eighth of the space."""
+    textures: str | None = None
+    """Folder with the Describable Textures Dataset, for the borders of prepared images; embedded textures fill them
+    when it is absent or not there."""
+    unusable: Literal["refuse", "skip"] = "refuse"
+    """An image that cannot be read, or an annotation without a viewpoint: `refuse` stops with a message, `skip` leaves
+    it out and lists it in `skipped.csv`."""
     cuboid_coverage: float = Field(0.99, gt=0, le=1)
     """Share of CAD vertices per axis that a class's cuboid covers."""
     test_sets: dict[str, TestSet]
     """Test sets by name; `clean` is required."""
     suites: dict[str, tuple[str, ...]]
     """Named groups of test sets that one evaluation job handles; `clean` is required."""
+
+    @property
+    def posed(self) -> bool:
+        """Whether prepared images have a pose and classes a cuboid."""
+        return self.focal is not None
+
+    @property
+    def texture_root(self) -> str | None:
+        """Folder of border textures, when it is there."""
+        return self.textures if self.textures and Path(self.textures).is_dir() else None
+
+    def layouts(self) -> tuple[str, ...]:
+        """Layouts of the training images and of all test sets, each once."""
+        return tuple(dict.fromkeys([self.layout, *(test_set.layout for test_set in self.test_sets.values())]))
+
+    def roots(self) -> tuple[str, ...]:
+        """Folders with raw files, each once."""
+        return tuple(dict.fromkeys([self.root, *(t.root for t in self.test_sets.values() if t.root)]))
 
     @model_validator(mode="after")
     def _check_names(self) -> "DatasetSettings":

@@ -53,6 +53,24 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def resume_folder(path: Path, identity: str) -> Iterator[Path]:
+    """Yield a folder to fill; when the body ends well it takes the place of ``path``, otherwise it stays.
+
+    Args:
+        path: of the finished folder.
+        identity: of the job, hex; a later call with the same one gets what an interrupted body left, others' leftovers
+            are deleted.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{identity[:16]}.partial")
+    for other in path.parent.glob(f".{path.name}.*.partial"):
+        if other != partial:
+            shutil.rmtree(other, ignore_errors=True)
+    yield partial
+    _swap(partial, path)
+
+
 def _swap(new: Path, path: Path) -> None:
     try:
         if path.is_dir():

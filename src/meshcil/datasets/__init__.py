@@ -5,11 +5,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "base": ["Annotation", "OcclusionMasks", "RawImage", "RawSample", "Reader", "Source", "read_image"],
         "cad": ["read_off", "pooled_vertices"],
-        "occluded_pascal3d": ["OcclusionMasks", "list_occluded", "read_masks"],
+        "class_folders": ["list_folders"],
+        "objectnet3d": ["list_objects"],
+        "occluded_pascal3d": ["list_occluded", "read_masks"],
         "ood_cv": ["list_nuisance"],
-        "pascal3d": ["Annotation", "RawSample", "list_split", "read_annotation"],
-        "preparation": ["prepare_dataset", "prepare_sample"],
+        "pascal3d": ["list_split", "read_annotation"],
+        "preparation": ["Frame", "make_reader", "prepare_dataset", "prepare_sample"],
         "prepared": [
             "DatasetInfo",
             "PreparedRow",
@@ -20,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_split",
         ],
         "primitives3d": ["GeneratorSettings", "generate"],
-        "windows": ["Window", "cut_image", "cut_mask", "fill_border", "locate", "read_image"],
+        "voc2007": ["DetectionImage", "list_images"],
+        "windows": ["Window", "cut_image", "cut_mask", "fill_border", "fit_image", "locate"],
     },
 )

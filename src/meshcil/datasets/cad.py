@@ -7,7 +7,7 @@ import trimesh
 from jaxtyping import Float
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import require_folder
+from meshcil.datasets.base import require_folder
 
 
 def read_off(path: Path) -> Float[np.ndarray, "V 3"]:
@@ -28,18 +28,16 @@ def read_off(path: Path) -> Float[np.ndarray, "V 3"]:
     return vertices
 
 
-def pooled_vertices(root: Path, class_name: str) -> Float[np.ndarray, "V 3"]:
+def pooled_vertices(folder: Path) -> Float[np.ndarray, "V 3"]:
     """Vertices of all CAD models of a class together (NeMo: one cuboid for all subtypes).
 
     Args:
-        root: folder that holds ``CAD/<class>/NN.off``.
-        class_name: category.
+        folder: holds ``NN.off``.
 
     Raises:
         InputError: when the folder is missing or holds no model.
     """
-    folder = root / "CAD" / class_name
-    require_folder(folder, f"{class_name} CAD models")
+    require_folder(folder, f"{folder.name} CAD models")
     # Longer names are derived files of some releases, not models.
     paths = sorted(path for path in folder.glob("*.off") if len(path.name) < 7)
     if not paths:

@@ -7,28 +7,16 @@ of the same name.
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Bool
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import REMEDY, RawSample, read_list, require_folder
-
-
-@dataclass(frozen=True)
-class OcclusionMasks:
-    """Masks at the size of the original image.
-
-    Attributes:
-        object: the whole object, as if nothing hid it, bool [H, W].
-        occluder: what was pasted over the image, bool [H, W].
-    """
-
-    object: Bool[np.ndarray, "H W"]
-    occluder: Bool[np.ndarray, "H W"]
+from meshcil.datasets import base
+from meshcil.datasets.base import REMEDY, OcclusionMasks, RawImage, RawSample, read_list, refuse_escape, require_folder
+from meshcil.datasets.pascal3d import read_posed
 
 
 def read_masks(path: Path) -> OcclusionMasks:
@@ -79,3 +67,25 @@ def list_occluded(root: Path, poses: Path, classes: Sequence[str], level: int) -
                 )
             )
     return samples
+
+
+class Reader(base.Reader):
+    """One level of the occluded test images."""
+
+    def samples(self, split: str) -> list[RawSample]:
+        """The copies at the level that the test set names."""
+        source = self.source
+        return list_occluded(source.root, source.main, source.classes, int(source.options["level"]))
+
+    def read(self, sample: RawSample) -> RawImage:
+        """Decode one image and its masks; the pose is that of the original."""
+        raw = read_posed(sample, [self.source.root, self.source.main])
+        refuse_escape(sample.occlusion, [self.source.root])
+        masks = read_masks(sample.occlusion)
+        if masks.object.shape != raw.pixels.shape[:2]:
+            raise InputError(sample.occlusion, f"masks do not have the size of {sample.image.name}", "Restore both")
+        return replace(raw, masks=masks)
+
+    def files(self) -> list[Path]:
+        """The copies, and the release with the poses."""
+        return [self.source.root, self.source.main / "Annotations"]

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import RawSample, read_list, require_folder
+from meshcil.datasets import base
+from meshcil.datasets.base import RawImage, RawSample, read_list, require_folder
+from meshcil.datasets.pascal3d import read_posed, require_distance
 
 NUISANCES = ("shape", "pose", "texture", "context", "weather")
 
@@ -45,3 +47,21 @@ def _sample(root: Path, path: Path, class_name: str, line: list[str]) -> RawSamp
     annotation = root / "annotations" / class_name / f"{name}.mat"
     suffix = "" if number == "0" else f"_{int(number):02d}"
     return RawSample(f"{class_name}/{name}{suffix}", class_name, image, annotation, int(number))
+
+
+class Reader(base.Reader):
+    """One nuisance; objects without a positive distance cannot be brought to scale and count as unusable."""
+
+    def samples(self, split: str) -> list[RawSample]:
+        """The images with the nuisance that the test set names."""
+        return list_nuisance(self.source.root, self.source.classes, str(self.source.options["nuisance"]))
+
+    def read(self, sample: RawSample) -> RawImage:
+        """Decode one image and read its annotation."""
+        raw = read_posed(sample, [self.source.root])
+        require_distance(sample, raw)
+        return raw
+
+    def known_classes(self) -> list[str]:
+        """Classes with a folder of images."""
+        return sorted(path.name for path in (self.source.root / "images").glob("*") if path.is_dir())

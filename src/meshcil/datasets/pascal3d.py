@@ -6,7 +6,6 @@ Tree: ``Images/<class>_imagenet/<name>.JPEG``, ``Annotations/<class>_imagenet/<n
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,56 +13,18 @@ import numpy as np
 import scipy.io
 
 from meshcil.core.errors import InputError
-
-REMEDY = "Restore the file from the data set's archive, or take its name out of the list"
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One annotated object.
-
-    Attributes:
-        class_name: category the file states.
-        azimuth: radians in [0, 2 pi).
-        elevation: radians.
-        theta: in-plane rotation, radians.
-        distance: camera distance in CAD units; <= 0 when the annotator could not fit one.
-        focal: focal length in pixels of the original image (the file's viewport times its focal field).
-        principal: (px, py) in pixels of the original image.
-        bbox: (x0, y0, x1, y1) in pixels of the original image.
-        cad_index: 1-based index of the closest CAD model, 0 when unknown.
-    """
-
-    class_name: str
-    azimuth: float
-    elevation: float
-    theta: float
-    distance: float
-    focal: float
-    principal: tuple[float, float]
-    bbox: tuple[float, float, float, float]
-    cad_index: int
-
-
-@dataclass(frozen=True)
-class RawSample:
-    """Where one image and its annotation lie.
-
-    Attributes:
-        id: "<class>/<name>", the same for an image and its occluded copies.
-        class_name: category.
-        image: path of the image.
-        annotation: path of the .mat file; None for an image without a pose.
-        object_index: which object of the file.
-        occlusion: path of the .npz file with masks, or None.
-    """
-
-    id: str
-    class_name: str
-    image: Path
-    annotation: Path | None
-    object_index: int = 0
-    occlusion: Path | None = None
+from meshcil.datasets import base
+from meshcil.datasets.base import (
+    REMEDY,
+    Annotation,
+    RawImage,
+    RawSample,
+    check_size,
+    read_image,
+    read_list,
+    refuse_escape,
+    require_folder,
+)
 
 
 def _unwrap(value: Any) -> Any:
@@ -111,19 +72,21 @@ def _load_record(path: Path) -> Any:
     return content["record"]
 
 
-def read_annotation(path: Path, object_index: int = 0) -> Annotation:
+def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0) -> Annotation:
     """Read one object of a Pascal3D+ (or ObjectNet3D, OOD-CV) annotation file.
 
-    Fine angles fall back to ``*_coarse``. A missing focal field counts as 1, a missing viewport as 3000 (Pascal3D+).
+    Fine angles fall back to ``*_coarse``. A missing focal field counts as 1.
 
     Args:
         path: the .mat file.
         object_index: position in ``record.objects``.
+        viewport: focal length in pixels where the file states none (3000 in Pascal3D+, 2000 in ObjectNet3D).
 
     Raises:
         InputError: when the file cannot be read or the object has no viewpoint.
     """
-    objects = _field(_load_record(path), "objects")
+    record = _load_record(path)
+    objects = _field(record, "objects")
     entries = np.atleast_1d(objects).reshape(-1) if isinstance(objects, np.ndarray) else [objects]
     if objects is None or object_index >= len(entries):
         raise InputError(path, f"has no object number {object_index}", REMEDY)
@@ -146,37 +109,54 @@ def read_annotation(path: Path, object_index: int = 0) -> Annotation:
         elevation=math.radians(elevation),
         theta=math.radians(theta or 0.0),
         distance=distance or 0.0,
-        focal=(_number(view, "viewport") or 3000.0) * (_number(view, "focal") or 1.0),
+        focal=(_number(view, "viewport") or viewport) * (_number(view, "focal") or 1.0),
         principal=(middle[0] if px is None else px, middle[1] if py is None else py),
         bbox=tuple(float(b) for b in box),
         cad_index=int(cad or 0),
+        stated_size=_stated_size(record),
     )
 
 
-def require_folder(path: Path, what: str) -> None:
-    """Check that a folder is there.
+def _stated_size(record: Any) -> tuple[int, int] | None:
+    """(width, height): ``imgsize`` is [width, height, channels]."""
+    try:
+        size = np.asarray(_field(record, "imgsize"), dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        return None
+    return (int(size[0]), int(size[1])) if size.size >= 2 and np.isfinite(size[:2]).all() else None
+
+
+def read_posed(sample: RawSample, roots: Sequence[Path], viewport: float = 3000.0) -> RawImage:
+    """An image and its MATLAB annotation.
+
+    Args:
+        sample: where they lie.
+        roots: folders they may lie in.
+        viewport: see `read_annotation`.
 
     Raises:
-        InputError: when the path is missing or is a file.
+        InputError: when a file is missing, damaged or led to by a link out of the roots, or width and height are
+            swapped.
     """
-    if path.is_dir():
-        return
-    cause = f"is a file where the folder of {what} should be" if path.exists() else f"is missing: the folder of {what}"
-    raise InputError(path, cause, "Correct the path or unpack the data set again")
+    if sample.annotation is None:
+        raise ValueError(f"sample {sample.id} must have an annotation")
+    refuse_escape(sample.image, roots)
+    refuse_escape(sample.annotation, roots)
+    annotation = read_annotation(sample.annotation, sample.object_index, viewport)
+    pixels = read_image(sample.image)
+    check_size(sample.annotation, annotation, pixels.shape[:2])
+    return RawImage(pixels, annotation)
 
 
-def read_list(path: Path) -> list[list[str]]:
-    """The non-empty lines of a list file, split into words.
+def require_distance(sample: RawSample, raw: RawImage) -> None:
+    """Refuse an object whose distance was not fitted (the NeMo scripts leave it out of ObjectNet3D and OOD-CV).
 
     Raises:
-        InputError: when the file is missing or empty.
+        InputError: when the distance is missing or not positive.
     """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", "Unpack the data set again")
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not lines:
-        raise InputError(path, "lists no images", "A class without images cannot be used: leave it out of `classes`")
-    return lines
+    if raw.annotation is None or raw.annotation.distance <= 0:
+        where = sample.annotation or sample.image
+        raise InputError(where, f"object {sample.object_index} has no positive distance", REMEDY)
 
 
 def list_split(root: Path, classes: Sequence[str], split: str) -> list[RawSample]:
@@ -204,3 +184,20 @@ def list_split(root: Path, classes: Sequence[str], split: str) -> list[RawSample
             annotation = root / "Annotations" / group / f"{name}.mat"
             samples.append(RawSample(f"{class_name}/{name}", class_name, image, annotation))
     return samples
+
+
+class Reader(base.Reader):
+    """The ImageNet subset; object 0 of each file, as in NeMo's preparation."""
+
+    def samples(self, split: str) -> list[RawSample]:
+        """The `train` lists, or the `val` lists as test images."""
+        return list_split(self.source.root, self.source.classes, "train" if split == "train" else "val")
+
+    def read(self, sample: RawSample) -> RawImage:
+        """Decode one image and read its annotation."""
+        return read_posed(sample, [self.source.root])
+
+    def known_classes(self) -> list[str]:
+        """Classes with a folder of images."""
+        folders = (self.source.root / "Images").glob("*_imagenet")
+        return sorted(path.name.removesuffix("_imagenet") for path in folders)

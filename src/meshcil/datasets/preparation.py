@@ -1,68 +1,84 @@
 """Preparation: raw trees in published layouts to the prepared container (NeMo's preparation, any window size)."""
 
 import math
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
 
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_file
+from meshcil.core.hashing import sha256_path
+from meshcil.core.naming import load_module
+from meshcil.datasets.base import RawImage, RawSample, Reader, Source, require_folder
+from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
-from meshcil.datasets.class_folders import list_folders
-from meshcil.datasets.occluded_pascal3d import list_occluded, read_masks
-from meshcil.datasets.ood_cv import list_nuisance
-from meshcil.datasets.pascal3d import RawSample, list_split, read_annotation, require_folder
-from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_png, write_info, write_split
-from meshcil.datasets.primitives.textures import fill_texture
-from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, locate, read_image
+from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
+from meshcil.datasets.shards import Recipe, write_table
+from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
-LAYOUTS = ("pascal3d", "occluded-pascal3d", "ood-cv", "class-folders")
+
+@dataclass(frozen=True)
+class Frame:
+    """What prepared images look like.
+
+    Attributes:
+        size: (H, W) in pixels.
+        focal: focal length in pixels; None in a data set without poses, whose images are only resized and cut.
+        crop: see `fit_image`.
+        encoding: "png" or "jpeg".
+        textures: folder of DTD for the borders; None for embedded textures.
+    """
+
+    size: tuple[int, int]
+    focal: float | None = None
+    crop: float = 1.0
+    encoding: str = "png"
+    textures: Path | None = None
+
+    def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
+        """Pixels as they are stored."""
+        return encode_jpeg(pixels) if self.encoding == "jpeg" else encode_png(pixels)
 
 
-def prepare_sample(sample: RawSample, *, size: tuple[int, int], focal: float, partition: str) -> PreparedRow:
+def prepare_sample(sample: RawSample, *, reader: Reader, frame: Frame, partition: str) -> PreparedRow:
     """Prepare one image: rescale, cut, fill the border, measure occlusion.
 
     Args:
         sample: where image and annotation lie.
-        size: (H, W) of the result.
-        focal: focal length of the result in pixels.
+        reader: of its layout.
+        frame: what the result looks like.
         partition: "train" or "test"; their border textures are disjoint.
 
     Raises:
-        InputError: when a file is missing or damaged.
+        InputError: when a file is missing or damaged, or the frame needs a pose that the image lacks.
     """
-    image = read_image(sample.image)
-    if sample.annotation is None:
-        return prepare_plain(sample, image, size)
-    annotation = read_annotation(sample.annotation, sample.object_index)
-    window = locate(image.shape[:2], annotation, size, focal)
-    pixels = cut_image(image, window)
+    raw = reader.read(sample)
+    if frame.focal is None:
+        pixels = fit_image(raw.pixels, frame.size, frame.crop)
+        none = math.nan
+        return PreparedRow(
+            sample.id, sample.class_name, frame.encode(pixels), none, none, none, none, (0, 0, 0, 0), 0.0
+        )
+    annotation = raw.annotation
+    if annotation is None:
+        remedy = "Give it one, or leave `focal` out of the data set's settings: then 2D methods run"
+        raise InputError(sample.image, "has no pose", remedy)
+    window = locate(raw.pixels.shape[:2], annotation, frame.size, frame.focal)
+    pixels = cut_image(raw.pixels, window)
     if any(window.padding):
-        texture = (fill_texture(f"{partition}/{sample.id}", *size) * 255 + 0.5).astype(np.uint8)
+        texture = border_texture(frame.textures, partition, sample.id, frame.size)
         pixels = fill_border(pixels, window.padding, texture)
-    occlusion, masks = (0.0 if sample.occlusion is None else math.nan), (None, None)
-    if sample.occlusion is not None:
-        original = read_masks(sample.occlusion)
-        if original.object.shape != image.shape[:2]:
-            raise InputError(sample.occlusion, f"masks do not have the size of {sample.image.name}", "Restore both")
-        whole, occluder = (cut_mask(mask, window) for mask in (original.object, original.occluder))
-        masks = (encode_png(whole), encode_png(occluder))
-        if whole.any():
-            occlusion = float((whole & occluder).sum() / whole.sum())
+    occlusion, masks = _occlusion(raw, lambda mask: cut_mask(mask, window))
     return PreparedRow(
         id=sample.id,
         class_name=sample.class_name,
-        image=encode_png(pixels),
+        image=frame.encode(pixels),
         azimuth=annotation.azimuth,
         elevation=annotation.elevation,
         theta=annotation.theta,
@@ -74,20 +90,15 @@ def prepare_sample(sample: RawSample, *, size: tuple[int, int], focal: float, pa
     )
 
 
-def prepare_plain(sample: RawSample, image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> PreparedRow:
-    """Prepare an image without a pose: resize it to ``size`` (H, W); angles and distance are NaN."""
-    height, width = size
-    if image.shape[:2] != size:
-        image = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-    angles = dict.fromkeys(("azimuth", "elevation", "theta", "distance"), math.nan)
-    return PreparedRow(
-        id=sample.id,
-        class_name=sample.class_name,
-        image=encode_png(image),
-        padding=(0, 0, 0, 0),
-        occlusion=0.0,
-        **angles,
-    )
+def _occlusion(
+    raw: RawImage, cut: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, tuple[bytes | None, bytes | None]]:
+    """Hidden share of the object, and the masks as stored."""
+    if raw.masks is None:
+        return 0.0, (None, None)
+    whole, occluder = cut(raw.masks.object), cut(raw.masks.occluder)
+    share = float((whole & occluder).sum() / whole.sum()) if whole.any() else math.nan
+    return share, (encode_png(whole), encode_png(occluder))
 
 
 def layout_root(root: Path, layout: str) -> Path:
@@ -95,47 +106,45 @@ def layout_root(root: Path, layout: str) -> Path:
     return root / layout if (root / layout).is_dir() else root
 
 
-def list_test_set(raw_root: Path, classes: Sequence[str], test_set: Mapping[str, Any]) -> list[RawSample]:
-    """The images of a test set.
+def make_reader(
+    raw_root: Path, classes: Sequence[str], options: Mapping[str, Any], main_layout: str = "pascal3d"
+) -> Reader:
+    """The reader of a test set, or of the training images.
 
     Args:
-        raw_root: root of the data set; its Pascal3D+ annotations give the poses of occluded copies.
+        raw_root: root of the data set; its training images' annotations give the poses of occluded copies.
         classes: categories, in class order.
-        test_set: ``layout`` (one of ``LAYOUTS``), and ``level`` (occluded-pascal3d) or ``nuisance`` (ood-cv);
-            ``root`` when the files lie elsewhere.
+        options: ``layout``; ``root`` when the files lie elsewhere; what the layout needs beside (``level``...).
+        main_layout: layout of the training images.
+
+    Raises:
+        InputError: when there is no such layout.
     """
-    layout, own = test_set["layout"], test_set.get("root")
+    layout, own = str(options["layout"]), options.get("root")
+    module = load_module("meshcil.datasets", layout)
+    if not hasattr(module, "Reader"):
+        raise InputError(layout, "is no layout", "docs/data-formats.md lists the layouts")
     folder = layout_root(Path(own) if own else raw_root, layout)
-    match layout:
-        case "pascal3d":
-            return list_split(folder, classes, "val")
-        case "occluded-pascal3d":
-            return list_occluded(folder, layout_root(raw_root, "pascal3d"), classes, int(test_set["level"]))
-        case "ood-cv":
-            return list_nuisance(folder, classes, str(test_set["nuisance"]))
-        case "class-folders":
-            return list_folders(folder, classes, "val")
-        case _:
-            raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
+    return module.Reader(Source(folder, tuple(classes), layout_root(raw_root, main_layout), dict(options)))
 
 
-def _all_rows(
-    listed: Mapping[str, list[RawSample]], size: tuple[int, int], focal: float, workers: int
-) -> Iterator[tuple[str, list[PreparedRow]]]:
-    """Prepared rows split by split; samples are spread over processes."""
-    if workers == 1:
-        for split, samples in listed.items():
-            prepare = _preparer(split, size, focal)
-            yield split, [prepare(sample) for sample in samples]
-        return
-    # A fresh interpreter per worker: forking after libraries started threads is not safe.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for split, samples in listed.items():
-            yield split, list(pool.map(_preparer(split, size, focal), samples, chunksize=16))
+def list_unique(reader: Reader, split: str, skip: bool) -> tuple[list[RawSample], list[tuple[RawSample, str]]]:
+    """Samples of a split, and those that repeat an id.
 
-
-def _preparer(split: str, size: tuple[int, int], focal: float) -> Callable[[RawSample], PreparedRow]:
-    return partial(prepare_sample, size=size, focal=focal, partition="train" if split == "train" else "test")
+    Raises:
+        InputError: when an id repeats and ``skip`` is False.
+    """
+    samples = reader.samples("train" if split == "train" else "test")
+    kept: dict[str, RawSample] = {}
+    repeated = []
+    for sample in samples:
+        if sample.id not in kept:
+            kept[sample.id] = sample
+        elif skip:
+            repeated.append((sample, "repeats the id of another image"))
+        else:
+            raise InputError(sample.image, f"repeats the id {sample.id}", "Name each image once")
+    return list(kept.values()), repeated
 
 
 def prepare_dataset(
@@ -144,56 +153,76 @@ def prepare_dataset(
     *,
     classes: Sequence[str],
     image_size: tuple[int, int],
-    focal: float,
+    focal: float | None,
     test_sets: Mapping[str, Mapping[str, Any]],
+    layout: str = "pascal3d",
+    crop: float = 1.0,
+    encoding: str = "png",
+    textures: Path | None = None,
+    skip_unusable: bool = False,
     workers: int = 1,
     coverage: float = 0.99,
     name: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Prepare a data set and all its test sets.
+    """Prepare a data set and all its test sets. Run again after an interruption, it goes on where it stood.
 
     Args:
-        raw_root: folder with the raw files, in Pascal3D+ layout or with one folder per layout (`layout_root`), or in
-            class folders, then all test sets too; there are no poses and no cuboids then.
+        raw_root: folder with the raw files, or with one folder per layout (`layout_root`).
         out: folder to write.
         classes: categories, in class order.
         image_size: (H, W) of the prepared images.
-        focal: focal length of the prepared images in pixels at distance 5.
-        test_sets: by name, as `list_test_set` takes them.
+        focal: focal length of the prepared images in pixels at distance 5; None without poses.
+        test_sets: by name, as `make_reader` takes them.
+        layout: of the training images.
+        crop: see `Frame`.
+        encoding: see `Frame`.
+        textures: see `Frame`.
+        skip_unusable: leave out images that cannot be used, and list them in ``skipped.csv``, instead of stopping.
         workers: processes; the result does not depend on it.
         coverage: share of the CAD vertices that the cuboid spans on each axis.
         name: of the data set; the name of ``out`` when None.
+        progress: called with (images done, images in all).
 
     Raises:
         InputError: when raw files are missing or damaged. No ``dataset.json`` is written then.
     """
     require_folder(raw_root, "raw data")
-    size = (int(image_size[0]), int(image_size[1]))
-    posed = any(value["layout"] != "class-folders" for value in test_sets.values())
-    poses = layout_root(raw_root, "pascal3d")
-    training = list_split(poses, classes, "train") if posed else list_folders(raw_root, classes, "train")
-    listed = {"train": training}
-    listed |= {test: list_test_set(raw_root, classes, value) for test, value in test_sets.items()}
-    vertices = {c: torch.from_numpy(pooled_vertices(poses, c)) for c in classes if posed}
-    bounds = {c: fit_cuboid(points, coverage).tolist() for c, points in vertices.items()}
-    order = {class_name: position for position, class_name in enumerate(classes)}
-    counts, digests = {}, {}
-    for split, rows in _all_rows(listed, size, focal, workers):
-        path = out / f"{split}.parquet"
-        write_split(path, sorted(rows, key=lambda row: (order[row.class_name], row.id)))
-        counts[split], digests[split] = len(rows), sha256_file(path)
+    frame = Frame((int(image_size[0]), int(image_size[1])), focal, crop, encoding, textures)
+    readers = {"train": make_reader(raw_root, classes, {"layout": layout}, layout)}
+    readers |= {test: make_reader(raw_root, classes, value, layout) for test, value in test_sets.items()}
+    listed = {split: list_unique(reader, split, skip_unusable) for split, reader in readers.items()}
+    bounds = {} if focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
+    recipe = Recipe(tuple(classes), skip_unusable, workers, sum(len(kept) for kept, _ in listed.values()), progress)
+    counts: dict[str, int] = {}
+    digests, skipped = {}, {}
+    for split, (samples, repeated) in listed.items():
+        partition = "train" if split == "train" else "test"
+        options = {"reader": readers[split], "frame": frame, "partition": partition}
+        left_out = write_table(out, split, samples, prepare_sample, options, recipe, done=sum(counts.values()))
+        skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
+        counts[split] = len(samples) - len(left_out)
+        digests[split] = sha256_path(out / f"{split}.parquet")
+    recipe.finish(out, skipped, counts)
     write_json_atomic(out / "cuboids.json", bounds)
-    digests["cuboids"] = sha256_file(out / "cuboids.json")
+    digests["cuboids"] = sha256_path(out / "cuboids.json")
     write_info(
         out,
         DatasetInfo(
             name=name or out.name,
             classes=tuple(classes),
-            image_size=size,
-            focal=float(focal),
+            image_size=frame.size,
+            focal=None if focal is None else float(focal),
             distance=DISTANCE,
             test_sets=tuple(test_sets),
             counts=counts,
             sha256=digests,
+            textures="embedded" if textures is None else "dtd",
+            skipped={split: len(entries) for split, entries in skipped.items()},
         ),
     )
+
+
+def cuboid(reader: Reader, class_name: str, coverage: float) -> list[list[float]]:
+    """Bounds of a class's cuboid, from all its CAD models."""
+    return fit_cuboid(torch.from_numpy(pooled_vertices(reader.models(class_name))), coverage).tolist()

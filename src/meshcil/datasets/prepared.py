@@ -1,13 +1,15 @@
-"""The container of a prepared data set: ``dataset.json``, ``cuboids.json`` and one Parquet file per split.
+"""The container of a prepared data set: ``dataset.json``, ``cuboids.json`` and one Parquet table per split.
 
-Files are a function of their content: fixed compression, no times or paths in the metadata, rows in the given order.
+A table is one file, or, when it is large, a folder of numbered files; readers of Parquet take either. Files are a
+function of their content: fixed compression, no times or paths in the metadata, rows in the given order.
 """
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,8 @@ from meshcil.core.artifacts import read_json, write_bytes_atomic, write_json_ato
 from meshcil.core.errors import InputError
 
 REMEDY = "Delete the prepared folder and prepare the data set again"
+GROUP_ROWS = 256
+"""Rows that are read together; a step reads the groups that hold its classes."""
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -45,8 +49,8 @@ class PreparedRow:
     Attributes:
         id: unique within a split; an image and its occluded copies share it.
         class_name: category.
-        image: PNG, RGB.
-        azimuth: radians.
+        image: PNG or JPEG, RGB.
+        azimuth: radians; NaN without a pose, as all angles and the distance.
         elevation: radians.
         theta: in-plane rotation, radians.
         distance: of the original viewpoint; the prepared image looks as if taken from the data set's distance.
@@ -77,27 +81,38 @@ class DatasetInfo:
         name: of the data set.
         classes: in class order.
         image_size: (H, W) in pixels.
-        focal: focal length of the prepared images in pixels.
+        focal: focal length of the prepared images in pixels; None in a data set without poses.
         distance: camera distance the images were rescaled to.
-        test_sets: names; each is a Parquet file beside ``train.parquet``.
+        test_sets: names; each is a Parquet table beside ``train.parquet``.
         counts: images per split.
-        sha256: of each split's file.
+        sha256: of each split's file or folder.
+        textures: what fills the borders: "embedded" or "dtd".
+        skipped: images left out of each split as unusable; ``skipped.csv`` names them.
     """
 
     name: str
     classes: tuple[str, ...]
     image_size: tuple[int, int]
-    focal: float
+    focal: float | None
     distance: float
     test_sets: tuple[str, ...]
     counts: Mapping[str, int]
     sha256: Mapping[str, str]
+    textures: str = "embedded"
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode_png(pixels: UInt8[np.ndarray, "H W 3"] | Bool[np.ndarray, "H W"]) -> bytes:
     """A PNG without metadata; booleans become one bit per pixel."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def encode_jpeg(pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
+    """A JPEG at quality 95, as NeMo's preparation stores images."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
@@ -186,28 +201,27 @@ def write_split(path: Path, rows: Sequence[PreparedRow]) -> None:
         raise ValueError("rows must have unique ids")
     columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), buffer, compression="zstd", use_dictionary=False)
+    table = pa.Table.from_pydict(columns, schema=SCHEMA)
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, row_group_size=GROUP_ROWS)
     write_bytes_atomic(path, buffer.getvalue())
 
 
-def load_split(path: Path) -> PreparedSplit:
-    """Read a Parquet file.
+def load_split(path: Path, classes: Collection[str] | None = None) -> PreparedSplit:
+    """Read a Parquet table: a file, or a folder of them.
+
+    Args:
+        path: of the table.
+        classes: read only images of these; all when None. Parts without any of them are not read from disk.
 
     Raises:
-        InputError: when the file is missing, damaged, or has other columns.
+        InputError: when a file is missing, damaged, or has other columns.
     """
     path = Path(path)
-    if not path.is_file():
-        cause = "is not a file" if path.exists() else "is missing"
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not path.exists() or not files:
+        cause = "is not a file or holds none" if path.exists() else "is missing"
         raise InputError(path, cause, "Prepare the data set first, or correct the path")
-    try:
-        # pq.read_table would start pyarrow's thread pool, which, with torch loaded, can abort the process at exit.
-        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
-    if missing:
-        raise InputError(path, f"lacks the columns {', '.join(missing)}", REMEDY)
+    table = pa.concat_tables([_read_file(file, classes) for file in files])
     angles = [table[name].to_numpy() for name in ("azimuth", "elevation", "theta")]
     return PreparedSplit(
         ids=tuple(table["id"].to_pylist()),
@@ -218,6 +232,32 @@ def load_split(path: Path) -> PreparedSplit:
         encoded_masks=tuple(table["mask"].to_pylist()),
         source=str(path),
     )
+
+
+def _read_file(path: Path, classes: Collection[str] | None) -> pa.Table:
+    try:
+        # pq.read_table would start pyarrow's thread pool, which, with torch loaded, can abort the process at exit.
+        source = pa.BufferReader(path.read_bytes()) if classes is None else path
+        with pq.ParquetFile(source) as file:
+            missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
+            if missing:
+                raise InputError(path, f"lacks the columns {', '.join(missing)}", REMEDY)
+            groups = range(file.num_row_groups)
+            if classes is not None:
+                groups = [g for g in groups if _may_hold(file.metadata.row_group(g), classes)]
+            table = file.read_row_groups(list(groups), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
+    if classes is None:
+        return table
+    return table.filter(pa.array([name in classes for name in table["class_name"].to_pylist()], pa.bool_()))
+
+
+def _may_hold(group: Any, classes: Collection[str]) -> bool:
+    """Whether a row group can have an image of these classes, by the bounds that Parquet keeps of each column."""
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    bounds = columns["class_name"].statistics
+    return bounds is None or not bounds.has_min_max or any(bounds.min <= name <= bounds.max for name in classes)
 
 
 def write_info(folder: Path, info: DatasetInfo) -> None:
@@ -233,7 +273,7 @@ def load_info(folder: Path) -> DatasetInfo:
     """
     path = Path(folder) / "dataset.json"
     content = read_json(path)
-    names = [field.name for field in fields(DatasetInfo)]
+    names = [entry.name for entry in fields(DatasetInfo)]
     if not isinstance(content, dict) or sorted(content) != sorted(names):
         raise InputError(path, f"must hold exactly {', '.join(names)}", REMEDY)
     lists = {name: tuple(content[name]) for name in ("classes", "image_size", "test_sets")}

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import Annotation
+from meshcil.datasets.base import Annotation
 from meshcil.datasets.primitives import release
 from meshcil.datasets.primitives.nuisances import NUISANCES
 from meshcil.datasets.primitives.occluders import Measure, hidden_share, occlude

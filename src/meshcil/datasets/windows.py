@@ -1,14 +1,12 @@
 """From an original image to a fixed window: rescaled to distance 5, principal point at the centre, padded, filled."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from meshcil.core.errors import InputError
-from meshcil.datasets.pascal3d import REMEDY, Annotation
+from meshcil.datasets.base import Annotation
 
 DISTANCE = 5.0
 # Without a usable distance, the shorter side of the object's box is brought to this share of the window's height
@@ -31,21 +29,6 @@ class Window:
     padding: tuple[int, int, int, int]
     corner: tuple[int, int]
     size: tuple[int, int]
-
-
-def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """Decode an image to RGB.
-
-    Raises:
-        InputError: when the file is missing, truncated or no image.
-    """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(path, f"is truncated or no image ({error})", REMEDY) from error
 
 
 def scale_factor(annotation: Annotation, size: tuple[int, int], focal: float) -> float:
@@ -111,3 +94,21 @@ def fill_border(
     inside = slice(top, max(height - bottom, top)), slice(left, max(width - right, left))
     filled[inside] = image[inside]
     return filled
+
+
+def fit_image(image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int], crop: float) -> UInt8[np.ndarray, "h w 3"]:
+    """An image without a viewpoint, brought to a size: rescaled to cover it, then cut around the middle.
+
+    Args:
+        image: of any size; one that has the size already is left as it is.
+        size: (h, w) of the result.
+        crop: share of the rescaled image's covering side that is kept (224 / 256 is ImageNet's test transform).
+    """
+    if image.shape[:2] == size:
+        return image
+    height, width = image.shape[:2]
+    scale = max(size[0] / height, size[1] / width) / crop
+    new = max(round(height * scale), size[0]), max(round(width * scale), size[1])
+    resized = np.asarray(Image.fromarray(image).resize((new[1], new[0]), Image.Resampling.BILINEAR))
+    top, left = (new[0] - size[0]) // 2, (new[1] - size[1]) // 2
+    return np.ascontiguousarray(resized[top : top + size[0], left : left + size[1]])

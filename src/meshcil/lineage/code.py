@@ -35,9 +35,11 @@ def settings_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
 
 
 def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:
-    """Modules of a data stage: `generate` adds the generator that the dataset names."""
+    """Modules of a data stage: `generate` adds the generator that the dataset names, `prepare` the layouts."""
     if stage == "generate" and dataset.generator is not None:
         return (stage_module(stage), module_name("meshcil.datasets", dataset.generator.kind))
+    if stage == "prepare":
+        return (stage_module(stage), *(module_name("meshcil.datasets", layout) for layout in dataset.layouts()))
     return (stage_module(stage),)
 
 

@@ -160,8 +160,14 @@ def _check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
     where = config / "datasets" / f"{name}.yaml"
     if dataset.generator is not None and dataset.root != f"data/raw/{name}":
         raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in data/raw/{name}")
-    if dataset.generator is None and not Path(dataset.root).is_dir():
-        raise InputError(where, f"`root` {dataset.root} is not a folder", "Put the raw files there or correct `root`")
+    for root in () if dataset.generator else dataset.roots():
+        if not Path(root).is_dir():
+            remedy = dataset.obtain or "Put the raw files there or correct `root`"
+            raise InputError(where, f"`root` {root} is not a folder", remedy)
+    known = available("meshcil.datasets")
+    unknown = [layout for layout in dataset.layouts() if layout not in known]
+    if unknown:
+        raise InputError(where, f"layout `{unknown[0]}` is unknown", "docs/data-formats.md lists the layouts")
 
 
 def _check_artifacts(plan: Plan, config: Path) -> None:

@@ -57,7 +57,7 @@ def predict(
 
 def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, step: int) -> pd.DataFrame:
     """Predictions of one test set; its labels choose which images are asked about, and are joined to the answers."""
-    table = load_split(split)
+    table = load_split(split, set(run.seen(step)))
     seen = [name for name in run.seen(step) if name in set(table.class_names)]
     pool = load_pool(run, split, seen)
     scores, labels, poses = predict_pool(method, pool, f"{test_set} after step {step}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import validate, yaml_files
+from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
@@ -36,7 +37,7 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
         order_seed=protocol.order_seed,
         limit=protocol.classes,
     ).groups
-    method = load_method(key.method, config)
+    method = fit_to_dataset(load_method(key.method, config), dataset, key)
     run = RunConfig(key=key, dataset=dataset, protocol=protocol, steps=groups, method=method)
     # The model's own bytes are known only after training; images alone must fit in any case.
     budget = parse_budget(key.budget)
@@ -47,6 +48,23 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
         raise InputError(f"backbone {method.backbone.name!r}", "is unknown", f"Known: {', '.join(backbones)}")
     budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
+
+
+def fit_to_dataset(method: MethodSettings, dataset: DatasetSettings, key: RunKey) -> MethodSettings:
+    """The method as it runs on the dataset: where there are no poses, without the head that estimates them.
+
+    Raises:
+        InputError: when the method needs poses, or selects exemplars by them, and the dataset has none.
+    """
+    if dataset.posed:
+        return method
+    remedy = "Use a 2D method, or give the dataset poses, CAD models and `focal` (docs/adding-a-dataset.md)"
+    if method.needs_pose:
+        raise InputError(f"method {key.method}", f"needs poses, and dataset {key.dataset} has none", remedy)
+    if method.exemplars == "pose-aware":
+        cause = f"selects exemplars by pose, and dataset {key.dataset} has none"
+        raise InputError(f"method {key.method}", cause, "Use another strategy, e.g. `exemplars: herding`")
+    return method.model_copy(update={"pose": None}) if "pose" in type(method).model_fields else method
 
 
 def check_replay(method: MethodSettings, budget: Budget) -> None:

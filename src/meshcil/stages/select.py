@@ -76,13 +76,13 @@ def rank_classes(
 def exemplar_bytes(run: RunConfig) -> int:
     """Bytes of one stored exemplar with its annotations."""
     height, width = run.dataset.image_size
-    return pixel_size(height, width) + annotation_size(len(run.classes), pose=True)
+    return pixel_size(height, width) + annotation_size(len(run.classes), pose=run.dataset.posed)
 
 
 def write_ledger(path: Path, run: RunConfig, rows: list, count: int) -> None:
     """One line per thing held, with the counts it enters; the number of exemplars in a column of its own."""
     height, width = run.dataset.image_size
-    kept = exemplars(count, height, width, annotation_size(len(run.classes), pose=True))
+    kept = exemplars(count, height, width, annotation_size(len(run.classes), pose=run.dataset.posed))
     table = pd.DataFrame(Ledger(tuple(rows)).add(kept).records())
     table["exemplars"] = count
     write_text_atomic(path, table.to_csv(index=False))

@@ -1,5 +1,6 @@
 """From a resolved run and a prepared dataset to a method and the images it needs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,12 +27,12 @@ def choose_device(name: str, threads: int) -> torch.device:
 
 def run_facts(run: RunConfig, data: Path) -> RunFacts:
     """Facts of the run from its configuration and the prepared dataset in ``data``."""
-    cuboids = load_cuboids(data)
-    unknown = torch.full((3, 2), torch.nan)  # a dataset without poses
+    info, cuboids = load_info(data), load_cuboids(data)
+    unknown = torch.full((3, 2), torch.nan)
     bounds = torch.stack([torch.as_tensor(cuboids.get(name, unknown), dtype=torch.float32) for name in run.classes])
     sizes = tuple(len(step) for step in run.steps)
-    info = load_info(data)
-    return RunFacts(run.classes, sizes, info.image_size, info.focal, info.distance, bounds, run.key.seed)
+    focal = math.nan if info.focal is None else info.focal
+    return RunFacts(run.classes, sizes, info.image_size, focal, info.distance, bounds, run.key.seed)
 
 
 def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
@@ -46,7 +47,7 @@ def load_pool(run: RunConfig, split: Path, classes: Sequence[str]) -> ImagePool:
     Raises:
         InputError: when a class has no image.
     """
-    table = load_split(split)
+    table = load_split(split, set(classes))
     label = {name: i for i, name in enumerate(run.classes)}
     chosen = [i for i, name in enumerate(table.class_names) if name in set(classes)]
     table = table.subset(chosen)

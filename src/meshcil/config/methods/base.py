@@ -89,6 +89,9 @@ class MethodSettings(Settings):
     replay: ClassVar[Literal["never", "optional", "required"]] = "optional"
     """Whether the method stores exemplars: `never` goes with budget `none` only, `required` with any other."""
 
+    needs_pose: ClassVar[bool] = False
+    """Whether the method works only on images with poses and classes with cuboids."""
+
     kind: str
     """Module of `meshcil.methods`."""
     label: str

@@ -73,6 +73,7 @@ class ReleasedCode(Block):
 class Settings(MethodSettings):
     """Incremental neural mesh models: one cuboid of vertex features per class."""
 
+    needs_pose = True
     dim: int = Field(128, ge=2)
     """Channels of a feature."""
     target_vertices: int = Field(1000, ge=8)

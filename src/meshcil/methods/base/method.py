@@ -37,9 +37,9 @@ class RunFacts:
         classes: names in order of arrival; a label is a position here.
         step_sizes: classes that arrive at each step.
         image_size: height and width of prepared images.
-        focal: focal length of prepared images in pixels.
+        focal: focal length of prepared images in pixels; NaN in a dataset without poses.
         distance: of the camera from the object.
-        bounds: float32 [C, 3, 2], low and high end of each class's cuboid per CAD axis.
+        bounds: float32 [C, 3, 2], low and high end of each class's cuboid per CAD axis; NaN without poses.
         seed: of the run.
     """
 

@@ -1,0 +1,61 @@
+"""What fills the border of a prepared image where the original ends: a describable texture, or an embedded one.
+
+The Describable Textures Dataset (DTD) lies in ``images/<category>/<name>.jpg`` with lists ``labels/{train,test}1.txt``.
+Training images take textures of its training list, test images those of its test list, as iNeMo does; which one
+follows from the image's id alone, so that preparing again gives the same bytes.
+"""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from meshcil.core.errors import InputError
+from meshcil.datasets.base import read_image, read_list, require_folder
+from meshcil.datasets.primitives.textures import fill_texture
+
+PARTITIONS = ("train", "test")
+
+
+@lru_cache(maxsize=4)
+def texture_files(root: Path, partition: str) -> tuple[Path, ...]:
+    """Textures of a partition of DTD, in the order of its list.
+
+    Raises:
+        InputError: when a folder or list is missing, or the two lists share a texture.
+    """
+    require_folder(root / "images", "DTD images")
+    listed = {name: [words[0] for words in read_list(root / "labels" / f"{name}1.txt")] for name in PARTITIONS}
+    common = set(listed["train"]) & set(listed["test"])
+    if common:
+        where = root / "labels"
+        raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the data set again")
+    return tuple(root / "images" / name for name in listed[partition])
+
+
+@lru_cache(maxsize=64)
+def _stretched(path: Path, height: int, width: int) -> UInt8[np.ndarray, "H W 3"]:
+    image = Image.fromarray(read_image(path))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def border_texture(
+    root: Path | None, partition: str, image_id: str, size: tuple[int, int]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """The texture behind one image.
+
+    Args:
+        root: folder of DTD; None for embedded textures.
+        partition: "train" or "test"; they share no texture.
+        image_id: of the image.
+        size: (H, W); a DTD image is stretched to it.
+    """
+    key = f"{partition}/{image_id}"
+    if root is None:
+        return (fill_texture(key, *size) * 255 + 0.5).astype(np.uint8)
+    files = texture_files(root, partition)
+    draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    return _stretched(files[draw % len(files)], *size)

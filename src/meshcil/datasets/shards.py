@@ -1,0 +1,151 @@
+"""A prepared table written in parts: over processes, in fixed order, and resumable after any part.
+
+90 000 small files would be as many entries in DVC and as many seeks in training; one file of 30 GB could neither be
+resumed nor written without holding it in memory. So a table is cut into Parquet files of about equal size, which
+pyarrow, pandas and DuckDB read as one.
+"""
+
+import csv
+import io
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from meshcil.core.artifacts import read_json, write_json_atomic, write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.datasets.base import RawSample
+from meshcil.datasets.prepared import PreparedRow, write_split
+
+SHARD_BYTES = 2**30
+"""Decoded bytes of the images in one file; as JPEG about an eighth of it."""
+PROGRESS = ".progress"
+
+Left = tuple[str, str, str]
+"""Id, file and cause of an image that was left out."""
+Mapper = Callable[[Callable[[RawSample], PreparedRow | Left], Sequence[RawSample]], Iterator[PreparedRow | Left]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How tables are written.
+
+    Attributes:
+        classes: in class order.
+        skip: leave out unusable images instead of stopping.
+        workers: processes.
+        total: images of all splits.
+        progress: called with (images done, images in all).
+    """
+
+    classes: tuple[str, ...]
+    skip: bool
+    workers: int
+    total: int
+    progress: Callable[[int, int], None] | None = None
+
+    def finish(self, out: Path, skipped: Mapping[str, Sequence[Left]], counts: Mapping[str, int]) -> None:
+        """Write ``skipped.csv`` when anything was left out, and drop the marks of progress.
+
+        Raises:
+            InputError: when a split has no image left.
+        """
+        for split, count in counts.items():
+            if not count:
+                causes = "; ".join(cause for _, _, cause in skipped[split][:1])
+                raise InputError(out / split, f"has no usable image ({causes})", "Look at the raw files")
+        rows = [(split, *entry) for split, entries in skipped.items() for entry in entries]
+        if rows:
+            buffer = io.StringIO()
+            csv.writer(buffer, lineterminator="\n").writerows([("split", "id", "file", "cause"), *rows])
+            write_text_atomic(out / "skipped.csv", buffer.getvalue())
+        shutil.rmtree(out / PROGRESS, ignore_errors=True)
+
+
+def shard_rows(size: tuple[int, int]) -> int:
+    """Images of one file, from their (H, W)."""
+    return max(SHARD_BYTES // (3 * size[0] * size[1]), 1)
+
+
+def write_table(
+    out: Path,
+    split: str,
+    samples: Sequence[RawSample],
+    prepare: Callable[..., PreparedRow],
+    options: Mapping[str, Any],
+    recipe: Recipe,
+    *,
+    done: int = 0,
+) -> list[Left]:
+    """Prepare ``samples`` and write ``<split>.parquet``: a file, or a folder of files ``00000.parquet``...
+
+    Args:
+        out: folder of the prepared data set. Parts that an earlier, interrupted call left here are kept.
+        split: name of the table.
+        samples: what to prepare, with unique ids.
+        prepare: makes one row; called with a sample and ``options``.
+        options: further arguments of ``prepare``, among them ``frame``.
+        recipe: how to write.
+        done: images finished before, for the progress.
+
+    Returns:
+        Images that were left out.
+
+    Raises:
+        InputError: when an image is unusable and the recipe does not skip it.
+    """
+    order = {name: position for position, name in enumerate(recipe.classes)}
+    ordered = sorted(samples, key=lambda sample: (order[sample.class_name], sample.id))
+    rows = shard_rows(options["frame"].size)
+    parts = [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
+    table, left_out = out / f"{split}.parquet", []
+    attempt = partial(_attempt, prepare, dict(options), recipe.skip)
+    with _mapper(recipe.workers) as mapper:
+        for number, part in enumerate(parts):
+            mark = out / PROGRESS / f"{split}-{number:05d}.json"
+            if not mark.is_file():
+                file = table / f"{number:05d}.parquet" if len(parts) > 1 else table
+                write_json_atomic(mark, _write_part(file, mapper(attempt, part), recipe, done))
+            left_out += [tuple(entry) for entry in read_json(mark)]
+            done += len(part)
+    return left_out
+
+
+def _attempt(
+    prepare: Callable[..., PreparedRow], options: Mapping[str, Any], skip: bool, sample: RawSample
+) -> PreparedRow | Left:
+    try:
+        return prepare(sample, **options)
+    except InputError as error:
+        if not skip:
+            raise
+        return sample.id, error.where, error.cause
+
+
+def _write_part(file: Path, results: Iterator[PreparedRow | Left], recipe: Recipe, done: int) -> list[Left]:
+    rows, left_out = [], []
+    for count, result in enumerate(results, start=1):
+        if isinstance(result, PreparedRow):
+            rows.append(result)
+        else:
+            left_out.append(result)
+        if recipe.progress is not None:
+            recipe.progress(done + count, recipe.total)
+    write_split(file, rows)
+    return left_out
+
+
+@contextmanager
+def _mapper(workers: int) -> Iterator[Mapper]:
+    """A `map` over processes that keeps the order."""
+    if workers == 1:
+        yield map
+        return
+    # A fresh interpreter per worker: forking after libraries started threads is not safe.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield partial(pool.map, chunksize=8)
