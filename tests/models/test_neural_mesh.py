@@ -32,3 +32,18 @@ def test_features_have_unit_length_in_float32(reduced: bool) -> None:
         maps = network(images)
     assert maps.shape == (2, 16, 8, 8) and maps.dtype == torch.float32
     torch.testing.assert_close(maps.norm(dim=1), torch.ones(2, 8, 8))
+
+
+def test_refitting_moves_the_projection_by_what_is_wanted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    network = FeatureNetwork(build(width=4, depth=1), 6)
+    cells = torch.randn(200, 8, generator=generator)
+    weight, bias = torch.randn(6, 8, generator=generator), torch.randn(6, generator=generator)
+    backbone = {name: value.clone() for name, value in network.backbone.state_dict().items()}
+    before = network.projection.weight.detach().clone()
+    network.refit(cells, cells @ weight.T + bias, ridge=1e-9)
+    torch.testing.assert_close(network.projection.weight - before, weight[:, :, None, None], atol=1e-4, rtol=0)
+    assert all(torch.equal(value, backbone[name]) for name, value in network.backbone.state_dict().items())
+    kept = network.projection.weight.detach().clone()
+    network.refit(cells, torch.zeros(200, 6))
+    torch.testing.assert_close(network.projection.weight, kept)

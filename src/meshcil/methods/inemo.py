@@ -27,6 +27,7 @@ from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
 from meshcil.methods.base.mesh_rules import mesh_rules
 from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
+from meshcil.models.frames import turn
 from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
 from meshcil.models.vertex_bank import update_vertices, write_background
 from meshcil.rendering.visibility import VertexViews, observe_vertices
@@ -51,6 +52,7 @@ class Learner(Method):
         self.meshes = class_meshes(facts.bounds, settings.target_vertices)
         self.vertices = max(len(mesh.vertices) for mesh in self.meshes)
         self.teacher: FeatureNetwork | None = None
+        self._exemplars: ImagePool | None = None
         self.space = LatentSpace.create(
             settings.partitions,
             self.vertices,
@@ -66,7 +68,9 @@ class Learner(Method):
         return FeatureNetwork(self.build_backbone(), self.settings.dim).to(memory_format=torch.channels_last)
 
     def begin_step(self, step: int) -> None:
-        """Freeze the network as it stands as teacher; the new classes' partitions were set aside at the start."""
+        """Freeze the network as it stands as teacher; the new classes' partitions are set aside, if need be now."""
+        if self.facts.seen(step) > len(self.space.bank):
+            self._grow(step)
         self.teacher = copy.deepcopy(self.network).requires_grad_(False) if step > 0 else None
         if self.teacher is not None:
             self.teacher.train(self.rules.teacher_trains)
@@ -136,7 +140,7 @@ class Learner(Method):
     def after_batch(self, batch: Batch) -> None:
         """Move the vertex bank towards the batch's features and refresh the background bank (iNeMo, section 4)."""
         features, target, clutter = self._observed
-        counts = torch.bincount(batch.labels, minlength=self.settings.partitions)
+        counts = torch.bincount(batch.labels, minlength=len(self.space.bank))
         bank = update_vertices(self.space.bank, features, target, counts, momentum=self.settings.bank_momentum)
         background, cursor = write_background(self.space.background, self.space.cursor, clutter)
         self.space = replace(self.space, bank=bank, background=background, cursor=cursor)
@@ -144,6 +148,7 @@ class Learner(Method):
     @torch.no_grad()
     def consolidate(self, exemplars: ImagePool) -> None:
         """Refill the background bank from the exemplars (iNeMo, section 6, after each task)."""
+        self._exemplars = exemplars
         if not len(exemplars):
             return
         self.network.eval()
@@ -152,10 +157,8 @@ class Learner(Method):
         passes = math.ceil(self.settings.background_columns / (self.settings.background_samples * len(exemplars)))
         background, cursor = self.space.background, self.space.cursor
         for part in exemplars.split(_REFILL_BATCH) * passes:
-            images = next(part.batches(len(part), self.device))
-            replayed = torch.ones(len(part), dtype=torch.bool)
-            batch = Batch(images, part.labels.to(self.device), part.poses.to(self.device), replayed, generator)
-            clutter = self._background_features(self.network(images), self._observe(batch), generator)
+            batch = self._replay(part, generator)
+            clutter = self._background_features(self.network(batch.images), self._observe(batch), generator)
             background, cursor = write_background(background, cursor, clutter)
         self.space = replace(self.space, background=background, cursor=cursor)
 
@@ -242,12 +245,50 @@ class Learner(Method):
             carried("centroids", tensor_bytes(self.space.centroids)),
         ]
 
+    def _replay(self, part: ImagePool, generator: torch.Generator) -> Batch:
+        images = next(part.batches(len(part), self.device))
+        replayed = torch.ones(len(part), dtype=torch.bool)
+        return Batch(images, part.labels.to(self.device), part.poses.to(self.device), replayed, generator)
+
+    def _grow(self, step: int) -> None:
+        """Double the partitions until the classes of ``step`` have one each, and let the network follow (frames.py).
+
+        Without exemplars only the banks turn.
+        """
+        seen, before = self.seen, self.space
+        count = self.settings.final_partitions(self.facts.seen(step))
+        self.space = before.grow(count, seen, self.rules.fill, self.generator("partition growth"))
+        if self._exemplars is not None and len(self._exemplars):
+            self._refit(before.centroids, self._exemplars)
+
+    @torch.no_grad()
+    def _refit(self, centroids: Float[Tensor, "N D"], exemplars: ImagePool) -> None:
+        """Re-fit the projection on exemplars: vertices turn with their class's centroid, the background stays."""
+        self.network.eval()
+        generator = self.generator("projection refit")
+        cells, shifts = [], []
+        for part in exemplars.split(_REFILL_BATCH):
+            batch = self._replay(part, generator)
+            views = self._observe(batch)
+            inputs = self.network.backbone(batch.images)
+            image, vertex = views.visible.nonzero(as_tuple=True)
+            at_vertices = inputs[image, :, views.row[image, vertex], views.column[image, vertex]]
+            label = batch.labels[image]
+            outputs = functional.linear(
+                at_vertices, self.network.projection.weight[:, :, 0, 0], self.network.projection.bias
+            )
+            turned = turn(outputs[:, None], centroids[label], self.space.centroids[label])[:, 0]
+            clutter = self._background_features(inputs, views, generator)
+            cells += [at_vertices, clutter]
+            shifts += [turned - outputs, torch.zeros(len(clutter), outputs.shape[1], device=self.device)]
+        self.network.refit(torch.cat(cells), torch.cat(shifts))
+
     def _observe(self, batch: Batch) -> VertexViews:
         meshes = [self.meshes[label] for label in batch.labels.tolist()]
         return observe_vertices(meshes, batch.poses, self.camera, self.facts.distance)
 
     def _valid(self, seen: int, *, unused: bool) -> Bool[Tensor, "N V"]:
-        valid = valid_rows(self.meshes[:seen], self.settings.partitions, self.vertices, unused=unused)
+        valid = valid_rows(self.meshes[:seen], len(self.space.bank), self.vertices, unused=unused)
         return valid.to(self.device)
 
     def _members(self, classes: int) -> Bool[Tensor, "C V"]:

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.models.backbones.base import Backbone
-from meshcil.models.etf import simplex_etf, unit_vectors
+from meshcil.models.etf import unit_vectors
+from meshcil.models.frames import centroid_frame, grown_centroids, turn
 
 Fill = Callable[[Tensor, int, torch.Generator], Tensor]
 """From centroids [N, D] and a size V to the vertex features [N, V, D] of every partition."""
@@ -29,6 +30,24 @@ class FeatureNetwork(nn.Module):
         """Unit features of every map cell."""
         # Unit length in full precision, also where the layers compute in bfloat16.
         return functional.normalize(self.projection(self.backbone(images)).float(), dim=1)
+
+    @torch.no_grad()
+    def refit(self, cells: Float[Tensor, "M C"], shift: Float[Tensor, "M D"], ridge: float = 1e-3) -> None:
+        """Move the projection, and nothing else, so that its outputs at the given cells change by ``shift``.
+
+        Linear least squares over weights and bias, with a penalty on their change.
+
+        Args:
+            cells: ``[M, C]`` backbone outputs.
+            shift: ``[M, D]`` wanted change of the projection before normalisation.
+            ridge: penalty, as a share of the mean squared input.
+        """
+        inputs = functional.pad(cells.double(), (0, 1), value=1.0)
+        gram = inputs.T @ inputs / len(inputs)
+        penalty = ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        change = torch.linalg.solve(gram + penalty, inputs.T @ shift.double() / len(inputs)).T
+        self.projection.weight += change[:, :-1, None, None].to(self.projection.weight)
+        self.projection.bias += change[:, -1].to(self.projection.weight)
 
 
 @dataclass(frozen=True)
@@ -61,9 +80,25 @@ class LatentSpace:
             fill: what the partitions hold at the start, e.g. `meshcil.models.etf.partition_latent_space`.
             generator: source of all draws.
         """
-        centroids = simplex_etf(partitions, dim, generator)
+        centroids = centroid_frame(partitions, dim, generator)
         bank = fill(centroids, vertices, generator)
         return cls(centroids, bank, unit_vectors(columns, dim, generator))
+
+    def grow(self, partitions: int, used: int, fill: Fill, generator: torch.Generator) -> "LatentSpace":
+        """The space with more partitions: the features of used ones turn with their centroids, the others start anew.
+
+        Args:
+            partitions: new number of partitions, more than there are.
+            used: partitions whose classes have been learned.
+            fill: as in `create`.
+            generator: source of all draws.
+        """
+        device = self.bank.device
+        centroids = grown_centroids(self.centroids.cpu(), partitions, generator)
+        bank = fill(centroids, self.bank.shape[1], generator).to(device)
+        centroids = centroids.to(device)
+        bank[:used] = turn(self.bank[:used], self.centroids[:used], centroids[:used])
+        return replace(self, centroids=centroids, bank=bank)
 
     def to(self, device: torch.device) -> "LatentSpace":
         """The same on ``device``."""

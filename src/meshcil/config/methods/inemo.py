@@ -80,6 +80,8 @@ class Settings(MethodSettings):
     """Vertices a class's cuboid aims at."""
     partitions: int = Field(20, ge=2)
     """Classes for which latent space is set aside (N)."""
+    partition_growth: Literal["fixed", "grow"] = "fixed"
+    """When a class finds no partition left: `fixed` is an error before the run, `grow` doubles N (models/frames.py)."""
     etf: bool = True
     """Partition the latent space around an equiangular tight frame; otherwise vertices start at random."""
     bank_momentum: float = Field(0.9, ge=0, lt=1)
@@ -95,17 +97,25 @@ class Settings(MethodSettings):
     released_code: ReleasedCode = ReleasedCode()
     """Defects of the released code to switch on."""
 
+    def final_partitions(self, count: int) -> int:
+        """Partitions once ``count`` classes have arrived."""
+        final = self.partitions
+        while self.partition_growth == "grow" and final < count:
+            final *= 2
+        return final
+
     def check_classes(self, count: int) -> None:
         """Refuse runs with more classes than partitions."""
-        if count > self.partitions:
+        final = self.final_partitions(count)
+        if count > final:
             raise InputError(
                 "partitions",
                 f"is {self.partitions}, fewer than the run's {count} classes",
-                "Set `partitions` in the method's YAML to at least the number of classes",
+                "Set `partitions` in the method's YAML to at least the number of classes, or `partition_growth: grow`",
             )
-        if self.released_code.all_partitions_compete and count < self.partitions:
+        if self.released_code.all_partitions_compete and count < final:
             raise InputError(
                 "released_code.all_partitions_compete",
-                f"lets {self.partitions} partitions compete for {count} classes, and a partition without mesh may win",
+                f"lets {final} partitions compete for {count} classes, and a partition without mesh may win",
                 f"Set `partitions` to {count}",
             )
