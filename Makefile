@@ -9,7 +9,7 @@ BIN := .venv/bin
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test audit ui bench clean help lock
+.PHONY: setup reproduce test audit ui bench docs clean help lock
 
 # A CPU gives the same bytes every time; the profiles for GPUs and clusters take the GPU where there is one.
 export MESHCIL_DEVICE ?= $(if $(PROFILE),auto,cpu)
@@ -63,6 +63,7 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/codespell
 	$(BIN)/lint-imports
+	$(BIN)/basedpyright
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 audit: $(STAMP)  ## Check that no input or output of any job was altered since it ran
@@ -74,8 +75,12 @@ ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
 bench: $(STAMP)  ## Measure the claims about speed and memory; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
+docs: $(STAMP)  ## Build the documents as pages, site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Documents: site/index.html"
+
 clean:  ## Delete rendered data, results, logs and reports; your own raw data and .venv stay
-	@rm -rf data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+	@rm -rf site data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
 	@for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done
 
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)

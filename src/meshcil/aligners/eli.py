@@ -109,7 +109,7 @@ class LatentAligner(Aligner):
         live = [parameter.detach() for parameter in self.network.parameters()]
         if not all(bool(parameter.isfinite().all()) for parameter in live):
             return None
-        torch._foreach_lerp_(list(self.average.parameters()), live, 1 - settings.ema)
+        torch._foreach_lerp_(list(self.average.parameters()), live, 1 - settings.ema)  # pyright: ignore[reportPrivateImportUsage]
         return row
 
     def align(self, latents: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:

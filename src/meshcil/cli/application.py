@@ -76,6 +76,30 @@ def trace(
 
 
 @app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Image files; the object in the middle, filling most of it.")],
+    model: Annotated[Path | None, typer.Option(help="Folder of a run; the newest finished iNeMo run if none.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path(),
+    machine: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what an image shows and in which pose, and draw it over the image (`<name>-overlay.png`)."""
+    from meshcil.cli.prediction import predict_files
+
+    predict_files(images, model, out, machine=machine)
+
+
+@app.command()
+def demo(
+    model: Annotated[Path | None, typer.Option(help="Folder of a run; the newest finished iNeMo run if none.")] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8501,
+) -> None:
+    """Serve a page on this machine where one drops an image and hides parts of it."""
+    from meshcil.cli.demonstration import serve
+
+    raise typer.Exit(serve(model, port))
+
+
+@app.command()
 def track(
     rebuild: Annotated[bool, typer.Option(help="Log again all records of the experiments that were logged.")] = False,
 ) -> None:

@@ -47,7 +47,8 @@ def camera_center(pose: Float[Tensor, "... 3"], distance: Real | Float[Tensor, "
     azimuth, elevation, _ = pose.unbind(-1)
     horizontal = elevation.cos()
     direction = torch.stack((horizontal * azimuth.sin(), elevation.sin(), horizontal * azimuth.cos()), -1)
-    return direction * (distance[..., None] if isinstance(distance, Tensor) else distance)
+    length = distance[..., None] if isinstance(distance, Tensor) else float(distance)
+    return direction * length
 
 
 @checked

@@ -179,7 +179,7 @@ class Learner(Method):
             classifier=block.classifier,
             steps=block.refinement_steps,
         )
-        return Prediction(answer.scores, answer.label, answer.pose)
+        return Prediction(answer.scores, answer.label, answer.pose, answer.distance, answer.covered, answer.occlusion)
 
     @torch.no_grad()
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:

@@ -4,11 +4,12 @@ import math
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from meshcil.config.methods.lucir import Settings
 from meshcil.losses.ranking import margin_ranking
+from meshcil.methods.base.classifier import ImageClassifier
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.method import Batch
@@ -21,10 +22,11 @@ class Learner(IncrementalClassifier):
     has_teacher = True
     settings: Settings
 
-    def build_network(self) -> nn.Module:
+    def build_network(self) -> ImageClassifier:
         """The network of 2D methods with a cosine classifier."""
         network = super().build_network()
-        network.head = CosineHead(network.backbone.channels, self.settings.scale)
+        # The one head that is not linear; it grows as the linear one does.
+        network.head = CosineHead(network.backbone.channels, self.settings.scale)  # pyright: ignore[reportAttributeAccessIssue]
         return network
 
     def prepare_network(self, seen: int) -> None:

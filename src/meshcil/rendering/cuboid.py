@@ -21,7 +21,9 @@ from meshcil.rendering.base import Rasterizer, RayHits
 class CuboidRasterizer(Rasterizer):
     """Ray cast against boxes."""
 
-    def __call__(self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor) -> RayHits:
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]  (cuboids alone; `rasterize` chooses by mesh)
+        self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor
+    ) -> RayHits:
         """See the base class."""
         return cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
 

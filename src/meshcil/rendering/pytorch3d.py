@@ -28,8 +28,8 @@ class PyTorch3DRasterizer(Rasterizer):
 
     def __init__(self) -> None:
         try:
-            from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
-            from pytorch3d.structures import Meshes
+            from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes  # pyright: ignore[reportMissingImports]
+            from pytorch3d.structures import Meshes  # pyright: ignore[reportMissingImports]
         except ModuleNotFoundError as missing:
             raise ModuleNotFoundError(
                 f'backend "pytorch3d" needs PyTorch3D, which is not installed. Install it with: {INSTALL}'

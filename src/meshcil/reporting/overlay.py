@@ -166,5 +166,6 @@ def _dashes(
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Every other piece of a segment."""
     pieces = min(200, max(1, round(math.dist(start, end) / length)))
-    marks = [tuple(a + (b - a) * i / pieces for a, b in zip(start, end, strict=True)) for i in range(pieces + 1)]
+    (u, v), (across, down) = start, (end[0] - start[0], end[1] - start[1])
+    marks = [(u + across * i / pieces, v + down * i / pieces) for i in range(pieces + 1)]
     return list(zip(marks[:-1:2], marks[1::2], strict=True))

@@ -51,7 +51,7 @@ def _radius(rng: np.random.Generator, angle: np.ndarray) -> np.ndarray:
         case _:
             points = int(rng.integers(3, 7))
             outline = 0.8 + rng.uniform(0.1, 0.2) * np.cos(points * angle + phase)
-    return outline / outline.max()
+    return outline / np.max(outline)
 
 
 def blob(rng: np.random.Generator, center: tuple[float, float], radius: float, height: int, width: int) -> Blob | None:

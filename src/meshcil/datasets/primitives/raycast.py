@@ -121,7 +121,8 @@ def _pixels(values: np.ndarray, rows: slice, columns: slice, samples: int) -> np
     """Mean of each pixel's samples; values are [samples in all, channels]."""
     shape = ((rows.stop - rows.start) * samples, (columns.stop - columns.start) * samples, values.shape[1])
     grid = values.reshape(shape)
-    return sum(grid[i::samples, j::samples] for i in range(samples) for j in range(samples)) / samples**2
+    total = sum(grid[i::samples, j::samples] for i in range(samples) for j in range(samples))
+    return np.asarray(total) / samples**2
 
 
 def _cast(scene: EmbreeScene, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:

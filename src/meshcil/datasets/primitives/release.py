@@ -8,6 +8,7 @@ import scipy.io
 import trimesh
 from jaxtyping import Bool, Float
 from PIL import Image
+from trimesh.exchange.off import export_off
 
 from meshcil.core.errors import InputError
 from meshcil.datasets.primitives.occluders import Occluded
@@ -95,7 +96,7 @@ def write_off(path: Path, shape: Shape) -> None:
     Long edges are split: cuboids are fitted to the cloud of vertices, which must cover flat surfaces too.
     """
     mesh = trimesh.Trimesh(*trimesh.remesh.subdivide_to_size(shape.vertices, shape.faces, CAD_EDGE), process=False)
-    write_file(path, trimesh.exchange.off.export_off(mesh, digits=6).encode())
+    write_file(path, export_off(mesh, digits=6).encode())
 
 
 def occlusion_bytes(source: str, mask: Bool[np.ndarray, "H W"], occluded: Occluded) -> bytes:

@@ -1,6 +1,7 @@
 """Large vehicles: aeroplane, boat, bus, car, train. Lengths are relative; shapes are normalised later."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from meshcil.datasets.primitives.solids import (
     Part,
@@ -15,7 +16,7 @@ from meshcil.datasets.primitives.solids import (
     wheel,
 )
 
-Proportions = Mapping[str, float | int | str]
+Proportions = Mapping[str, Any]
 
 
 def _wing(p: Proportions, half: float, root: float, tip: float, y: float, z: float, rise: float) -> Part:

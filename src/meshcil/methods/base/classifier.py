@@ -47,7 +47,7 @@ class ClassifierMethod(Method):
 
     network: ImageClassifier
 
-    def build_network(self) -> nn.Module:
+    def build_network(self) -> ImageClassifier:
         """Backbone and empty heads."""
         pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
         return ImageClassifier(self.build_backbone(), bin_layout(pose) if pose else None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from meshcil.config.classifier import ExpandableSettings
@@ -28,7 +28,7 @@ class ExpandableMethod(IncrementalClassifier):
     aligns_weights = True
     settings: ExpandableSettings
 
-    def build_network(self) -> nn.Module:
+    def build_network(self) -> ImageClassifier:
         """The first step's network."""
         pose = self.settings.pose
         return ImageClassifier(self.build_expandable(), bin_layout(pose) if pose else None)

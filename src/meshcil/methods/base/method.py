@@ -83,11 +83,17 @@ class Prediction:
         scores: float [B, C], larger is better, one per class seen.
         labels: int64 [B].
         poses: float [B, 3] in radians, or None when the method has no pose.
+        distance: float [B], of the camera from the object in CAD units, or None when it is not estimated.
+        covered: bool [B, h, w], cells of the feature map that see the object in its pose, or None likewise.
+        occluded: those of them where something hides it, or None likewise.
     """
 
     scores: Float[Tensor, "B C"]
     labels: Int[Tensor, " B"]
     poses: Float[Tensor, "B 3"] | None
+    distance: Float[Tensor, " B"] | None = None
+    covered: Bool[Tensor, "B h w"] | None = None
+    occluded: Bool[Tensor, "B h w"] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ class Method(ABC):
         """Generator for a purpose of the present step."""
         return torch_generator(self.facts.seed, self.settings.kind, self.step, *names)
 
-    def initial_network(self) -> nn.Module:
+    def initial_network(self) -> Any:
         """The network of `build_network`, initialised from the run's seed."""
         with seeded_initialisation(torch_generator(self.facts.seed, "network")):
             return self.build_network().to(self.device)

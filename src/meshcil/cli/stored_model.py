@@ -1,0 +1,187 @@
+"""A trained model as the pipeline stored it, to be asked about other images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageOps
+
+from meshcil.config.run import RunConfig, load_run
+from meshcil.core.artifacts import load_state, read_json
+from meshcil.core.errors import InputError
+from meshcil.datasets.prepared import load_info
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method
+from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
+from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars
+
+_REPRODUCE = "Run `make reproduce` first, or name a finished run with `--model results/runs/...`"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says about one image.
+
+    Attributes:
+        window: the image as the model sees it, RGB.
+        class_name: best class.
+        scores: of all classes, best first.
+        pose: azimuth, elevation and in-plane rotation in radians.
+        distance: of the camera from the object, in CAD units.
+        focal: of the window, in pixels.
+        bounds: (low, high) of the class's cuboid per CAD axis.
+        covered: cells of the feature map that see the object; None when the method does not say.
+        occluded: those of them where something hides it; likewise.
+    """
+
+    window: UInt8[np.ndarray, "H W 3"]
+    class_name: str
+    scores: Mapping[str, float]
+    pose: tuple[float, float, float]
+    distance: float
+    focal: float
+    bounds: Float[np.ndarray, "3 2"]
+    covered: Bool[np.ndarray, "h w"] | None
+    occluded: Bool[np.ndarray, "h w"] | None
+
+    def drawing(self, zoom: int = 4) -> Image.Image:
+        """The class's cuboid in this pose over the window, and the occlusion map, ``zoom`` times as large."""
+        view = View(*self.pose, self.distance, self.focal, self.window.shape[:2])
+        edges = cuboid_edges(self.bounds, view)
+        window = Image.fromarray(self.window)
+        return draw_overlay(window, edges, covered=self.covered, occluded=self.occluded, zoom=zoom)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """A method after the last step of a run.
+
+    Attributes:
+        folder: of the run.
+        run: its settings.
+        data: folder of the prepared dataset.
+        method: in that state.
+    """
+
+    folder: Path
+    run: RunConfig
+    data: Path
+    method: Method
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the window that the model sees, in pixels."""
+        return self.run.dataset.image_size
+
+    def ask(self, windows: Sequence[UInt8[np.ndarray, "H W 3"]]) -> list[Answer]:
+        """Class, pose and occlusion of the object in each window.
+
+        Raises:
+            InputError: when the method estimates no pose.
+        """
+        images = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
+        count = len(images)
+        pool = ImagePool(("",) * count, images, torch.zeros(count, dtype=torch.int64), torch.zeros(count, 3))
+        found = self.method.predict(next(pool.batches(count, self.method.device)))
+        if found.poses is None:
+            label = self.run.method.label
+            raise InputError(self.folder, f"is a model of {label}, which estimates no pose", "Choose an iNeMo run")
+        facts = self.method.facts
+        answers = []
+        for i, window in enumerate(windows):
+            order = found.scores[i].argsort(descending=True).tolist()
+            label = int(found.labels[i])
+            azimuth, elevation, theta = found.poses[i].tolist()
+            answers.append(
+                Answer(
+                    window=window,
+                    class_name=facts.classes[label],
+                    scores={facts.classes[c]: float(found.scores[i, c]) for c in order},
+                    pose=(azimuth, elevation, theta),
+                    distance=facts.distance if found.distance is None else float(found.distance[i]),
+                    focal=facts.focal,
+                    bounds=facts.bounds[label].double().numpy(),
+                    covered=None if found.covered is None else found.covered[i].cpu().numpy(),
+                    occluded=None if found.occluded is None else found.occluded[i].cpu().numpy(),
+                )
+            )
+        return answers
+
+
+def find_run(results: Path = Path("results/runs")) -> Path:
+    """Folder of the newest finished iNeMo run; of its siblings with other budgets, the one that keeps most images.
+
+    Raises:
+        InputError: when there is none.
+    """
+    ended: dict[Path, str] = {}
+    for scores in results.glob("*/*/*/*/seed*/scores.csv"):
+        folder = scores.parent
+        record = folder / "score.record.json"
+        if record.is_file() and load_run(folder / "run.json").method.kind == "inemo":
+            ended[folder] = read_json(record)["ended"]
+    if not ended:
+        raise InputError(results, "holds no finished iNeMo run", _REPRODUCE)
+    newest = max(ended, key=lambda folder: ended[folder])
+    siblings = [folder for folder in ended if folder.parents[1] == newest.parents[1] and folder.name == newest.name]
+    return max(siblings, key=lambda folder: (_exemplars(folder), ended[folder]))
+
+
+def _exemplars(folder: Path) -> int:
+    return sum(len(ids) for ids in read_exemplars(_last(folder) / "exemplars.json").values())
+
+
+def _last(folder: Path) -> Path:
+    return folder / f"step{len(load_run(folder / 'run.json').steps) - 1}"
+
+
+def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> StoredModel:
+    """Build the method of a run and load its last state.
+
+    Args:
+        folder: of the run; the newest finished iNeMo run when None.
+        data: folder with the prepared datasets.
+
+    Raises:
+        InputError: when there is no such run, or it is not finished.
+    """
+    folder = find_run() if folder is None else folder
+    if not (folder / "run.json").is_file():
+        raise InputError(folder, "is not the folder of a run", _REPRODUCE)
+    run = load_run(folder / "run.json")
+    last = _last(folder)
+    missing = [name for name in ("state.safetensors", "exemplars.json") if not (last / name).is_file()]
+    if missing:
+        raise InputError(last, f"lacks {' and '.join(missing)}: the run is not finished", _REPRODUCE)
+    prepared = data / run.key.dataset
+    load_info(prepared)
+    method = build_method(run, prepared, choose_device("cpu", torch.get_num_threads()))
+    method.load_state(load_state(last / "state.safetensors"))
+    method.consolidate(exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json")))
+    return StoredModel(folder, run, prepared, method)
+
+
+def read_window(path: Path, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
+    """An image file as the model sees it: its middle, as large as fits, rescaled to height and width ``size``.
+
+    Raises:
+        InputError: when the file is missing or no image.
+    """
+    remedy = "Name an image file, for instance PNG or JPEG"
+    if not path.is_file():
+        raise InputError(path, "is not a file" if path.exists() else "does not exist", remedy)
+    try:
+        with Image.open(path) as image:
+            return fit_window(image, size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(path, "cannot be read as an image", remedy) from error
+
+
+def fit_window(image: Image.Image, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
+    """The middle of an image in height and width ``size``, upright as its EXIF orientation says."""
+    upright = ImageOps.exif_transpose(image).convert("RGB")
+    height, width = size
+    return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR))

@@ -1,0 +1,49 @@
+"""What a model sees of an image, and what the demo hides of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meshcil.cli.demonstration import command, hide, serve
+from meshcil.cli.stored_model import fit_window, read_window
+from meshcil.core.errors import InputError
+
+
+def test_a_window_is_the_middle_of_the_image() -> None:
+    image = Image.new("RGB", (300, 100), "red")
+    image.paste("blue", (100, 0, 200, 100))
+    window = fit_window(image, (50, 50))
+    assert window.shape == (50, 50, 3)
+    assert (window[:, 1:-1] == (0, 0, 255)).all()  # a resampled pixel reaches one over the edge
+
+
+def test_an_image_is_turned_upright(tmp_path: Path) -> None:
+    image = Image.new("RGB", (40, 40), "red")
+    image.paste("blue", (0, 0, 40, 20))
+    exif = image.getexif()
+    exif[0x0112] = 3  # upside down
+    image.save(tmp_path / "turned.png", exif=exif)
+    assert read_window(tmp_path / "turned.png", (40, 40))[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_the_share_that_is_asked_for_is_hidden(share: float) -> None:
+    window = np.full((64, 48, 3), 255, dtype=np.uint8)
+    picture = hide(window, share, seed=1)
+    changed = (picture != window).any(axis=2)[8:-8, 6:-6].mean()
+    assert (window == 255).all() and (changed == 0 if share == 0 else changed == pytest.approx(share, abs=0.08))
+    assert (hide(window, share, seed=1) == picture).all()
+
+
+def test_a_share_that_can_never_be_reached_is_refused() -> None:
+    with pytest.raises(ValueError, match="share"):
+        hide(np.zeros((8, 8, 3), dtype=np.uint8), 1.0)
+
+
+def test_the_page_is_for_this_machine_alone() -> None:
+    words = command(None, 8501)
+    assert "--server.address=127.0.0.1" in words and "--browser.gatherUsageStats=false" in words
+    with pytest.raises(InputError, match="port"):
+        serve(None, 80)

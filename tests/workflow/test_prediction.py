@@ -1,0 +1,137 @@
+"""`meshcil predict` and `meshcil demo` with the model that the smoke experiment trained."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meshcil.cli.demonstration import command
+from meshcil.cli.prediction import predict_files
+from meshcil.cli.stored_model import load_model
+from meshcil.core.errors import InputError
+from tests.browser import visit
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(600)]
+
+RUNS = Path("results/runs/primitives3d-tiny/2-2")
+IMAGES = Path("data/raw/primitives3d-tiny/pascal3d/Images")
+
+
+def image(folder: Path) -> Path:
+    return min((folder / IMAGES).rglob("*.JPEG"))
+
+
+def test_images_get_class_pose_and_drawing(
+    smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(smoke)
+    predict_files([image(smoke)], None, tmp_path, machine=True)
+    (answer,) = json.loads(capsys.readouterr().out)
+    ranked = list(answer["scores"].values())
+    assert answer["class"] == next(iter(answer["scores"])) and ranked == sorted(ranked, reverse=True)
+    assert set(answer["pose"]) == {"azimuth", "elevation", "theta"} and 0 <= answer["pose"]["azimuth"] < 360
+    with Image.open(tmp_path / f"{image(smoke).stem}-overlay.png") as drawing:
+        window = load_model(None).image_size
+        assert drawing.size == (4 * window[1], 4 * window[0])
+    predict_files([image(smoke)], None, tmp_path, machine=False)
+    assert f"{answer['class']} (score" in capsys.readouterr().out
+
+
+def test_answers_are_those_of_the_predict_stage(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    from meshcil.datasets.prepared import load_split
+
+    monkeypatch.chdir(smoke)
+    model = load_model(None)
+    stored = pd.read_parquet(model.folder / "step1/predictions-robustness.parquet")
+    stored = stored[stored["test_set"] == "clean"].set_index("sample_id")
+    split = load_split(model.data / "clean.parquet")
+    picks = [split.ids.index(name) for name in stored.index[:3]]
+    for name, answer in zip(
+        stored.index, model.ask([split.images()[i].permute(1, 2, 0).numpy() for i in picks]), strict=False
+    ):
+        assert answer.class_name == stored.loc[name, "predicted_class"]
+        assert answer.pose[0] == pytest.approx(stored.loc[name, "azimuth"], abs=1e-3)
+
+
+def test_what_cannot_be_predicted_is_refused_before_anything_is_written(
+    smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    text = tmp_path / "notes.txt"
+    text.write_text("no image")
+    monkeypatch.chdir(smoke)
+    for wrong, cause in ((text, "as an image"), (tmp_path / "none.png", "does not exist"), (tmp_path, "not a file")):
+        with pytest.raises(InputError, match=cause):
+            predict_files([image(smoke), wrong], None, out, machine=False)
+    with pytest.raises(InputError, match="not the folder of a run"):
+        predict_files([image(smoke)], tmp_path, out, machine=False)
+    with pytest.raises(InputError, match="share"):
+        predict_files([image(smoke), image(smoke)], None, out, machine=False)
+    assert not out.exists()
+
+
+def test_a_model_without_pose_is_refused(smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(smoke)
+    model = load_model(RUNS / "icarl-smoke/total-16/seed0")
+    model.method.network.pose_head = None
+    with pytest.raises(InputError, match="estimates no pose"):
+        model.ask([np.zeros((*model.image_size, 3), dtype=np.uint8)])
+
+
+def test_without_any_run_the_remedy_is_named(tmp_path: Path) -> None:
+    shown = tmp_path / "image.png"
+    Image.new("RGB", (50, 40)).save(shown)
+    done = subprocess.run(
+        [sys.executable, "-m", "meshcil.cli", "predict", str(shown)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "make reproduce" in done.stderr and done.stderr.startswith("error: ")
+
+
+@pytest.fixture
+def served(smoke: Path, tmp_path: Path):
+    """Address of the demo page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (tmp_path / "log").open("w")
+    environment = os.environ | {"HOME": str(tmp_path)}
+    server = subprocess.Popen(command(None, port), cwd=smoke, stdout=log, stderr=log, env=environment)
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait()
+    log.close()
+
+
+def test_the_demo_shows_class_pose_and_drawing_of_a_dropped_image(served: str, smoke: Path) -> None:
+    with visit(viewport={"width": 1200, "height": 900}) as seen:
+        page = seen.page
+        page.goto(served)
+        page.get_by_text("In-plane rotation").wait_for(timeout=120_000)
+        page.locator("input[type=file]").set_input_files(image(smoke))
+        page.get_by_text("or pick a test image").wait_for(state="detached")
+        before = page.locator("img").get_attribute("src")
+        page.get_by_role("slider").focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_function("before => document.querySelector('img').getAttribute('src') !== before", arg=before)
+        assert page.get_by_role("slider").get_attribute("aria-valuenow") == "50"
+        assert page.get_by_text("Elevation").is_visible()
+        assert not seen.console
+        assert all(url.startswith((served, served.replace("http", "ws"), "data:", "blob:")) for url in seen.requests)
