@@ -22,7 +22,7 @@ export DO_NOT_TRACK := 1
 # The environment is as good as its lock: the stamp carries the digest, so that file times do not matter.
 DIGEST := $(shell $(PYTHON) -c "import hashlib; print(hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest()[:16])")
 STAMP := .venv/.lock-$(DIGEST)
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default $(if $(PROFILE),--profile workflow/profiles/$(PROFILE))
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --logger meshcil $(if $(PROFILE),--profile workflow/profiles/$(PROFILE))
 
 help:  ## Explain the targets
 	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, PYTHON=$(PYTHON), PORT=$(PORT)):"
