@@ -168,11 +168,30 @@ class LogHandler(LogHandlerBase):
         self.begun = time.monotonic()
         self.live: Live | None = None
 
-    writes_to_stream = True
-    writes_to_file = False
-    has_filter = False
-    has_formatter = False
-    needs_rulegraph = False
+    @property
+    def writes_to_stream(self) -> bool:
+        """Standard error."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """No file."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Snakemake filters."""
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        """Snakemake formats."""
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Counts are enough."""
+        return False
 
     def emit(self, record: LogRecord) -> None:
         """Take in an event, or print a message."""
