@@ -2,6 +2,7 @@
 
 EXPERIMENT ?= laptop
 PROFILE ?=
+CANCEL ?=
 PORT ?= 5000
 PYTHON ?= python3
 
@@ -11,9 +12,6 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: setup reproduce test audit ui bench docs clean help lock
 
-# A CPU gives the same bytes every time; the profiles for GPUs and clusters take the GPU where there is one.
-export MESHCIL_DEVICE ?= $(if $(PROFILE),auto,cpu)
-
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -22,10 +20,9 @@ export DO_NOT_TRACK := 1
 # The environment is as good as its lock: the stamp carries the digest, so that file times do not matter.
 DIGEST := $(shell $(PYTHON) -c "import hashlib; print(hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest()[:16])")
 STAMP := .venv/.lock-$(DIGEST)
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --logger meshcil $(if $(PROFILE),--profile workflow/profiles/$(PROFILE))
 
 help:  ## Explain the targets
-	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, PYTHON=$(PYTHON), PORT=$(PORT)):"
+	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, CANCEL=1 to end an earlier run's jobs, PYTHON=$(PYTHON), PORT=$(PORT)):"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or the lock has changed
@@ -46,14 +43,10 @@ mkdir -p .dvc/tmp; mv -f dvc.lock .dvc/tmp/ 2> /dev/null || true; \
 	  { mv -f .dvc/tmp/dvc.lock . 2> /dev/null || true; exit 1; }; rm -f .dvc/tmp/dvc.lock
 endef
 
-# The lock on logs/make.lock ends with the process that holds it, so a killed run leaves nothing to unlock by hand.
+# One run per folder at a time; its lock ends with the processes that hold it, so nothing has to be unlocked by hand.
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
-	@$(BIN)/meshcil check $(EXPERIMENT)
-	@mkdir -p logs
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
-	@exec 9> logs/make.lock; ! command -v flock > /dev/null || flock -n 9 || { echo "Waiting for another run in this folder"; flock 9; }; \
-	  export MESHCIL_PIPELINE_ID=$$(date -u +%Y%m%dT%H%M%SZ)-$$$$; \
-	  $(SNAKEMAKE) --nolock --config experiment=$(EXPERIMENT)
+	@$(BIN)/meshcil submit $(EXPERIMENT) $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel)
 	@$(if $(filter laptop,$(EXPERIMENT)),$(RECORD))
 	@echo "Report: reports/index.html"
 

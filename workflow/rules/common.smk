@@ -25,13 +25,13 @@ STEP = f"{RUN}/step{{step}}"
 LOG = RUN.replace("results/", "logs/")
 STEP_LOG = f"{LOG}/step{{step}}"
 
-LIGHT = {"mem_mb": 1000, "runtime": 10}
-HEAVY = {"mem_mb": 4000, "runtime": 120}
-
 try:
     PLAN = load_plan(EXPERIMENTS, Path(CONFIG))
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+LIGHT = PLAN.resources(mem_mb=1000, runtime=10)
+HEAVY = PLAN.resources(mem_mb=4000, runtime=120)
 
 
 def alternatives(values):

@@ -22,13 +22,14 @@ def about() -> None:
 @app.command()
 def check(
     experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")],
-    config: Annotated[Path, typer.Option(help="Folder with the configuration.")] = Path("config"),
+    config: Annotated[Path | None, typer.Option(help="Folder with the configuration.")] = None,
 ) -> None:
     """Read experiments and everything they name, resolve every run, and say how much there is to train."""
+    from meshcil.core.code_digest import repository_root
     from meshcil.stages.plan import load_plan
 
     names = experiments.split(",")
-    plan = load_plan(names, config)
+    plan = load_plan(names, config or repository_root() / "config")
     steps = sum(len(run.steps) for run in plan.runs.values())
     print(f"{experiments}: {len(plan.runs)} runs, {steps} training steps")
 
@@ -111,6 +112,36 @@ def track(
         raise InputError("meshcil track", "needs `--rebuild`", "`make reproduce` logs what it runs by itself")
     for experiment, number in log_again().items():
         print(f"{experiment}: {number} records are in MLflow")
+
+
+@app.command()
+def submit(
+    experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")] = "laptop",
+    profile: Annotated[str | None, typer.Option(help="Kind of machine: a folder in workflow/profiles.")] = None,
+    detach: Annotated[bool, typer.Option(help="Go on in the background, also after you log out.")] = False,
+    cancel: Annotated[bool, typer.Option(help="First end the Slurm jobs that an earlier run left.")] = False,
+) -> None:
+    """Run experiments from data to report; finished work is kept. Explains what failed, if anything did."""
+    from meshcil.cli import submission
+
+    check(experiments)
+    if detach:
+        process, log = submission.detach(experiments, profile, cancel=cancel)
+        print(f"Started as process {process}; it prints to {log}. `meshcil status {experiments}` shows where it stands")
+    elif code := submission.submit(experiments, profile, cancel=cancel):
+        raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")] = "laptop",
+) -> None:
+    """Show which jobs are done, run, wait or failed and why, and about how long the rest will take."""
+    from meshcil.cli.job_states import progress, show
+    from meshcil.core.code_digest import repository_root
+    from meshcil.stages.plan import load_plan
+
+    print(show(progress(load_plan(experiments.split(","), repository_root() / "config"))))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the chosen experiments ask for: every run resolved and validated before any job starts."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from meshcil.lineage.code import (
     track_modules,
 )
 from meshcil.stages.resolve import resolve_run
+
+_SMALL_IMAGE = 128 * 128
+"""Pixels of an image for which the base resources of a job were chosen."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,21 @@ class Plan:
         else:
             chosen = self.artifact(stage, names[stage])[1]
         return sha256_json(chosen.model_dump(mode="json"))
+
+    def resources(self, **base: int) -> dict[str, Callable[..., int]]:
+        """Functions of wildcards and attempt, as Snakemake takes resources, that scale ``base`` for a job.
+
+        A job gets as many times the base as its images have pixels, in units of 128 x 128, and as it was attempted:
+        one that ran out of memory or time gets more of both when it is repeated.
+        """
+        return {name: self._scaled(amount) for name, amount in base.items()}
+
+    def _scaled(self, base: int) -> Callable[..., int]:
+        def amount(wildcards: Mapping[str, str], attempt: int) -> int:
+            dataset = self.datasets.get(wildcards.get("dataset", ""))
+            return base * attempt * (1 if dataset is None else -(-math.prod(dataset.image_size) // _SMALL_IMAGE))
+
+        return amount
 
     def predictions(self, key: RunKey) -> tuple[str, ...]:
         """Prediction files that a run is scored from."""

@@ -1,0 +1,184 @@
+"""`meshcil status`: which jobs of an experiment are done, run, wait or failed, and how long the rest may take."""
+
+import fcntl
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from meshcil.cli import slurm
+from meshcil.cli.failures import Failure, failures, snakemake_logs
+from meshcil.cli.profiles import load_profile
+from meshcil.cli.submission import LOCK, job_prefix
+from meshcil.core.errors import InputError
+from meshcil.stages.plan import Plan
+
+STATES = ("done", "running", "waiting", "failed")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job of the plan.
+
+    Attributes:
+        record: path of its record, which exists once it is done.
+        stage: stage of the pipeline.
+        family: jobs of one stage and method, which take about the same time.
+        chain: run whose steps follow each other, or the record itself.
+        state: one of `STATES`.
+        seconds: recorded duration when done.
+    """
+
+    record: Path
+    stage: str
+    family: str
+    chain: str
+    state: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of an experiment.
+
+    Attributes:
+        jobs: in the order of the pipeline.
+        failed: what failed in the last run of Snakemake and is not done since.
+        queue: jobs of this folder that Slurm knows, when it is installed.
+        active: whether a run works in this folder on this machine.
+        seconds: estimated time until the end, None without a recorded time to go by.
+    """
+
+    jobs: tuple[JobState, ...]
+    failed: tuple[Failure, ...]
+    queue: tuple[slurm.SlurmJob, ...]
+    active: bool
+    seconds: float | None
+
+
+def progress(plan: Plan) -> Progress:
+    """What the folder's files, locks and logs, and Slurm's queue, say about the experiments of a plan."""
+    logs = sorted(snakemake_logs(), key=lambda path: path.stat().st_mtime)
+    failed = tuple(failures(logs[-1])) if logs else ()
+    queue: tuple[slurm.SlurmJob, ...] = ()
+    # Installed but not configured, as on a compute node without a controller: then nothing can have been queued.
+    with suppress(InputError):
+        queue = tuple(slurm.alive(job_prefix(load_profile("slurm"))))
+    records = dict.fromkeys(path for name in plan.experiments for path in plan.records(name))
+    broken = {str(Path(name)) for failure in failed for name in failure.outputs}
+    jobs = tuple(_state(Path(path), broken) for path in records)
+    workers = max(1, sum(job.state == "RUNNING" for job in queue) or os.cpu_count() or 1)
+    return Progress(jobs, failed, queue, _is_locked(LOCK), remaining_seconds(jobs, workers))
+
+
+def _state(record: Path, failed: Iterable[str]) -> JobState:
+    stage = record.name.split("-")[0].removesuffix(".record.json")
+    run = re.search(r"results/runs/([^/]+/[^/]+/([^/]+)/[^/]+/[^/]+)", record.as_posix())
+    family = f"{stage} {run[2]}" if run else stage
+    chain = run[1] if run else record.as_posix()
+    seconds = _seconds(record)
+    if seconds is not None:
+        state = "done"
+    elif str(record) in failed:
+        state = "failed"
+    else:
+        state = "running" if any(map(_is_locked, _locks(record, stage))) else "waiting"
+    return JobState(record, stage, family, chain, state, seconds)
+
+
+def _locks(record: Path, stage: str) -> Sequence[Path]:
+    """Locks that the job holds while it runs: the one of its first output, `meshcil.lineage.lock`."""
+    folder = record.parent
+    name = record.name.removesuffix(".record.json").removeprefix(f"{stage}-")
+    first = {
+        "resolve": folder / "run.json",
+        "train": folder / "state.safetensors",
+        "select": folder / "exemplars.json",
+        "predict": folder / f"predictions-{name}.parquet",
+        "score": folder / "scores.csv",
+        "generate": folder,
+        "prepare": folder / "dataset.json",
+    }.get(stage)
+    return () if first is None else (first.with_name(f".{first.name}.lock"),)
+
+
+def _seconds(record: Path) -> float | None:
+    try:
+        return float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def remaining_seconds(jobs: Sequence[JobState], workers: int) -> float | None:
+    """Estimated seconds for the jobs that are not done.
+
+    A job takes as long as the finished ones of its stage and method did, or else of its stage; jobs of which nothing
+    is known count as nothing unless that is all there is. Steps of one run follow each other, so the longest chain is
+    a lower bound beside the total work over ``workers``.
+    """
+    known: Mapping[str, list[float]] = defaultdict(list)
+    for job in jobs:
+        if job.seconds is not None:
+            known[job.family].append(job.seconds)
+            known[job.stage].append(job.seconds)
+    left = [job for job in jobs if job.state != "done"]
+    guesses = [(job, mean(known.get(job.family) or known.get(job.stage) or [0.0])) for job in left]
+    if left and not any(guess for _, guess in guesses):
+        return None
+    chains: dict[str, float] = defaultdict(float)
+    for job, guess in guesses:
+        chains[job.chain] += guess
+    return max([sum(guess for _, guess in guesses) / workers, *chains.values()], default=0.0)
+
+
+def show(found: Progress) -> str:
+    """Text for the terminal: counts by stage, reasons, the time left."""
+    counts: dict[str, dict[str, int]] = {}
+    for job in found.jobs:
+        counts.setdefault(job.stage, dict.fromkeys(STATES, 0))[job.state] += 1
+    total = {state: sum(row[state] for row in counts.values()) for state in STATES}
+    lines = [f"{'stage':14s}{''.join(f'{state:>9s}' for state in STATES)}"]
+    lines += [f"{stage:14s}{_row(row)}" for stage, row in {**counts, "all": total}.items()]
+    lines += [f"running: {job.record.parent} ({job.stage})" for job in found.jobs if job.state == "running"]
+    lines += [f"Slurm {job.id}: {job.state.lower()}, {job.reason} {job.comment}" for job in found.queue]
+    for failure in found.failed:
+        where = failure.log or failure.slurm_log or "no log"
+        lines.append(f"failed: {failure.rule} ({failure.outputs[0] if failure.outputs else ''}), see {where}")
+    lines.append(_outlook(found, total["done"] == len(found.jobs)))
+    return "\n".join(lines)
+
+
+def _row(row: Mapping[str, int]) -> str:
+    return "".join(f"{row[state] or '':>9}" for state in STATES)
+
+
+def _outlook(found: Progress, finished: bool) -> str:
+    if finished:
+        return "Everything is done."
+    if found.seconds is None:
+        left = "unknown time left: no job of this kind has finished yet"
+    else:
+        minutes = max(1, round(found.seconds / 60))
+        left = f"about {minutes} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
+    works = found.active or found.queue
+    return f"{'At work' if works else 'Nobody is at work; `make reproduce` goes on'}; {left}."

@@ -1,0 +1,150 @@
+"""`meshcil submit`: experiments through Snakemake, here or on a cluster, one run per folder at a time."""
+
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from meshcil.cli import slurm
+from meshcil.cli.failures import explain, failures, snakemake_logs
+from meshcil.cli.profiles import load_profile, write_profile
+from meshcil.core.artifacts import write_bytes_atomic
+from meshcil.core.code_digest import repository_root
+from meshcil.core.errors import InputError
+
+LOCK = Path("logs/make.lock")
+WRITTEN = ("logs", "data/raw", "data/prepared", "results/runs", "results/experiments", "reports", ".snakemake")
+_PROBE_BYTES = 1 << 16
+
+
+def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra: Sequence[str] = ()) -> int:
+    """Run experiments to the end; Snakemake's exit code.
+
+    Args:
+        experiments: names, separated by commas.
+        profile: kind of machine, or None for this one's cores.
+        cancel: end jobs that an earlier run left in the queue; without it they are a reason to refuse.
+        extra: further arguments for Snakemake.
+
+    Raises:
+        InputError: when jobs of an earlier run are alive, or the cluster cannot be used.
+    """
+    settings = load_profile(profile)
+    check_folders()
+    handle = _lock()
+    # A GPU is used where the profile is one for GPUs or clusters; on the CPU the bytes are always the same.
+    os.environ.setdefault("MESHCIL_DEVICE", "auto" if profile else "cpu")
+    os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
+    if settings.get("executor") == "slurm":
+        settings = _for_slurm(settings, cancel)
+    command = snakemake_command(write_profile(settings), experiments, extra)
+    before = snakemake_logs()
+    code = _attend(command, handle)
+    if code:
+        # A full disk or a folder that cannot be written stops Snakemake itself, with a traceback.
+        check_folders()
+        found = [failure for log in sorted(snakemake_logs() - before) for failure in failures(log)]
+        print(
+            f"\n{explain(found)}" if found else f"\nStopped (exit code {code}); the same command goes on.",
+            file=sys.stderr,
+        )
+    return code
+
+
+def check_folders() -> None:
+    """Write and remove a file wherever a run writes.
+
+    Raises:
+        InputError: naming the first folder that cannot be written, and why.
+    """
+    for name in WRITTEN:
+        probe = Path(name) / f".probe-{os.getpid()}"
+        write_bytes_atomic(probe, bytes(_PROBE_BYTES))
+        probe.unlink()
+
+
+def detach(experiments: str, profile: str | None, *, cancel: bool = False) -> tuple[int, Path]:
+    """Start `submit` in the background, where it outlives the terminal; its process id and its log.
+
+    Raises:
+        InputError: when it would refuse.
+    """
+    settings = load_profile(profile)
+    if settings.get("executor") == "slurm" and not cancel:
+        _for_slurm(settings, cancel)
+    log = Path("logs") / f"submit-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    options = [*(["--profile", profile] if profile else []), *(["--cancel"] if cancel else [])]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "meshcil.cli", "submit", experiments, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return process.pid, log
+
+
+def job_prefix(settings: Mapping[str, Any]) -> str:
+    """What the names of this folder's Slurm jobs begin with: two checkouts never take each other's jobs for theirs."""
+    place = hashlib.sha256(str(Path.cwd().resolve()).encode()).hexdigest()[:8]
+    return f"{settings.get('slurm-jobname-prefix', 'meshcil')}-{place}"
+
+
+def snakemake_command(profile: Path, experiments: str, extra: Sequence[str] = ()) -> list[str]:
+    """The call of Snakemake in the working folder."""
+    # Its own lock would outlast a killed run; the lock of this module ends with the last process that works here.
+    base = [sys.executable, "-m", "snakemake", "--snakefile", str(repository_root() / "Snakefile"), "--nolock"]
+    return [
+        *base,
+        "--workflow-profile",
+        str(profile),
+        "--logger",
+        "meshcil",
+        *extra,
+        "--config",
+        f"experiment={experiments}",
+    ]
+
+
+def _for_slurm(settings: dict[str, Any], cancel: bool) -> dict[str, Any]:
+    prefix = job_prefix(settings)
+    jobs = slurm.alive(prefix)
+    if jobs and not cancel:
+        cause = f"still has jobs of an earlier run in this folder: {slurm.describe(jobs)}"
+        raise InputError("Slurm", cause, "Wait for them, or end them with `meshcil submit --cancel` (make: CANCEL=1)")
+    if jobs:
+        print(f"Cancelled {slurm.cancel(prefix)} jobs of an earlier run", file=sys.stderr)
+    first = int(settings.get("slurm-init-seconds-before-status-checks", 40))
+    command = slurm.status_command(slurm.configuration(), first)
+    print(f"Slurm: jobs are named {prefix}_..., their logs are in {settings.get('slurm-logdir')}", file=sys.stderr)
+    return {**settings, "slurm-jobname-prefix": prefix, "slurm-status-command": command}
+
+
+def _lock() -> int:
+    """Hold the lock of the working folder until this process and all it started have ended."""
+    handle = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another run in this folder", file=sys.stderr, flush=True)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def _attend(command: Sequence[str], handle: int) -> int:
+    """Run Snakemake; signals are its to handle: it cancels or finishes jobs, and this process tells the end."""
+    process = subprocess.Popen(command, pass_fds=(handle,))
+    # Ctrl-C reaches both by the terminal; other signals reach this process alone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: process.send_signal(number))
+    code = process.wait()
+    return code if code >= 0 else 128 - code

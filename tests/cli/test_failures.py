@@ -1,0 +1,95 @@
+"""What is said of failed jobs, from a log as Snakemake 9 writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from meshcil.cli.failures import explain, failures
+
+COMMAND = "python -m meshcil.stages.train --run run.json --out results/a/state.safetensors --threads 1"
+BLOCK = """\
+RuleException:
+CalledProcessError in file "workflow/rules/train.smk", line 44:
+Command 'set -euo pipefail;  {command} > {log} 2>&1' returned non-zero exit status {status}.
+[Fri Nov 20 12:04:56 2026]
+Error in rule train:
+    message: None
+    jobid: 4
+    input: run.json, data/prepared/d/dataset.json
+    output: results/{name}/state.safetensors, results/{name}/train.record.json
+    log: {log} (check log file(s) for error details)
+    shell:
+        {command} > {log} 2>&1
+        (command exited with non-zero exit code)
+"""
+GROUP = """\
+Error in group train-x-0:
+    message: SLURM-job '7' failed, SLURM status is: 'OUT_OF_MEMORY'.
+    log: {slurm} (check log file(s) for error details)
+    jobs:
+        rule train:
+            jobid: 3
+            output: results/a/state.safetensors
+            log: logs/a.log (check log file(s) for error details)
+        rule select:
+            jobid: 4
+            output: results/a/exemplars.json
+            log: logs/b.log (check log file(s) for error details)
+"""
+END = "Shutting down, this might take some time.\nWorkflowError:\nAt least one job did not complete successfully.\n"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+
+
+def block(name: str = "a", status: int = 2) -> str:
+    return BLOCK.format(name=name, log=f"logs/{name}.log", status=status, command=COMMAND)
+
+
+def test_a_failure_ends_with_its_last_lines_and_its_command() -> None:
+    Path("logs/a.log").write_text("\n".join([f"line {i}" for i in range(40)] + ["error: run.json: is broken. Mend it"]))
+    Path("log").write_text(block() + END)
+    text = explain(failures(Path("log")))
+    assert "FAILED: train (results/a/state.safetensors)" in text
+    assert "line 10\n" not in text and "line 39" in text and "error: run.json: is broken. Mend it" in text
+    assert "python" in text and COMMAND.removeprefix("python ") in text and "2>&1" not in text
+    assert "killed" not in text
+    assert text.splitlines()[-1].startswith("1 job failed.")
+
+
+def test_a_retried_job_counts_once_and_a_rescued_one_not_at_all() -> None:
+    Path("log").write_text(block("a") + block("b") + block("a") + END)
+    assert [failure.outputs[0] for failure in failures(Path("log"))] == [
+        "results/b/state.safetensors",
+        "results/a/state.safetensors",
+    ]
+    for name in ("state.safetensors", "train.record.json"):
+        path = Path("results/a") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert [failure.outputs[0] for failure in failures(Path("log"))] == ["results/b/state.safetensors"]
+
+
+@pytest.mark.parametrize(("status", "log"), [(137, "error: told in vain"), (1, "epoch 3: loss 0.1")])
+def test_a_killed_job_is_called_killed(status: int, log: str) -> None:
+    Path("logs/a.log").write_text(log)
+    Path("log").write_text(block(status=status) + END)
+    assert "It was killed, most often because memory ran out" in explain(failures(Path("log")))
+
+
+def test_of_a_group_those_are_named_whose_output_is_missing(tmp_path: Path) -> None:
+    slurm = tmp_path / "slurm.log"
+    slurm.write_text("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0\n")
+    Path("log").write_text(GROUP.format(slurm=slurm) + END)
+    Path("results/a").mkdir(parents=True)
+    assert [failure.rule for failure in failures(Path("log"))] == ["train", "select"]
+    Path("results/a/state.safetensors").touch()
+    assert [failure.rule for failure in failures(Path("log"))] == ["select"]
+
+
+def test_a_log_without_failures_gives_none() -> None:
+    Path("log").write_text("Building DAG of jobs...\n" + END)
+    assert failures(Path("log")) == []
