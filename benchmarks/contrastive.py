@@ -70,6 +70,7 @@ def dense(data: dict[str, Tensor]) -> Tensor:
     keys = torch.cat([data["bank"].flatten(0, 1), data["background"]])
     offset = torch.zeros(len(keys), device=keys.device)
     offset[data["valid"].numel() :] = math.log(BACKGROUND_WEIGHT)
+    offset[: data["valid"].numel()].masked_fill_(~data["valid"].flatten(), -torch.inf)
     logits = torch.addmm(offset, features * KAPPA, keys.T)
     excluded = data["excluded"].scatter(1, (target % vertices)[:, None], False)
     row, vertex = excluded.nonzero(as_tuple=True)
