@@ -45,6 +45,7 @@ class Learner(Method):
     def __init__(self, settings: Settings, facts: RunFacts, device: torch.device) -> None:
         super().__init__(settings, facts, device)
         settings.check_classes(len(facts.classes))
+        self.trains_on_all_data = settings.all_data
         self.rules = mesh_rules(settings)
         stride = self.network.backbone.stride
         height, width = (size // stride for size in facts.image_size)
@@ -149,7 +150,7 @@ class Learner(Method):
     def consolidate(self, exemplars: ImagePool) -> None:
         """Refill the background bank from the exemplars (iNeMo, section 6, after each task)."""
         self._exemplars = exemplars
-        if not len(exemplars):
+        if not len(exemplars) or not self.settings.background_refill:
             return
         self.network.eval()
         generator = self.generator("background refill")

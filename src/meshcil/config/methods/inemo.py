@@ -90,6 +90,10 @@ class Settings(MethodSettings):
     """Features in the background bank."""
     background_samples: int = Field(5, ge=1)
     """Background cells drawn per image."""
+    background_refill: bool = True
+    """Refill the background bank from the exemplars after each step."""
+    all_data: bool = False
+    """Train on all images of all classes so far instead of new images and exemplars: the ceiling of the ablations."""
     losses: LossSettings = LossSettings()
     """Loss terms."""
     inference: InferenceSettings = InferenceSettings()

@@ -1,0 +1,57 @@
+"""Variants side by side: paired differences to the reference, and what the figure marks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from meshcil.reporting.figures import comparison as figure
+from meshcil.reporting.tables import comparison
+
+
+def average(scores: pd.DataFrame, method: str) -> np.ndarray:
+    rows = scores[(scores["metric"] == "average_incremental_accuracy") & (scores["method"] == method)]
+    return 100 * rows.sort_values("seed")["value"].to_numpy()
+
+
+def test_change_is_the_mean_of_differences_seed_by_seed(scores: pd.DataFrame) -> None:
+    table = comparison.build(scores, {"reference": "icarl"}).set_index("method")
+    paired = average(scores, "inemo") - average(scores, "icarl")
+    assert table.loc["inemo", "change [%]"] == pytest.approx(paired.mean())
+    assert table.loc["inemo", "change std [%]"] == pytest.approx(paired.std(ddof=1))
+    assert np.isnan(table.loc["icarl", "change [%]"])
+    assert table.loc["icarl", "average [%]"] == pytest.approx(average(scores, "icarl").mean())
+
+
+def test_the_first_method_is_the_reference_unless_another_is_named(scores: pd.DataFrame) -> None:
+    assert comparison.build(scores, {}).equals(comparison.build(scores, {"reference": "inemo"}))
+
+
+def test_a_seed_that_the_reference_lacks_has_no_change(scores: pd.DataFrame) -> None:
+    kept = scores[~((scores["method"] == "inemo") & (scores["seed"] == 1))]
+    table = comparison.build(kept, {"reference": "inemo"}).set_index("method")
+    expected = average(scores, "icarl")[0] - average(scores, "inemo")[0]
+    assert table.loc["icarl", "change [%]"] == pytest.approx(expected)
+
+
+def test_each_protocol_has_a_reference_of_its_own(scores: pd.DataFrame) -> None:
+    other = scores.assign(protocol="3-3", value=scores["value"] / 2)
+    table = comparison.build(pd.concat([scores, other]), {"reference": "inemo"}).set_index(["protocol", "method"])
+    first, second = table.loc[("2-2-2", "icarl"), "change [%]"], table.loc[("3-3", "icarl"), "change [%]"]
+    assert second == pytest.approx(first / 2)
+
+
+def test_further_test_sets_get_columns(scores: pd.DataFrame) -> None:
+    table = comparison.build(scores, {"test_sets": ("L2",)}).set_index("method")
+    rows = scores[(scores["metric"] == "accuracy") & (scores["test_set"] == "L2") & (scores["method"] == "inemo")]
+    rows = rows[(rows["task"] == "") & (rows["class_name"] == "")]
+    assert table.loc["inemo", "last L2 [%]"] == pytest.approx(100 * rows["value"].mean())
+
+
+def test_lines_mark_the_reference(scores_of: Callable[..., pd.DataFrame]) -> None:
+    scores = scores_of(("inemo", "total-96", 0), ("icarl", "total-96", 0))
+    axes = figure.draw(scores, {"reference": "icarl"}).axes[0]
+    vertical = sorted({float(line.get_xdata()[0]) for line in axes.lines if line.get_linestyle() == "--"})
+    table = comparison.build(scores, {"reference": "icarl"}).set_index("method")
+    assert vertical == pytest.approx(sorted([table.loc["icarl", "average [%]"], table.loc["icarl", "last [%]"]]))
