@@ -12,14 +12,14 @@ from tqdm import tqdm
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import load_state, write_bytes_atomic
 from meshcil.core.errors import InputError
-from meshcil.datasets.prepared import load_split
+from meshcil.datasets.prepared import PreparedSplit, load_split
 from meshcil.lineage.record import record_run_job
-from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
 from meshcil.stages.command import execute, limit_threads
-from meshcil.training.setup import build_method, choose_device, exemplar_pool, load_pool, read_exemplars
+from meshcil.training.setup import build_method, choose_device, exemplar_pool, labelled_images, read_exemplars
 
 _BATCH = 32
+_DECODED = 16 * _BATCH
 
 
 def predict(
@@ -58,34 +58,36 @@ def predict(
 def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, step: int) -> pd.DataFrame:
     """Predictions of one test set; its labels choose which images are asked about, and are joined to the answers."""
     table = load_split(split, set(run.seen(step)))
-    seen = [name for name in run.seen(step) if name in set(table.class_names)]
-    pool = load_pool(run, split, seen)
-    scores, labels, poses = predict_pool(method, pool, f"{test_set} after step {step}")
-    occlusion = dict(zip(table.ids, table.occlusion, strict=True))
-    true, found = pool.poses.double(), poses.double()
-    frame = pd.DataFrame({"sample_id": pool.ids, "test_set": test_set, "step": step})
-    frame["true_class"] = [run.classes[i] for i in pool.labels.tolist()]
+    scores, labels, poses = predict_table(run, method, table, f"{test_set} after step {step}")
+    true, found = table.poses.double(), poses.double()
+    frame = pd.DataFrame({"sample_id": table.ids, "test_set": test_set, "step": step})
+    frame["true_class"] = table.class_names
     frame["predicted_class"] = [run.classes[i] for i in labels.tolist()]
     frame["scores"] = scores.double().tolist()
     for i, angle in enumerate(("azimuth", "elevation", "theta")):
         frame[f"true_{angle}"], frame[angle] = true[:, i].numpy(), found[:, i].numpy()
     # Blank without a pose; the method's `pose_error` would count a missing one as the largest error.
     frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, method.pose_error(true, found)).numpy()
-    frame["occlusion"] = [float(occlusion[name]) for name in pool.ids]
+    frame["occlusion"] = table.occlusion.tolist()
     return frame
 
 
-def predict_pool(method: Method, pool: ImagePool, title: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Scores [n, C], labels [n] and poses [n, 3] (NaN without a pose) of all images of ``pool``."""
+def predict_table(
+    run: RunConfig, method: Method, table: PreparedSplit, title: str
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scores [n, C], labels [n] and poses [n, 3] (NaN without a pose) of all images of ``table``."""
     scores, labels, poses = [], [], []
-    bar = tqdm(total=len(pool), desc=title, unit="image", disable=not sys.stderr.isatty())
-    for images in pool.batches(_BATCH, method.device):
-        answer = method.predict(images)
-        missing = torch.full((len(images), 3), torch.nan)
-        scores.append(answer.scores.cpu())
-        labels.append(answer.labels.cpu())
-        poses.append(missing if answer.poses is None else answer.poses.cpu())
-        bar.update(len(images))
+    bar = tqdm(total=len(table), desc=title, unit="image", disable=not sys.stderr.isatty())
+    # Only a part of a large test set is held decoded.
+    for start in range(0, len(table), _DECODED):
+        pool = labelled_images(run, table.subset(range(start, min(start + _DECODED, len(table)))))
+        for images in pool.batches(_BATCH, method.device):
+            answer = method.predict(images)
+            missing = torch.full((len(images), 3), torch.nan)
+            scores.append(answer.scores.cpu())
+            labels.append(answer.labels.cpu())
+            poses.append(missing if answer.poses is None else answer.poses.cpu())
+            bar.update(len(images))
     bar.close()
     return torch.cat(scores), torch.cat(labels), torch.cat(poses)
 

@@ -10,7 +10,7 @@ from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
-from meshcil.datasets.prepared import load_cuboids, load_info, load_split
+from meshcil.datasets.prepared import PreparedSplit, load_cuboids, load_info, load_split
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
 from meshcil.training.trainer import TrainingData
@@ -48,15 +48,17 @@ def load_pool(run: RunConfig, split: Path, classes: Sequence[str]) -> ImagePool:
         InputError: when a class has no image.
     """
     table = load_split(split, set(classes))
-    label = {name: i for i, name in enumerate(run.classes)}
-    chosen = [i for i, name in enumerate(table.class_names) if name in set(classes)]
-    table = table.subset(chosen)
     missing = set(classes) - set(table.class_names)
     if missing:
         raise InputError(split, f"has no image of {', '.join(sorted(missing))}", "Prepare the dataset again")
+    return labelled_images(run, table)
+
+
+def labelled_images(run: RunConfig, table: PreparedSplit) -> ImagePool:
+    """All images of ``table``, decoded; labels are positions in the run's class order."""
+    label = {name: i for i, name in enumerate(run.classes)}
     labels = torch.tensor([label[name] for name in table.class_names], dtype=torch.int64)
-    poses = torch.as_tensor(table.poses, dtype=torch.float32)
-    return ImagePool(tuple(table.ids), table.images(), labels, poses)
+    return ImagePool(table.ids, table.images(), labels, table.poses)
 
 
 def read_exemplars(path: Path | None) -> dict[str, list[str]]:
@@ -71,7 +73,10 @@ def exemplar_pool(run: RunConfig, data: Path, exemplars: Mapping[str, Sequence[s
         height, width = run.dataset.image_size
         empty = torch.zeros(0, 3, height, width, dtype=torch.uint8)
         return ImagePool((), empty, torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3))
-    return load_pool(run, data / "train.parquet", list(exemplars)).with_ids(ids)
+    table = load_split(data / "train.parquet", set(exemplars))
+    position = {name: i for i, name in enumerate(table.ids)}
+    # Only the exemplars themselves are decoded.
+    return labelled_images(run, table.subset([position[name] for name in ids]))
 
 
 def training_data(run: RunConfig, data: Path, step: int, method: Method, exemplars: ImagePool) -> TrainingData:

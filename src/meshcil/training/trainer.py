@@ -12,7 +12,7 @@ from torch import Tensor
 
 from meshcil.config.methods.base import TrainingSettings
 from meshcil.core.seeding import torch_generator
-from meshcil.methods.base.images import ImagePool, normalise
+from meshcil.methods.base.images import ImagePool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.training.augmentation import augment
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
@@ -194,7 +194,7 @@ def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list
 def _make_batch(
     data: TrainingData, indices: Tensor, settings: TrainingSettings, generator: torch.Generator, device: torch.device
 ) -> Batch:
-    images = data.pool.images[indices].to(device).float() / 255
+    images = as_floats(data.pool.images[indices].to(device))
     poses = data.pool.poses[indices].to(device)
     images, poses = augment(images, poses, settings.augmentation, generator)
     labels = data.pool.labels[indices].to(device)

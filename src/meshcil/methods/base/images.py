@@ -49,7 +49,12 @@ class ImagePool:
     def batches(self, size: int, device: torch.device) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Normalised images in order, at most ``size`` at a time."""
         for start in range(0, len(self), size):
-            yield normalise(self.images[start : start + size].to(device).float() / 255)
+            yield normalise(as_floats(self.images[start : start + size].to(device)))
+
+
+def as_floats(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+    """Values in [0, 1], channels first in memory, whatever the order of the pixels given."""
+    return images.to(torch.float32, memory_format=torch.contiguous_format) / 255
 
 
 def normalise(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
