@@ -64,6 +64,7 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     subcommands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    subcommands |= {group.name for group in app.registered_groups}
     profiles = {path.name for path in (ROOT / "workflow/profiles").iterdir()}
     for command in commands(page):
         for target, experiment, profile in MAKE.findall(command):

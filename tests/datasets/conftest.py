@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.datasets.preparation import prepare_dataset
+from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
 from meshcil.datasets.primitives3d import GeneratorSettings, generate
 
 SETTINGS = GeneratorSettings(
@@ -24,6 +24,13 @@ TEST_SETS = {
 }
 
 
+def prepare_posed(raw, out, *, classes, image_size, focal, test_sets, workers=1):
+    """Prepare a tree in the Pascal3D+ layout."""
+    options = {"train": {"layout": "pascal3d"}} | test_sets
+    readers = {split: make_reader(raw, classes, option) for split, option in options.items()}
+    prepare_dataset(readers, Frame(image_size, focal), out, classes=classes, workers=workers)
+
+
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("generated") / "raw"
@@ -34,7 +41,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(raw: Path) -> Path:
     out = raw.with_name("prepared")
-    prepare_dataset(
+    prepare_posed(
         raw, out, classes=SETTINGS.classes, image_size=SETTINGS.image_size, focal=SETTINGS.focal, test_sets=TEST_SETS
     )
     return out

@@ -9,18 +9,18 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
 from meshcil.datasets.cad import read_off
 from meshcil.datasets.pascal3d import list_split, read_annotation
-from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset, prepare_sample
+from meshcil.datasets.preparation import Frame, make_reader, prepare_sample
 from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.datasets.primitives.occluders import OBJECT_RANGE
 from meshcil.geometry.cameras import Camera, project
-from tests.datasets.conftest import SETTINGS, TEST_SETS
+from tests.datasets.conftest import SETTINGS, TEST_SETS, prepare_posed
 
 CAMERA = Camera(375.0, (48.0, 48.0), (96, 96))
 CLEAN = {"clean": {"layout": "pascal3d"}}
 
 
 def prepare(raw, out, *, test_sets=CLEAN, classes=("car",), workers=1):
-    prepare_dataset(raw, out, classes=classes, image_size=(96, 96), focal=375.0, test_sets=test_sets, workers=workers)
+    prepare_posed(raw, out, classes=classes, image_size=(96, 96), focal=375.0, test_sets=test_sets, workers=workers)
 
 
 def box_overlap(mask, points):

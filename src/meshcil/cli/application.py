@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from meshcil.cli.data import data
 from meshcil.stages.command import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+app.add_typer(data, name="data")
 
 
 @app.callback()

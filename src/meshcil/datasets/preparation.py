@@ -1,6 +1,7 @@
 """Preparation: raw trees in published layouts to the prepared container (NeMo's preparation, any window size)."""
 
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from meshcil.datasets.base import RawImage, RawSample, Reader, Source, require_f
 from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
-from meshcil.datasets.shards import Recipe, write_table
+from meshcil.datasets.shards import PROGRESS, Recipe, write_skipped, write_table
 from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
@@ -148,17 +149,11 @@ def list_unique(reader: Reader, split: str, skip: bool) -> tuple[list[RawSample]
 
 
 def prepare_dataset(
-    raw_root: Path,
+    readers: Mapping[str, Reader],
+    frame: Frame,
     out: Path,
     *,
     classes: Sequence[str],
-    image_size: tuple[int, int],
-    focal: float | None,
-    test_sets: Mapping[str, Mapping[str, Any]],
-    layout: str = "pascal3d",
-    crop: float = 1.0,
-    encoding: str = "png",
-    textures: Path | None = None,
     skip_unusable: bool = False,
     workers: int = 1,
     coverage: float = 0.99,
@@ -168,16 +163,10 @@ def prepare_dataset(
     """Prepare a data set and all its test sets. Run again after an interruption, it goes on where it stood.
 
     Args:
-        raw_root: folder with the raw files, or with one folder per layout (`layout_root`).
+        readers: of the training images ("train") and of each test set, by name.
+        frame: what prepared images look like.
         out: folder to write.
         classes: categories, in class order.
-        image_size: (H, W) of the prepared images.
-        focal: focal length of the prepared images in pixels at distance 5; None without poses.
-        test_sets: by name, as `make_reader` takes them.
-        layout: of the training images.
-        crop: see `Frame`.
-        encoding: see `Frame`.
-        textures: see `Frame`.
         skip_unusable: leave out images that cannot be used, and list them in ``skipped.csv``, instead of stopping.
         workers: processes; the result does not depend on it.
         coverage: share of the CAD vertices that the cuboid spans on each axis.
@@ -187,12 +176,9 @@ def prepare_dataset(
     Raises:
         InputError: when raw files are missing or damaged. No ``dataset.json`` is written then.
     """
-    require_folder(raw_root, "raw data")
-    frame = Frame((int(image_size[0]), int(image_size[1])), focal, crop, encoding, textures)
-    readers = {"train": make_reader(raw_root, classes, {"layout": layout}, layout)}
-    readers |= {test: make_reader(raw_root, classes, value, layout) for test, value in test_sets.items()}
+    require_folder(readers["train"].source.root, "raw data")
     listed = {split: list_unique(reader, split, skip_unusable) for split, reader in readers.items()}
-    bounds = {} if focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
+    bounds = {} if frame.focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
     recipe = Recipe(tuple(classes), skip_unusable, workers, sum(len(kept) for kept, _ in listed.values()), progress)
     counts: dict[str, int] = {}
     digests, skipped = {}, {}
@@ -203,7 +189,8 @@ def prepare_dataset(
         skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
         counts[split] = len(samples) - len(left_out)
         digests[split] = sha256_path(out / f"{split}.parquet")
-    recipe.finish(out, skipped, counts)
+    write_skipped(out, skipped)
+    shutil.rmtree(out / PROGRESS)
     write_json_atomic(out / "cuboids.json", bounds)
     digests["cuboids"] = sha256_path(out / "cuboids.json")
     write_info(
@@ -212,12 +199,12 @@ def prepare_dataset(
             name=name or out.name,
             classes=tuple(classes),
             image_size=frame.size,
-            focal=None if focal is None else float(focal),
+            focal=None if frame.focal is None else float(frame.focal),
             distance=DISTANCE,
-            test_sets=tuple(test_sets),
+            test_sets=tuple(split for split in readers if split != "train"),
             counts=counts,
             sha256=digests,
-            textures="embedded" if textures is None else "dtd",
+            textures="embedded" if frame.textures is None else "dtd",
             skipped={split: len(entries) for split, entries in skipped.items()},
         ),
     )

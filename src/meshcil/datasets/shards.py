@@ -8,7 +8,6 @@ pyarrow, pandas and DuckDB read as one.
 import csv
 import io
 import multiprocessing
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -49,22 +48,14 @@ class Recipe:
     total: int
     progress: Callable[[int, int], None] | None = None
 
-    def finish(self, out: Path, skipped: Mapping[str, Sequence[Left]], counts: Mapping[str, int]) -> None:
-        """Write ``skipped.csv`` when anything was left out, and drop the marks of progress.
 
-        Raises:
-            InputError: when a split has no image left.
-        """
-        for split, count in counts.items():
-            if not count:
-                causes = "; ".join(cause for _, _, cause in skipped[split][:1])
-                raise InputError(out / split, f"has no usable image ({causes})", "Look at the raw files")
-        rows = [(split, *entry) for split, entries in skipped.items() for entry in entries]
-        if rows:
-            buffer = io.StringIO()
-            csv.writer(buffer, lineterminator="\n").writerows([("split", "id", "file", "cause"), *rows])
-            write_text_atomic(out / "skipped.csv", buffer.getvalue())
-        shutil.rmtree(out / PROGRESS, ignore_errors=True)
+def write_skipped(out: Path, skipped: Mapping[str, Sequence[Left]]) -> None:
+    """Write ``skipped.csv`` when anything was left out of a split."""
+    rows = [(split, *entry) for split, entries in skipped.items() for entry in entries]
+    if rows:
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([("split", "id", "file", "cause"), *rows])
+        write_text_atomic(out / "skipped.csv", buffer.getvalue())
 
 
 def shard_rows(size: tuple[int, int]) -> int:
@@ -97,7 +88,7 @@ def write_table(
         Images that were left out.
 
     Raises:
-        InputError: when an image is unusable and the recipe does not skip it.
+        InputError: when an image is unusable and the recipe does not skip it, or a class has no usable image.
     """
     order = {name: position for position, name in enumerate(recipe.classes)}
     ordered = sorted(samples, key=lambda sample: (order[sample.class_name], sample.id))
@@ -113,7 +104,16 @@ def write_table(
                 write_json_atomic(mark, _write_part(file, mapper(attempt, part), recipe, done))
             left_out += [tuple(entry) for entry in read_json(mark)]
             done += len(part)
+    _require_classes(split, samples, left_out)
     return left_out
+
+
+def _require_classes(split: str, samples: Sequence[RawSample], left_out: Sequence[Left]) -> None:
+    gone = {entry[0]: entry for entry in left_out}
+    empty = {s.class_name for s in samples} - {s.class_name for s in samples if s.id not in gone}
+    for name in sorted(empty):
+        _, file, cause = next(gone[s.id] for s in samples if s.class_name == name)
+        raise InputError(file, f"{cause}, as every {split} image of {name}", "Restore the class or leave it out")
 
 
 def _attempt(

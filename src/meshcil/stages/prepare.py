@@ -12,7 +12,8 @@ from meshcil.config.base import load_settings, yaml_files
 from meshcil.config.dataset import DatasetSettings
 from meshcil.core.artifacts import resume_folder
 from meshcil.core.errors import InputError
-from meshcil.datasets.preparation import make_reader, prepare_dataset
+from meshcil.datasets.base import Reader
+from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
 from meshcil.lineage.code import data_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute, limit_threads
@@ -50,18 +51,11 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Prepare by the settings; see `prepare_dataset`."""
-    textures = settings.texture_root
     prepare_dataset(
-        Path(settings.root),
+        readers_of(settings),
+        frame_of(settings),
         folder,
         classes=settings.classes,
-        image_size=settings.image_size,
-        focal=settings.focal,
-        test_sets={test: t.model_dump(exclude_none=True) for test, t in settings.test_sets.items()},
-        layout=settings.layout,
-        crop=settings.crop,
-        encoding=settings.encoding,
-        textures=Path(textures) if textures else None,
         skip_unusable=settings.unusable == "skip",
         workers=workers,
         coverage=settings.cuboid_coverage,
@@ -70,12 +64,23 @@ def prepare(
     )
 
 
+def readers_of(settings: DatasetSettings) -> dict[str, Reader]:
+    """Readers of the training images and of every test set."""
+    options = {"train": {"layout": settings.layout}}
+    options |= {test: t.model_dump(exclude_none=True) for test, t in settings.test_sets.items()}
+    root = Path(settings.root)
+    return {split: make_reader(root, settings.classes, o, settings.layout) for split, o in options.items()}
+
+
+def frame_of(settings: DatasetSettings) -> Frame:
+    """What the prepared images look like."""
+    textures = Path(settings.texture_root) if settings.texture_root else None
+    return Frame(settings.image_size, settings.focal, settings.crop, settings.encoding, textures)
+
+
 def raw_files(settings: DatasetSettings) -> list[Path]:
     """Files and folders that the preparation reads, each once, none inside another."""
-    root = Path(settings.root)
-    options = [{"layout": settings.layout}, *(t.model_dump(exclude_none=True) for t in settings.test_sets.values())]
-    readers = [make_reader(root, settings.classes, option, settings.layout) for option in options]
-    found = {path for reader in readers for path in reader.files()}
+    found = {path for reader in readers_of(settings).values() for path in reader.files()}
     if settings.texture_root:
         found.add(Path(settings.texture_root))
     return sorted(path for path in found if not found & set(path.parents))

@@ -1,0 +1,229 @@
+"""What is wrong with raw files, before anything is prepared: every image is opened, nothing is written."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
+from meshcil.datasets.base import RawSample, Reader, Source
+from meshcil.datasets.cad import pooled_vertices
+from meshcil.datasets.preparation import Frame, list_unique, prepare_sample
+
+ESTIMATED = 8
+"""Images of each split that are prepared to estimate the size of the whole."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        split: where; empty when it concerns the whole data set.
+        kind: "listing", "image", "duplicate", "class name", "size", "digest", "count" or "CAD model".
+        where: file or folder.
+        cause: what is wrong with it.
+        unusable: whether the image cannot be prepared, or without an image the data set.
+    """
+
+    split: str
+    kind: str
+    where: str
+    cause: str
+    unusable: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        counts: usable images by split, then class.
+        problems: in the order of the splits.
+        bytes: about what the prepared copy takes on disk.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    problems: tuple[Problem, ...]
+    bytes: int
+
+    def usable(self, *, skip: bool) -> bool:
+        """Whether the data set can be prepared.
+
+        Args:
+            skip: images that cannot be used are left out; otherwise each of them stops the preparation.
+        """
+        images = ("image", "duplicate")
+        blocking = [p for p in self.problems if p.unusable and not (skip and p.kind in images)]
+        return not blocking and all(all(classes.values()) for classes in self.counts.values())
+
+
+def inspect_dataset(
+    readers: Mapping[str, Reader],
+    frame: Frame,
+    *,
+    expected: Mapping[str, int] | None = None,
+    digests: Mapping[Path, str] | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Inspection:
+    """Open every image and annotation of a data set.
+
+    Args:
+        readers: by split; "train" and the test sets.
+        frame: what prepared images will look like.
+        expected: images per split of the published release, where known.
+        digests: sha256 of files of the published release, where known.
+        workers: processes.
+        progress: called with (images done, images in all).
+    """
+    problems: list[Problem] = []
+    listed: dict[str, list[RawSample]] = {}
+    for split, reader in readers.items():
+        listed[split], found = _list(split, reader)
+        problems += found
+    if frame.focal is not None and "train" in readers:
+        problems += _check_models(readers["train"])
+    total, done, size = sum(map(len, listed.values())), 0, 0.0
+    counts: dict[str, dict[str, int]] = {}
+    for split, samples in listed.items():
+        report = None if progress is None else partial(_advance, progress, done, total)
+        found, good = _examine_all(split, readers[split], frame, samples, workers, report)
+        problems += found
+        done += len(samples)
+        classes = readers[split].source.classes
+        # The out-of-distribution sets leave classes out; a class that a list names must have an image.
+        named = {s.class_name for s in samples} if split != "train" else set(classes)
+        counts[split] = {name: Counter(s.class_name for s in good)[name] for name in classes if name in named}
+        size += _estimate(readers[split], frame, good)
+        if expected and split in expected and expected[split] != len(samples):
+            cause = f"{len(samples)} images are listed, the release has {expected[split]}"
+            problems.append(Problem(split, "count", str(readers[split].source.root), cause, False))
+    return Inspection(counts, (*problems, *_check_digests(digests or {})), round(size))
+
+
+def _list(split: str, reader: Reader) -> tuple[list[RawSample], list[Problem]]:
+    """Samples of a split; when it cannot be listed, those of the classes that can."""
+    try:
+        samples, repeated = list_unique(reader, split, skip=True)
+    except InputError as error:
+        return _list_by_class(split, reader, error)
+    return samples, [Problem(split, "duplicate", str(s.image), f"{s.id} is listed twice", True) for s, _ in repeated]
+
+
+def _list_by_class(split: str, reader: Reader, first: InputError) -> tuple[list[RawSample], list[Problem]]:
+    samples, problems = [], []
+    source = reader.source
+    for name in source.classes:
+        one = type(reader)(Source(source.root, (name,), source.main, source.options))
+        try:
+            samples += list_unique(one, split, skip=True)[0]
+        except InputError as error:
+            problems.append(Problem(split, "listing", error.where, error.cause + _similar(reader, name), True))
+    if problems and len({p.where for p in problems}) == 1:
+        problems = problems[:1]
+    return samples, problems or [Problem(split, "listing", first.where, first.cause, True)]
+
+
+def _similar(reader: Reader, name: str) -> str:
+    """A hint where the folder has the class under another spelling."""
+    try:
+        known = reader.known_classes()
+    except InputError:
+        return ""
+    near = [other for other in known if other != name and _plain(other) == _plain(name)]
+    return f"; the folder has '{near[0]}': names count letter by letter" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _check_models(reader: Reader) -> list[Problem]:
+    problems = []
+    for name in reader.source.classes:
+        try:
+            pooled_vertices(reader.models(name))
+        except InputError as error:
+            problems.append(Problem("", "CAD model", error.where, error.cause, True))
+    return problems
+
+
+def examine(sample: RawSample, *, reader: Reader, frame: Frame, split: str) -> list[Problem]:
+    """Problems of one image."""
+    try:
+        raw = reader.read(sample)
+    except InputError as error:
+        return [Problem(split, "image", error.where, error.cause, True)]
+    where = str(sample.annotation or sample.image)
+    if raw.annotation is None:
+        lacking = frame.focal is not None
+        return [Problem(split, "image", where, "has no pose", True)] if lacking else []
+    problems = []
+    stated, (height, width) = raw.annotation.stated_size, raw.pixels.shape[:2]
+    if stated is not None and stated != (width, height):
+        cause = f"states {stated[0]} x {stated[1]} pixels, the image has {width} x {height}"
+        problems.append(Problem(split, "size", where, cause, False))
+    name = raw.annotation.class_name
+    if name and name != sample.class_name:
+        cause = f"states class '{name}', the list '{sample.class_name}'"
+        problems.append(Problem(split, "class name", where, cause, False))
+    return problems
+
+
+def _examine_all(
+    split: str,
+    reader: Reader,
+    frame: Frame,
+    samples: Sequence[RawSample],
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[Problem], list[RawSample]]:
+    look = partial(examine, reader=reader, frame=frame, split=split)
+    found: list[Problem] = []
+    good: list[RawSample] = []
+    if workers > 1 and len(samples) > workers:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            results = list(_counted(pool.map(look, samples, chunksize=32), progress))
+    else:
+        results = list(_counted(map(look, samples), progress))
+    for sample, problems in zip(samples, results, strict=True):
+        found += problems
+        if not any(problem.unusable for problem in problems):
+            good.append(sample)
+    return found, good
+
+
+def _counted(results: Iterator[list[Problem]], progress: Callable[[int], None] | None) -> Iterator[list[Problem]]:
+    for number, result in enumerate(results, start=1):
+        if progress is not None:
+            progress(number)
+        yield result
+
+
+def _advance(progress: Callable[[int, int], None], done: int, total: int, number: int) -> None:
+    progress(done + number, total)
+
+
+def _estimate(reader: Reader, frame: Frame, samples: Sequence[RawSample]) -> float:
+    """Bytes of a prepared split, from a few of its images."""
+    few = samples[:: max(len(samples) // ESTIMATED, 1)][:ESTIMATED]
+    embedded = replace(frame, textures=None)
+    sizes = []
+    for sample in few:
+        row = prepare_sample(sample, reader=reader, frame=embedded, partition="train")
+        sizes.append(len(row.image) + len(row.mask or b"") + len(row.occluder_mask or b""))
+    return len(samples) * sum(sizes) / len(sizes) if sizes else 0.0
+
+
+def _check_digests(digests: Mapping[Path, str]) -> list[Problem]:
+    found = []
+    for path, wanted in digests.items():
+        if path.is_file() and sha256_file(path) != wanted:
+            cause = f"is not the published file: its sha256 does not begin with {wanted[:12]}"
+            found.append(Problem("", "digest", str(path), cause, False))
+    return found
