@@ -46,6 +46,11 @@ def test_resnet50_starts_from_local_weights(tmp_path: Path) -> None:
     backbone.load_weights(read_weights(path, sha256_file(path)))
     assert torch.equal(backbone.stem[0].weight, trunk.conv1.weight)
     assert torch.equal(backbone.layer4[2].conv3.weight, trunk.layer4[2].conv3.weight)
+    # As DINO and torchvision publish them; eight digits of the digest are in torchvision's file names.
+    published = tmp_path / "weights.pth"
+    torch.save(trunk.state_dict(), published)
+    tensors = read_weights(published, sha256_file(published)[:8])
+    assert torch.equal(tensors["conv1.weight"], trunk.conv1.weight)
     with pytest.raises(ValueError, match="missing"):
         backbone.load_weights({})
 
@@ -57,8 +62,12 @@ def test_wrong_weights_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"no tensors here")
     with pytest.raises(InputError, match="has sha256"):
         read_weights(path, "0" * 64)
-    with pytest.raises(InputError, match="not a safetensors file"):
+    with pytest.raises(InputError, match="is not a file of weights"):
         read_weights(path, None)
+    for name, content in (("a.pth", {"model": {}}), ("b.pth", [torch.zeros(1)]), ("c.pth", {"a": Path()})):
+        torch.save(content, tmp_path / name)
+        with pytest.raises(InputError, match=r"more than named tensors|is not a file of weights"):
+            read_weights(tmp_path / name, None)
     backbone = load_object("meshcil.models.backbones", "pyramid", "build")(width=4, depth=1)
     with pytest.raises(ValueError, match="no public weights"):
         backbone.load_weights({})

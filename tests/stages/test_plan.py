@@ -69,3 +69,32 @@ def test_budgets_must_hold_an_exemplar_of_each_class(budget: str, fits: bool) ->
     else:
         with pytest.raises(InputError, match="4 classes"):
             resolve_run(key, CONFIG)
+
+
+REAL = ("inemo-pascal3d", "inemo-objectnet3d", "inemo-occlusion", "inemo-ood", "inemo-memory")
+
+
+@pytest.mark.parametrize("experiment", REAL)
+def test_an_experiment_on_real_data_says_what_is_missing_and_where_it_belongs(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"`root` data/raw/\w+ is not a folder. Unpack .*https://.*Annotations"):
+        load_plan([experiment], CONFIG)
+    for name in ("pascal3d", "objectnet3d", "occluded-pascal3d", "ood-cv"):
+        (tmp_path / "data/raw" / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"`weights` data/weights/\S+ is not a file.*nothing is downloaded"):
+        load_plan([experiment], CONFIG)
+    (tmp_path / "data/weights").mkdir()
+    (tmp_path / "data/weights/dino_resnet50_pretrain.pth").write_bytes(b"")
+    plan = load_plan([experiment], CONFIG)
+    sizes = {tuple(len(step) for step in run.steps) for run in plan.runs.values()}
+    assert sizes <= {(3, 3, 3, 3), (6, 6), (10,) * 10, (5,) * 20} and len(plan.runs) >= 2
+
+
+def test_images_without_poses_go_with_2d_methods_only() -> None:
+    key = KEY.model_copy(update={"dataset": "digits", "protocol": "5-5", "budget": "total-20"})
+    with pytest.raises(InputError, match=r"method inemo-smoke: needs poses, and dataset digits has none.*2D method"):
+        resolve_run(key, CONFIG)
+    run = resolve_run(key.model_copy(update={"method": "icarl-smoke"}), CONFIG)
+    assert run.method.pose is None and run.method.head == "nearest-mean"

@@ -8,6 +8,7 @@ from pathlib import Path
 from meshcil.config.base import Settings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_keys
+from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
@@ -164,6 +165,8 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     datasets = {key.dataset: load_dataset(key.dataset, config) for key in suites}
     for name, dataset in datasets.items():
         _check_raw_files(name, dataset, config)
+    for name, method in {key.method: run.method for key, run in runs.items()}.items():
+        _check_weights(name, method, config)
     plan = Plan(experiments, runs, members, suites, datasets)
     _check_artifacts(plan, config)
     return plan
@@ -187,6 +190,13 @@ def _check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
     unknown = [layout for layout in dataset.layouts() if layout not in known]
     if unknown:
         raise InputError(where, f"layout `{unknown[0]}` is unknown", "docs/data-formats.md lists the layouts")
+
+
+def _check_weights(name: str, method: MethodSettings, config: Path) -> None:
+    weights = method.backbone.weights
+    if weights is not None and not Path(weights).is_file():
+        remedy = "Put the weights there (the file's comments say which), or correct the path; nothing is downloaded"
+        raise InputError(config / "methods" / f"{name}.yaml", f"`weights` {weights} is not a file", remedy)
 
 
 def _check_artifacts(plan: Plan, config: Path) -> None:

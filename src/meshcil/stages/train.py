@@ -38,7 +38,8 @@ def train(
     config = load_run(run)
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
-    inputs += [path for path in (previous, exemplars) if path is not None]
+    weights = config.method.backbone.weights
+    inputs += [path for path in (previous, exemplars, Path(weights) if weights else None) if path is not None]
     with record_run_job(
         "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
     ) as identity:

@@ -17,9 +17,9 @@ class BackboneSettings(Settings):
     depth: int = Field(2, ge=1)
     """Residual blocks at map resolution (embedded backbone)."""
     weights: str | None = None
-    """safetensors file to start from; random initialisation when absent. Never downloaded."""
-    weights_sha256: str | None = None
-    """Expected sha256 of that file; not checked when absent."""
+    """File to start from, safetensors or PyTorch's `.pth`; random initialisation when absent. Never downloaded."""
+    weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{8,64}$")
+    """Expected sha256 of that file, or its first digits; not checked when absent."""
 
 
 class AugmentationSettings(Settings):

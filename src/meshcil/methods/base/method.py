@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -255,7 +256,11 @@ class Method(ABC):
 
 
 def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
-    """Tensors of a local safetensors file.
+    """Tensors of a local file: safetensors, or a plain state dict as PyTorch saves it (``.pth``).
+
+    Args:
+        path: of the file.
+        sha256: its expected digest, or the digest's beginning (torchvision puts eight digits into file names).
 
     Raises:
         InputError: when the file is missing, of another kind, or its sha256 is not the expected one.
@@ -263,12 +268,19 @@ def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(path, "does not exist", "Put the weights there; nothing is downloaded")
     found = sha256_file(path)
-    if sha256 is not None and found != sha256:
+    if sha256 is not None and not found.startswith(sha256):
         raise InputError(path, f"has sha256 {found}, not {sha256}", "Get the file again, or correct `weights_sha256`")
     try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise InputError(path, f"is not a safetensors file ({error})", "Convert the weights to safetensors") from error
+        if path.suffix in (".pth", ".pt"):
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            tensors = load_file(path)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        remedy = "Use a safetensors file, or a state dict of tensors alone (.pth)"
+        raise InputError(path, f"is not a file of weights ({error})", remedy) from error
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise InputError(path, "holds more than named tensors", "Save the state dict of the network alone")
+    return tensors
 
 
 @contextmanager
