@@ -14,8 +14,9 @@ from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.stages.generate import main as generate_stage
 from meshcil.stages.prepare import main as prepare_stage
 from meshcil.stages.resolve import resolve_run
+from meshcil.training.data import TrainingData
 from meshcil.training.setup import build_method, load_pool
-from meshcil.training.trainer import TrainingData, train_step
+from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG
 
 SMALL = GeneratorSettings(("one", "two"), train_per_class=6, test_per_class=3)

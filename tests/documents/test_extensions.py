@@ -16,7 +16,8 @@ TRAIN_A_STEP = """
 import torch
 from meshcil.core.naming import available
 from meshcil.stages.plan import load_plan
-from meshcil.training.trainer import TrainingData, train_step
+from meshcil.training.data import TrainingData
+from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG, build, pool
 
 assert "smoothed-replay" in available("meshcil.methods")

@@ -70,6 +70,16 @@ def test_run_level_rows():
     assert value(scores, "forgetting_before_last", 1, "L1") is None
 
 
+def test_further_classifiers_are_scored_where_they_answered():
+    table = predictions().assign(linear_class=lambda t: t["true_class"], nearest_mean_class=None)
+    scores = score_predictions(table, STEPS)
+    assert value(scores, "linear_accuracy", 1) == (1.0, 5)
+    assert value(scores, "linear_last_accuracy", 1) == (1.0, 5)
+    assert value(scores, "linear_average_incremental_accuracy", 1) == (1.0, 2)
+    assert value(scores, "last_accuracy", 1) == (pytest.approx(2 / 5), 5)
+    assert not scores["metric"].str.startswith("nearest_mean").any()
+
+
 def test_an_unfinished_run_has_no_run_level_rows():
     table = predictions()
     scores = score_predictions(table[table["step"] == 0], STEPS)

@@ -15,7 +15,8 @@ from meshcil.geometry.cameras import project
 from meshcil.methods import inemo
 from meshcil.methods.base.method import Batch
 from meshcil.rendering.visibility import observe_vertices
-from meshcil.training.trainer import TrainingData, train_step
+from meshcil.training.data import TrainingData
+from meshcil.training.trainer import train_step
 from tests.methods.factory import build, facts, pool
 
 # Cuboids with 108, 88, 96 and 110 vertices: the bank has padding, and no batch of two classes is as wide as the bank.

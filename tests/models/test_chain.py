@@ -5,7 +5,7 @@ import torch
 
 from meshcil.core.naming import load_object
 from meshcil.models.backbones.cifar_resnet import SubsampledShortcut
-from meshcil.models.chain import cut
+from meshcil.models.chain import blocks, cut, stage_outputs
 
 
 def build(name: str, width: int, depth: int) -> torch.nn.Module:
@@ -32,6 +32,34 @@ def test_a_cut_chain_computes_what_the_whole_one_does(name: str, depth: int, str
     first, second = cut(backbone, 1)
     torch.testing.assert_close(second(first(images)), whole)
     assert first(images).shape[2] > whole.shape[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "count", "shapes"),
+    [
+        ("cifar-resnet-cosine", 14, 3, [(8, 32), (16, 16), (32, 8)]),
+        ("imagenet-resnet", 18, 4, [(64, 8), (128, 4), (256, 2), (512, 1)]),
+        ("resnet10", 1, 2, [(32, 4), (64, 2)]),
+    ],
+)
+def test_stage_outputs_end_with_the_backbone_s_own(
+    name: str, depth: int, count: int, shapes: list[tuple[int, int]]
+) -> None:
+    backbone, images = build(name, 8, depth), torch.rand(2, 3, 32, 32)
+    maps = stage_outputs(backbone, images, count)
+    assert [(m.shape[1], m.shape[2]) for m in maps] == shapes
+    torch.testing.assert_close(maps[-1], backbone(images))
+    more = stage_outputs(backbone, images, count, before_last_layer=True)
+    assert len(more) == count + 1
+    torch.testing.assert_close(backbone.layers[-1](more[-2]), more[-1])
+    with pytest.raises(ValueError, match="count must be from 1 to"):
+        stage_outputs(backbone, images, 9)
+
+
+def test_blocks_are_counted_from_the_image() -> None:
+    assert len(blocks(build("cifar-resnet", 8, 32))) == 15
+    assert len(blocks(build("imagenet-resnet", 8, 18))) == 8
+    assert len(blocks(build("resnet10", 8, 1))) == 3
 
 
 def test_chains_end() -> None:

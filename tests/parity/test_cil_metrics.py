@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from meshcil.evaluation import area_under_memory_curve, average_incremental_accuracy, forgetting, last_accuracy
+from meshcil.evaluation import (
+    accuracy_per_megabyte,
+    area_under_memory_curve,
+    average_incremental_accuracy,
+    forgetting,
+    last_accuracy,
+)
 
 MEMO_CURVE = (0.55, 0.69, 0.705, 0.718, 0.722)
 # CIFAR-100, 20 sessions of 5 classes at 41.22 MB (MEMO, table 13).
@@ -54,3 +60,9 @@ def test_published_averages_are_truncated_means(method):
     average = average_incremental_accuracy(per_step)
     assert len(per_step) == 20 and np.floor(average * 100) / 100 == PRINTED[method]
     assert last_accuracy(per_step) == per_step[-1]
+
+
+def test_published_accuracy_per_megabyte():
+    assert round(accuracy_per_megabyte(69.98, 23.54), 2) == 2.97
+    with pytest.raises(ValueError, match="must be positive"):
+        accuracy_per_megabyte(50.0, 0.0)

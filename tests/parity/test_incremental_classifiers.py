@@ -6,12 +6,17 @@ from torch.nn.functional import cross_entropy
 
 from meshcil.config.run import load_method
 from meshcil.core.naming import load_object
+from meshcil.losses.neighbourhood import margin_nca
+from meshcil.losses.pooled_outputs import direction_distillation, pooled_output_distillation
 from meshcil.losses.ranking import margin_ranking
 from meshcil.losses.soft_target import soft_target_cross_entropy
+from meshcil.losses.weighted_channels import weighted_channel_distillation
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.method import Batch
+from meshcil.models.cosine_head import reduce_proxies
 from meshcil.models.expandable import auxiliary_targets
 from meshcil.models.feature_translation import nearest_new_class, translate
+from meshcil.models.heads import class_means, nearest_mean_scores
 from meshcil.models.weight_aligning import align_new_rows
 from tests.methods.factory import CONFIG, build, facts, pool
 
@@ -90,3 +95,60 @@ def test_lucir_weighs_the_distillation_by_old_classes_per_new_one(step: int, wei
     method = build("lucir", facts((50, 10, 10)))
     method.step = step
     assert method.feature_weight == pytest.approx(weight, abs=1e-5)
+
+
+def test_nearest_class_mean() -> None:
+    features = torch.tensor([[1, 0], [0.8, 0.6], [0, 1], [-0.6, 0.8], [-1, -1]], dtype=torch.float64)
+    means = class_means(features, torch.tensor([0, 0, 1, 1, 2]), 3)
+    expected = [[0.948683, 0.316228], [-0.316228, 0.948683], [-0.707107, -0.707107]]
+    torch.testing.assert_close(means, torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=0)
+    queries = torch.tensor([[2, 1], [0.2, 0.9], [-3, -1], [3, 4]], dtype=torch.float64)
+    scores = nearest_mean_scores(queries, means)
+    assert scores.argmax(dim=1).tolist() == [0, 1, 2, 0]
+    assert (-scores[0]).tolist() == pytest.approx([0.020101, 1.717157, 3.897367], abs=1e-5)
+    assert (-scores[3]).tolist() == pytest.approx([0.355616, 0.86158, 3.979899], abs=1e-5)
+
+
+def test_distillation_of_logits() -> None:
+    student, teacher = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 1.0, 0.0]])
+    loss = soft_target_cross_entropy(student, teacher, temperature=2.0)
+    assert loss.item() == pytest.approx(1.1970654, abs=1e-5)
+    entropy = soft_target_cross_entropy(teacher, teacher, temperature=2.0)
+    assert entropy.item() == pytest.approx(1.0743685, abs=1e-5)
+    assert (loss - entropy).item() == pytest.approx(0.1226969, abs=1e-5)
+
+
+MAP = torch.arange(1.0, 9.0).reshape(1, 2, 2, 2)
+TAUGHT = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]], [[2.0, 2.0], [1.0, 1.0]]]])
+
+
+def test_distillation_of_stage_outputs() -> None:
+    assert pooled_output_distillation([MAP], [TAUGHT]).item() == pytest.approx(0.6034813, abs=1e-5)
+    for importance, expected in (([1.0, 1.0], 0.8327696), ([0.5, 1.5], 0.8242421)):
+        loss = weighted_channel_distillation([MAP], [TAUGHT], [torch.tensor(importance)])
+        assert loss.item() == pytest.approx(expected, abs=1e-5)
+    features, taught = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[2.0, 1.0], [3.0, 4.0]])
+    assert direction_distillation(features, taught).item() == pytest.approx(0.1, abs=1e-6)
+
+
+def test_neighbourhood_loss_intended_and_as_published_code_has_it() -> None:
+    scores, target, scale = torch.tensor([[0.9, 0.2, 0.1]]), torch.tensor([0]), torch.tensor(1.0)
+    intended = margin_nca(scores, target, scale=scale, margin=0.6)
+    assert intended.item() == pytest.approx(0.5443967, abs=1e-5)
+    published = margin_nca(scores, target, scale=scale, margin=0.6, published_code=True)
+    assert published.item() == pytest.approx(0.6657320, abs=1e-5)
+    # There the margin does nothing.
+    assert margin_nca(scores, target, scale=scale, margin=0.1, published_code=True) == published
+    assert margin_nca(scores, target, scale=scale, margin=0.1) < intended
+    assert margin_nca(scores[:, :1], target, scale=scale, margin=0.6).item() == 0
+
+
+def test_similarity_to_several_proxies() -> None:
+    assert reduce_proxies(torch.tensor([[[0.5, 0.9]]])).item() == pytest.approx(0.7394751, abs=1e-5)
+
+
+@pytest.mark.parametrize(("step", "factor"), [(1, 2.449490), (5, 3.162278)])
+def test_podnet_weighs_the_distillation_by_all_classes_per_new_one(step: int, factor: float) -> None:
+    method = build("podnet", facts((50, 10, 10, 10, 10, 10)))
+    method.step = step
+    assert method.class_ratio(method.seen) == pytest.approx(factor, abs=1e-5)

@@ -8,7 +8,8 @@ import torch
 
 from meshcil.core.artifacts import save_state
 from meshcil.training.checkpoint import Interrupted
-from meshcil.training.trainer import Progress, TrainingData, build_optimizer, learning_rate, train_step
+from meshcil.training.data import TrainingData
+from meshcil.training.trainer import Progress, build_optimizer, learning_rate, train_step
 from tests.methods.factory import build, pool, settings
 
 

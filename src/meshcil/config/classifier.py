@@ -34,3 +34,37 @@ class ExpandableSettings(ClassifierSettings):
     replay = "required"
     auxiliary_weight: float = Field(1.0, ge=0)
     """Weight of the auxiliary classifier's loss."""
+
+
+class CosineSettings(ClassifierSettings):
+    """What methods with a cosine classifier have."""
+
+    replay = "required"
+    scale: float = Field(1.0, gt=0)
+    """What the learned factor of the cosines starts from."""
+    proxies: int = Field(1, ge=1)
+    """Rows of the classifier per class."""
+
+
+class BalancedSettings(Settings):
+    """Training on equally many images of each class that ends a later step."""
+
+    epochs: int = Field(20, ge=1)
+    """Passes over the balanced set."""
+    lr: float = Field(gt=0)
+    """Learning rate, falling to zero along a cosine."""
+
+
+class ProxySettings(CosineSettings):
+    """What methods with several proxies per class have."""
+
+    proxies: int = Field(10, ge=1)
+    """Rows of the classifier per class."""
+    margin: float = Field(0.6, ge=0)
+    """Margin of the classification loss."""
+    published_nca: bool = False
+    """Compute the loss as the public code does, where the margin cancels; the published figures rest on it."""
+    stages: int = Field(3, ge=1)
+    """Stages at the end of the backbone whose outputs are distilled."""
+    balanced: BalancedSettings
+    """Training on a balanced set."""

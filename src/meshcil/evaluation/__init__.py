@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "confusion": ["confusion_matrix"],
         "incremental": ["average_incremental_accuracy", "forgetting", "last_accuracy"],
-        "memory_curve": ["area_under_memory_curve"],
+        "memory_curve": ["accuracy_per_megabyte", "area_under_memory_curve"],
         "pose": ["median_pose_error", "pose_accuracy"],
         "scoring": ["score_predictions"],
     },

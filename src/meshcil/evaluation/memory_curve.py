@@ -30,3 +30,14 @@ def area_under_memory_curve(megabytes: Iterable, accuracy_fraction: Iterable) ->
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
         raise ValueError("accuracy_fraction must be in [0, 1]; divide percentages by 100")
     return float(np.trapezoid(accuracy, memory))
+
+
+def accuracy_per_megabyte(percent: float, megabytes: float) -> float:
+    """Average incremental accuracy in percent per MB of 2^20 bytes (MEMO, APM-S and APM-E at a curve's two ends).
+
+    Raises:
+        ValueError: memory that is not positive.
+    """
+    if not megabytes > 0:
+        raise ValueError(f"megabytes must be positive, got {megabytes}")
+    return float(percent / megabytes)

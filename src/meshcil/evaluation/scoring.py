@@ -12,6 +12,8 @@ SCORE_COLUMNS = ("step", "test_set", "task", "class_name", "metric", "value", "c
 _KEY = ["step", "test_set", "sample_id"]
 _TRUE_POSE = ["true_azimuth", "true_elevation", "true_theta"]
 _NEEDED = [*_KEY, "true_class", "predicted_class", *_TRUE_POSE, "azimuth", "pose_error"]
+HEADS = ("linear", "nearest_mean")
+"""Classifiers that may stand beside the method's own, in columns `<head>_class`."""
 
 Measure = tuple[str, float, int]
 
@@ -26,7 +28,8 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
     - ``pose_accuracy_pi6``, ``pose_accuracy_pi18``: fraction of all images with a pose error below pi/6,
       pi/18, under the mesh of the predicted class;
     - ``pose_accuracy_pi6_given_class``: the same among rightly classified images;
-    - ``pose_median_degrees``: over all images.
+    - ``pose_median_degrees``: over all images;
+    - ``linear_accuracy``, ``nearest_mean_accuracy``: accuracy of these classifiers, where the method has them.
 
     The pose rows are absent for a run that gives no pose; in a run that does, an image without a
     finite error counts as an error of pi. Images without a true pose are left out of them.
@@ -35,6 +38,7 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
     every step ``average_incremental_accuracy``, ``forgetting_before_last`` and
     ``forgetting_including_last`` (absent for a single step). Their ``count`` is the number of images,
     of steps, and of forgettable tasks.
+    ``last_accuracy`` and ``average_incremental_accuracy`` also of each classifier, e.g. ``linear_last_accuracy``.
 
     Args:
         predictions: one row per step, test set and image: ``sample_id, test_set, step, true_class,
@@ -77,7 +81,8 @@ def _checked(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> pd.Da
         raise ValueError(f"steps must hold every true class, lacks {', '.join(unknown)}")
     if not predictions["step"].isin(range(len(steps))).all():
         raise ValueError(f"predictions must be of steps 0 to {len(steps) - 1}")
-    table = predictions[_NEEDED].drop_duplicates()
+    heads = [f"{head}_class" for head in HEADS if f"{head}_class" in predictions.columns]
+    table = predictions[[*_NEEDED, *heads]].drop_duplicates()
     again = table[table.duplicated(_KEY)]
     if len(again):
         raise ValueError(f"predictions must agree on an image, two differ for {tuple(again.iloc[0][_KEY])}")
@@ -100,6 +105,10 @@ def _parts(images: pd.DataFrame, groups: Sequence[Sequence[str]]) -> Iterator[tu
 def _measures(images: pd.DataFrame, gives_pose: bool) -> Iterator[Measure]:
     right = images["true_class"] == images["predicted_class"]
     yield "accuracy", float(right.mean()), len(images)
+    for head in HEADS:
+        answers = images.get(f"{head}_class")
+        if answers is not None and bool(answers.notna().all()):
+            yield f"{head}_accuracy", float((images["true_class"] == answers).mean()), len(images)
     known = images[_TRUE_POSE].notna().all(axis=1)
     if not gives_pose or not known.any():
         return
@@ -113,7 +122,15 @@ def _measures(images: pd.DataFrame, gives_pose: bool) -> Iterator[Measure]:
 
 
 def _run_rows(scores: pd.DataFrame, number: int) -> list[tuple]:
-    accuracy = scores[(scores["metric"] == "accuracy") & (scores["class_name"] == "")]
+    values = scores[scores["class_name"] == ""]
+    rows = _matrix_rows(values[values["metric"] == "accuracy"], number)
+    for head in HEADS:
+        of_head = values[(values["metric"] == f"{head}_accuracy") & values["task"].isna()]
+        rows += [(*row[:4], f"{head}_{row[4]}", *row[5:]) for row in _matrix_rows(of_head, number)]
+    return rows
+
+
+def _matrix_rows(accuracy: pd.DataFrame, number: int) -> list[tuple]:
     last, rows = number - 1, []
     for test_set in accuracy["test_set"].unique():
         of_set = accuracy[accuracy["test_set"] == test_set]

@@ -20,6 +20,65 @@ class ChainBackbone(Backbone):
         return self.layers(images)
 
 
+def stage_outputs(
+    backbone: Backbone, images: Float[Tensor, "B 3 H W"], count: int, *, before_last_layer: bool = False
+) -> list[Float[Tensor, "B _ _ _"]]:
+    """Maps at the end of the last ``count`` stages, the last one being the backbone's own.
+
+    A stage begins where the map is halved.
+
+    Args:
+        backbone: a network with its layers in ``layers``.
+        images: normalised.
+        count: of stages, at least 1.
+        before_last_layer: give the input of the last layer too (the last block's, as AFC has it).
+
+    Raises:
+        ValueError: the backbone is no chain, or does not have that many stages.
+    """
+    layers = chain_layers(backbone)
+    found = [*(start - 1 for start in stage_starts(layers)), len(layers) - 1]
+    if not 1 <= count <= len(found):
+        raise ValueError(f"count must be from 1 to {len(found)} for {type(backbone).__name__}, got {count}")
+    ends = set(found[-count:])
+    if before_last_layer:
+        ends.add(len(layers) - 2)
+    maps, signal = [], images
+    for i, layer in enumerate(layers):
+        signal = layer(signal)
+        if i in ends:
+            maps.append(signal)
+    return maps
+
+
+def chain_layers(backbone: Backbone) -> nn.Sequential:
+    """The layers of a chain.
+
+    Raises:
+        ValueError: the backbone is no chain.
+    """
+    layers = getattr(backbone, "layers", None)
+    if not isinstance(layers, nn.Sequential):
+        raise ValueError(f"backbone: {type(backbone).__name__} is not a chain of layers")
+    return layers
+
+
+def stage_starts(layers: nn.Sequential) -> list[int]:
+    """Positions of the layers that halve the map, the first layer aside."""
+    return [i for i, layer in enumerate(layers) if i > 0 and _halves(layer)]
+
+
+def blocks(backbone: Backbone) -> list[nn.Module]:
+    """Layers of a chain that hold several convolutions or norms: its residual blocks, counted from the image.
+
+    Raises:
+        ValueError: the backbone is no chain.
+    """
+    return [
+        layer for layer in chain_layers(backbone) if sum(1 for m in layer.modules() if isinstance(m, nn.Conv2d)) > 1
+    ]
+
+
 def cut(backbone: Backbone, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Split a chain before its last ``stages`` stages; a stage begins where the map is halved.
 
@@ -35,10 +94,8 @@ def cut(backbone: Backbone, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     Raises:
         ValueError: the backbone is no chain, or does not have that many stages behind its first layer.
     """
-    layers = getattr(backbone, "layers", None)
-    if not isinstance(layers, nn.Sequential):
-        raise ValueError(f"backbone: {type(backbone).__name__} is not a chain of layers and cannot be cut")
-    starts = [i for i, layer in enumerate(layers) if i > 0 and _halves(layer)]
+    layers = chain_layers(backbone)
+    starts = stage_starts(layers)
     if not 1 <= stages <= len(starts):
         raise ValueError(f"stages must be from 1 to {len(starts)} for {type(backbone).__name__}, got {stages}")
     return layers[: starts[-stages]], layers[starts[-stages] :]

@@ -1,4 +1,8 @@
-"""Cosine classifier with a learned scale, rows of old classes frozen (Hou et al. 2019, LUCIR, section 3.2)."""
+"""Cosine classifier with a learned scale, rows of old classes frozen; one row per class or several proxies.
+
+One row per class is LUCIR's classifier (Hou et al. 2019, section 3.2), several are PODNet's local similarity
+classifier (Douillard et al. 2020, section 3.2).
+"""
 
 import math
 
@@ -7,26 +11,30 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from meshcil.models.clustering import cluster_centres
+
 
 class CosineHead(nn.Module):
-    """Logits ``scale * cos(feature, row)``; growing freezes the rows there are.
+    """Logits ``scale * similarity(feature, class)``; growing freezes the rows there are.
 
     Args:
         dim: of a feature.
         scale: what the learned scale starts from.
+        proxies: rows per class.
     """
 
-    def __init__(self, dim: int, scale: float) -> None:
+    def __init__(self, dim: int, scale: float, proxies: int = 1) -> None:
         super().__init__()
         self.dim = dim
+        self.proxies = proxies
         self.frozen = nn.Parameter(torch.empty(0, dim), requires_grad=False)
         self.weight = nn.Parameter(torch.empty(0, dim))
         self.scale = nn.Parameter(torch.tensor(scale))
 
     @property
     def classes(self) -> int:
-        """Rows of the head."""
-        return len(self.frozen) + len(self.weight)
+        """Classes of the head."""
+        return (len(self.frozen) + len(self.weight)) // self.proxies
 
     def grow(self, classes: int, generator: torch.Generator | None) -> None:
         """Freeze all rows and add new ones, if there are fewer than ``classes``; without a generator they are zero.
@@ -39,7 +47,7 @@ class CosineHead(nn.Module):
             raise ValueError(f"classes must be at least the {self.classes} rows there are, not {classes}")
         if new == 0:
             return
-        rows = torch.zeros(new, self.dim)
+        rows = torch.zeros(new * self.proxies, self.dim)
         if generator is not None:
             bound = 1 / math.sqrt(self.dim)
             rows.uniform_(-bound, bound, generator=generator)
@@ -49,22 +57,30 @@ class CosineHead(nn.Module):
 
     @torch.no_grad()
     def imprint(self, features: Float[Tensor, "n D"], labels: Int[Tensor, " n"]) -> None:
-        """Start the new rows from their classes' images: mean direction, with the old rows' mean norm.
+        """Start the new rows from their classes' images, with the old rows' mean norm.
+
+        One row points where the class's mean direction does; several point at the centres of its clusters.
 
         Args:
             features: of images of the new classes, at least one of each.
-            labels: positions in the class order, from the number of frozen rows on.
+            labels: positions in the class order, from the number of frozen classes on.
         """
         unit = functional.normalize(features, dim=1)
-        first = len(self.frozen)
-        means = torch.stack([unit[labels == c].mean(dim=0) for c in range(first, self.classes)])
-        self.weight.copy_(functional.normalize(means, dim=1) * self.frozen.norm(dim=1).mean())
+        first = len(self.frozen) // self.proxies
+        centres = [cluster_centres(unit[labels == c], self.proxies) for c in range(first, self.classes)]
+        self.weight.copy_(functional.normalize(torch.cat(centres), dim=1) * self.frozen.norm(dim=1).mean())
 
-    def cosines(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
-        """Cosine of each feature with each row."""
+    def similarities(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
+        """Cosine of each feature with each class; of several proxies the mean that weighs near ones more."""
         rows = torch.cat([self.frozen, self.weight])
-        return functional.normalize(features, dim=1) @ functional.normalize(rows, dim=1).T
+        cosines = functional.normalize(features, dim=1) @ functional.normalize(rows, dim=1).T
+        return cosines if self.proxies == 1 else reduce_proxies(cosines.unflatten(1, (-1, self.proxies)))
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
         """Logits of all classes."""
-        return self.scale * self.cosines(features)
+        return self.scale * self.similarities(features)
+
+
+def reduce_proxies(cosines: Float[Tensor, "B C K"]) -> Float[Tensor, "B C"]:
+    """``sum_k softmax_k(s) s_k``: similarity to a class from those to its proxies (PODNet, eq. 4)."""
+    return (cosines.softmax(dim=2) * cosines).sum(dim=2)

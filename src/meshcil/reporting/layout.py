@@ -17,7 +17,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "s": "{:.1f}".format,
     "deg": "{:.2f}".format,
 }
-_MIB = 2**20
+MIB = 2**20
 # Bytes and counts follow from the settings, not from the seed.
 _SPREAD_UNITS = ("%", "deg", "s")
 
@@ -29,7 +29,7 @@ def percent(rows: pd.DataFrame) -> pd.DataFrame:
 
 def mebibytes(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with bytes as MiB (2^20 bytes)."""
-    return rows.assign(value=rows["value"] / _MIB)
+    return rows.assign(value=rows["value"] / MIB)
 
 
 def unit(column: str) -> str:

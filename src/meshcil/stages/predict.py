@@ -14,10 +14,12 @@ from meshcil.core.artifacts import load_state, write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import PreparedSplit, load_split
 from meshcil.lineage.record import record_run_job
-from meshcil.methods.base.method import Method
+from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.setup import build_method, choose_device, exemplar_pool, labelled_images, read_exemplars
 
+HEADS = ("linear", "nearest_mean")
+"""Classifiers that a method may answer with besides the one it is known for."""
 _BATCH = 32
 _DECODED = 16 * _BATCH
 
@@ -58,12 +60,15 @@ def predict(
 def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, step: int) -> pd.DataFrame:
     """Predictions of one test set; its labels choose which images are asked about, and are joined to the answers."""
     table = load_split(split, set(run.seen(step)))
-    scores, labels, poses = predict_table(run, method, table, f"{test_set} after step {step}")
-    true, found = table.poses.double(), poses.double()
+    answers = predict_table(run, method, table, f"{test_set} after step {step}")
+    true, found = table.poses.double(), answers.poses.double()
     frame = pd.DataFrame({"sample_id": table.ids, "test_set": test_set, "step": step})
     frame["true_class"] = table.class_names
-    frame["predicted_class"] = [run.classes[i] for i in labels.tolist()]
-    frame["scores"] = scores.double().tolist()
+    frame["predicted_class"] = [run.classes[i] for i in answers.labels.tolist()]
+    for head in HEADS:
+        found_by = answers.heads.get(head)
+        frame[f"{head}_class"] = None if found_by is None else [run.classes[i] for i in found_by.tolist()]
+    frame["scores"] = answers.scores.double().tolist()
     for i, angle in enumerate(("azimuth", "elevation", "theta")):
         frame[f"true_{angle}"], frame[angle] = true[:, i].numpy(), found[:, i].numpy()
     # Blank without a pose; the method's `pose_error` would count a missing one as the largest error.
@@ -72,24 +77,26 @@ def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, st
     return frame
 
 
-def predict_table(
-    run: RunConfig, method: Method, table: PreparedSplit, title: str
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def predict_table(run: RunConfig, method: Method, table: PreparedSplit, title: str) -> Prediction:
     """Scores [n, C], labels [n] and poses [n, 3] (NaN without a pose) of all images of ``table``."""
-    scores, labels, poses = [], [], []
+    answers = []
     bar = tqdm(total=len(table), desc=title, unit="image", disable=not sys.stderr.isatty())
     # Only a part of a large test set is held decoded.
     for start in range(0, len(table), _DECODED):
         pool = labelled_images(run, table.subset(range(start, min(start + _DECODED, len(table)))))
         for images in pool.batches(_BATCH, method.device):
             answer = method.predict(images)
-            missing = torch.full((len(images), 3), torch.nan)
-            scores.append(answer.scores.cpu())
-            labels.append(answer.labels.cpu())
-            poses.append(missing if answer.poses is None else answer.poses.cpu())
+            poses = torch.full((len(images), 3), torch.nan) if answer.poses is None else answer.poses.cpu()
+            heads = {name: found.cpu() for name, found in answer.heads.items()}
+            answers.append(Prediction(answer.scores.cpu(), answer.labels.cpu(), poses, heads=heads))
             bar.update(len(images))
     bar.close()
-    return torch.cat(scores), torch.cat(labels), torch.cat(poses)
+    return Prediction(
+        torch.cat([answer.scores for answer in answers]),
+        torch.cat([answer.labels for answer in answers]),
+        torch.cat([answer.poses for answer in answers if answer.poses is not None]),
+        heads={name: torch.cat([answer.heads[name] for answer in answers]) for name in answers[0].heads},
+    )
 
 
 if __name__ == "__main__":

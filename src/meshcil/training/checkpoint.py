@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.errors import InputError
@@ -30,6 +31,7 @@ def save_checkpoint(
     phase: int,
     epoch: int,
     rows: Sequence[dict[str, Any]],
+    chosen: Tensor | None,
     partial: dict[str, Any] | None = None,
 ) -> None:
     """Replace the checkpoint ``path``; the one before is kept under the name of `predecessor`.
@@ -41,6 +43,7 @@ def save_checkpoint(
         phase: position of the phase in the step.
         epoch: the one to go on with.
         rows: of the finished epochs.
+        chosen: positions of the images of a balanced phase; None in others.
         partial: what an unfinished ``epoch`` needs to go on; None at its start.
 
     Raises:
@@ -49,7 +52,7 @@ def save_checkpoint(
     state = {"method": method.state(), "optimizer": optimizer.state_dict(), "phase": phase, "epoch": epoch}
     if path.exists():
         path.replace(predecessor(path))
-    save_state(path, state | {"rows": list(rows), "partial": partial})
+    save_state(path, state | {"rows": list(rows), "chosen": chosen, "partial": partial})
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

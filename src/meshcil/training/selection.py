@@ -2,9 +2,14 @@
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
+from meshcil.core.seeding import derive_seed
+from meshcil.memory.selection import select
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
+from meshcil.training.data import TrainingData
 
 _BATCH = 64
 
@@ -27,3 +32,25 @@ def selection_inputs(method: Method, pool: ImagePool, strategy: str) -> dict[str
         wrong = scores.scatter(1, pool.labels[:, None], -torch.inf).amax(dim=1)
         return {"losses": (wrong - true).double().numpy()}
     return {"azimuth": pool.poses[:, 0].double().numpy()}
+
+
+def balanced_subset(method: Method, data: TrainingData) -> Int[Tensor, " k"]:
+    """Positions of all exemplars and of as many images of each new class, chosen as exemplars are.
+
+    As many as the smallest class of exemplars has; without exemplars, as many as the smallest new class has.
+
+    Args:
+        method: whose features and selection strategy are used.
+        data: images of the step.
+    """
+    labels, replayed = data.pool.labels, data.replayed
+    sizes = labels[replayed].bincount() if bool(replayed.any()) else labels.bincount()
+    count = int(sizes[sizes > 0].min())
+    strategy = method.settings.exemplars
+    kept = [replayed.nonzero()[:, 0]]
+    for label in labels[~replayed].unique().tolist():
+        members = ((labels == label) & ~replayed).nonzero()[:, 0]
+        arrays = selection_inputs(method, data.pool.subset(members), strategy)
+        seed = derive_seed(method.facts.seed, "balanced", method.step, label)
+        kept.append(members[select(strategy, count, seed=seed, **arrays)])
+    return torch.cat(kept)

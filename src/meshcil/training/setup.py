@@ -13,7 +13,7 @@ from meshcil.core.naming import load_object
 from meshcil.datasets.prepared import PreparedSplit, load_cuboids, load_info, load_split
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
-from meshcil.training.trainer import TrainingData
+from meshcil.training.data import TrainingData
 
 
 def choose_device(name: str, threads: int) -> torch.device:

@@ -2,41 +2,24 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool
-from torch import Tensor
+from torch import Tensor, nn
 
 from meshcil.config.methods.base import TrainingSettings
 from meshcil.core.seeding import torch_generator
-from meshcil.methods.base.images import ImagePool, as_floats, normalise
+from meshcil.methods.base.images import as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.training.augmentation import augment
+from meshcil.training.blocks import block_gradients
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
+from meshcil.training.data import TrainingData
+from meshcil.training.selection import balanced_subset
 
 EpochRow = dict[str, Any]
 Progress = Callable[[EpochRow], None]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Images of a step.
-
-    Attributes:
-        pool: new images first, then exemplars.
-        replayed: bool [n], exemplars of earlier steps.
-    """
-
-    pool: ImagePool
-    replayed: Bool[Tensor, " n"]
-
-    @property
-    def new(self) -> ImagePool:
-        """The images that are no exemplars."""
-        return self.pool.subset((~self.replayed).nonzero()[:, 0])
 
 
 def train_step(
@@ -80,17 +63,21 @@ def train_step(
         if resume is not None and resume["phase"] == index:
             optimizer.load_state_dict(resume["optimizer"])
             _lay_out(optimizer)
-            first, partial = resume["epoch"], resume["partial"]
+            first, partial, chosen = resume["epoch"], resume["partial"], resume["chosen"]
+        else:
+            # A resumed phase cannot choose again: the features that chose have changed since.
+            chosen = balanced_subset(method, data) if phase.balanced else None
+        part = data if chosen is None else data.subset(chosen)
         for number in range(first, phase.epochs):
-            epoch = _Epoch(method, data, phase, optimizer, number, partial)
+            epoch = _Epoch(method, part, phase, optimizer, number, partial)
             partial = None
             while epoch.unfinished:
                 epoch.train_batch()
                 if epoch.unfinished and stop():
-                    save_checkpoint(checkpoint, method, optimizer, index, number, rows, epoch.partial())
+                    save_checkpoint(checkpoint, method, optimizer, index, number, rows, chosen, epoch.partial())
                     raise Interrupted(checkpoint)
             rows.append(epoch.row())
-            save_checkpoint(checkpoint, method, optimizer, index, number + 1, rows)
+            save_checkpoint(checkpoint, method, optimizer, index, number + 1, rows, chosen)
             progress(rows[-1])
             if stop():
                 raise Interrupted(checkpoint)
@@ -164,8 +151,10 @@ class _Epoch:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.method.network.train()
-        indices, training = self.batches[self.position], self.phase.training
-        batch = _make_batch(self.data, indices, training, self.generator, self.method.device)
+        indices = self.batches[self.position]
+        if len(indices) == 1:
+            keep_statistics(self.method.network)
+        batch = _make_batch(self.data, indices, self.phase, self.generator, self.method.device)
         where = f"epoch {self.number}, batch {self.position}"
         terms = _optimise(self.method, batch, self.phase, self.optimizer, where)
         for name, value in terms.items():
@@ -183,6 +172,13 @@ class _Epoch:
         return names | self.totals
 
 
+def keep_statistics(network: nn.Module) -> None:
+    """Let batch norm use its running statistics: one image alone has none of its own."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
 def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
     order = torch.randperm(count, generator=generator)
     batches = list(order.split(size))
@@ -192,13 +188,13 @@ def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list
 
 
 def _make_batch(
-    data: TrainingData, indices: Tensor, settings: TrainingSettings, generator: torch.Generator, device: torch.device
+    data: TrainingData, indices: Tensor, phase: Phase, generator: torch.Generator, device: torch.device
 ) -> Batch:
     images = as_floats(data.pool.images[indices].to(device))
     poses = data.pool.poses[indices].to(device)
-    images, poses = augment(images, poses, settings.augmentation, generator)
+    images, poses = augment(images, poses, phase.training.augmentation, generator)
     labels = data.pool.labels[indices].to(device)
-    return Batch(normalise(images), labels, poses, data.replayed[indices].to(device), generator)
+    return Batch(normalise(images), labels, poses, data.replayed[indices].to(device), generator, phase.name)
 
 
 def _optimise(
@@ -211,6 +207,10 @@ def _optimise(
             raise FloatingPointError(f"loss term `{name}` is {value} (step {method.step}, {phase.name}, {where})")
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()
+    if phase.training.block_gradients:
+        values |= block_gradients(method.network)
+    if phase.training.gradient_limit is not None:
+        nn.utils.clip_grad_value_(phase.parameters, phase.training.gradient_limit)
     optimizer.step()
     method.after_batch(batch)
     return values

@@ -60,6 +60,10 @@ class TrainingSettings(Settings):
     """Factor of `steps`."""
     warmup_epochs: float = Field(0.0, ge=0)
     """Linear warm-up at the start of the step."""
+    gradient_limit: float | None = Field(None, gt=0)
+    """Largest absolute value of a gradient's element; larger ones are cut."""
+    block_gradients: bool = False
+    """Log the gradient norm of each block of the backbone, for the analysis of that name."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network's forward pass (autocast)."""
     augmentation: AugmentationSettings = AugmentationSettings()

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from meshcil.config.methods.base import MethodSettings, PoseHeadSettings
+from meshcil.config.classifier import ClassifierSettings
 
 
-class Settings(MethodSettings):
+class Settings(ClassifierSettings):
     """Rehearsal by herding, distillation of old logits, nearest-mean classification."""
 
     replay = "required"
@@ -17,5 +17,3 @@ class Settings(MethodSettings):
     """Weight of the distillation."""
     head: Literal["nearest-mean", "linear"] = "nearest-mean"
     """Classifier used for predictions."""
-    pose: PoseHeadSettings | None = None
-    """Pose head; none when absent."""

@@ -2,15 +2,12 @@
 
 from pydantic import Field
 
-from meshcil.config.classifier import ClassifierSettings
+from meshcil.config.classifier import CosineSettings
 
 
-class Settings(ClassifierSettings):
+class Settings(CosineSettings):
     """Cosine classifier, distillation of features, margin between old and new classes."""
 
-    replay = "required"
-    scale: float = Field(1.0, gt=0)
-    """What the learned factor of the cosines starts from."""
     distillation_weight: float = Field(5.0, ge=0)
     """Weight of the feature distillation; multiplied by the root of the number of old classes per new one."""
     margin: float = Field(0.5, ge=0)

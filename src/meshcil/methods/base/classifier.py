@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from meshcil.config.methods.base import PoseHeadSettings
 from meshcil.memory.ledger import LedgerRow, deployed
+from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
 from meshcil.methods.base.method import Batch, Method, Prediction
 from meshcil.models.backbones.base import Backbone
-from meshcil.models.heads import GrowingLinear
+from meshcil.models.heads import GrowingLinear, class_means, nearest_mean_scores
 from meshcil.models.pose_bins import BinLayout, PoseBinHead
 
 
@@ -46,6 +47,8 @@ class ClassifierMethod(Method):
     """What 2D methods share; a method adds its classification loss and may replace the classifier."""
 
     network: ImageClassifier
+    exemplars: ImagePool | None = None
+    _means: Float[Tensor, "C D"] | None = None
 
     def build_network(self) -> ImageClassifier:
         """Backbone and empty heads."""
@@ -82,9 +85,35 @@ class ClassifierMethod(Method):
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
         """Named terms computed from the logits of all seen classes."""
 
+    def consolidate(self, exemplars: ImagePool) -> None:
+        """Remember the exemplars, whose class means are the nearest-mean classifier."""
+        self.exemplars, self._means = exemplars, None
+
+    @property
+    def means(self) -> Float[Tensor, "C D"] | None:
+        """Class means of the exemplars' features under the present network; None unless each class has exemplars."""
+        kept = self.exemplars
+        if kept is None or len(kept.labels.unique()) < self.seen:
+            return None
+        if self._means is None:
+            self._means = class_means(self.pooled(kept), kept.labels.to(self.device), self.seen)
+        return self._means
+
+    @torch.no_grad()
+    def pooled(self, images: ImagePool) -> Float[Tensor, "n D"]:
+        """Features of all images as at test time."""
+        return torch.cat([self.features(batch) for batch in images.batches(64, self.device)])
+
     def classify(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
         """Class scores of pooled features: softmax of the linear head."""
         return functional.softmax(self.network.head(features), dim=1)
+
+    def heads(self, features: Float[Tensor, "B D"]) -> dict[str, Int[Tensor, " B"]]:
+        """Classes by the linear (or cosine) head and, with exemplars of every class, by the nearest mean."""
+        answers = {"linear": self.network.head(features).argmax(dim=1)}
+        if self.means is not None:
+            answers["nearest_mean"] = nearest_mean_scores(features, self.means).argmax(dim=1)
+        return answers
 
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "B 3 H W"]) -> Prediction:
@@ -94,7 +123,8 @@ class ClassifierMethod(Method):
         scores = self.classify(features)
         labels = scores.argmax(dim=1)
         head = self.network.pose_head
-        return Prediction(scores, labels, head.predict(features, labels) if head is not None else None)
+        poses = head.predict(features, labels) if head is not None else None
+        return Prediction(scores, labels, poses, heads=self.heads(features))
 
     @torch.no_grad()
     def features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:

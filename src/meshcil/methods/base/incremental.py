@@ -46,11 +46,6 @@ class IncrementalClassifier(ClassifierMethod):
             return {}
         return {"pose": pose.weight * head.loss(features, batch.labels, batch.poses)}
 
-    @torch.no_grad()
-    def pooled(self, images: ImagePool) -> Float[Tensor, "n D"]:
-        """Features of all images as at test time."""
-        return torch.cat([self.features(batch) for batch in images.batches(64, self.device)])
-
     def finish_step(self, images: ImagePool) -> None:
         """Align the head's rows where the method does so."""
         if self.aligns_weights and self.step > 0:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -67,6 +67,7 @@ class Batch:
         poses: float32 [B, 3], azimuth, elevation, theta in radians, after augmentation.
         replayed: bool [B], exemplars of earlier steps.
         generator: for draws that belong to this batch.
+        phase: name of the phase that trains.
     """
 
     images: Float[Tensor, "B 3 H W"]
@@ -74,6 +75,7 @@ class Batch:
     poses: Float[Tensor, "B 3"]
     replayed: Bool[Tensor, " B"]
     generator: torch.Generator
+    phase: str = "train"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Prediction:
         distance: float [B], of the camera from the object in CAD units, or None when it is not estimated.
         covered: bool [B, h, w], cells of the feature map that see the object in its pose, or None likewise.
         occluded: those of them where something hides it, or None likewise.
+        heads: int64 [B] by name of a classifier, for methods with several: `linear`, `nearest_mean`.
     """
 
     scores: Float[Tensor, "B C"]
@@ -95,17 +98,28 @@ class Prediction:
     distance: Float[Tensor, " B"] | None = None
     covered: Bool[Tensor, "B h w"] | None = None
     occluded: Bool[Tensor, "B h w"] | None = None
+    heads: Mapping[str, Int[Tensor, " B"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of optimisation within a step."""
+    """One stretch of optimisation within a step.
+
+    Attributes:
+        name: `train`, or what sets it apart.
+        parameters: that are optimised.
+        epochs: passes over the data.
+        lr: learning rate at its start.
+        training: further settings.
+        balanced: train on equally many images of each class: all exemplars, and as many of each new class.
+    """
 
     name: str
     parameters: tuple[nn.Parameter, ...]
     epochs: int
     lr: float
     training: TrainingSettings
+    balanced: bool = False
 
 
 class Method(ABC):

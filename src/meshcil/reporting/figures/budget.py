@@ -18,14 +18,15 @@ from meshcil.reporting.tables import budget
 _AXIS = {
     "images": ("exemplars", "exemplars kept [images]"),
     "carried": ("carried [MiB]", "carried between steps [MiB]"),
+    "paper": ("paper [MiB]", "parameters and exemplar pixels [MiB]"),
 }
 
 
 class Options(Settings):
     """Settings of this kind of figure."""
 
-    x: Literal["images", "carried"] = "carried"
-    """Horizontal axis: exemplar images, or MiB carried between steps (network, bank and exemplars)."""
+    x: Literal["images", "carried", "paper"] = "carried"
+    """Horizontal axis: exemplar images, MiB carried between steps (network, bank, exemplars), or MiB as MEMO counts."""
     accuracy: Literal["average", "last"] = "average"
     """Vertical axis: average incremental accuracy, or accuracy after the last step."""
 

@@ -15,7 +15,9 @@ class Options(Settings):
 
 
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows: runs, by method and rising memory. Columns: exemplars, carried MiB, average and last accuracy in percent.
+    """Rows: runs, by method and rising memory.
+
+    Columns: exemplars, carried MiB, MiB as MEMO counts, average and last accuracy in percent.
 
     Exemplars and bytes are those held after the last step.
 
@@ -27,6 +29,7 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     columns = {
         "exemplars": last_step(overall(scores, "exemplars")),
         "carried [MiB]": mebibytes(carried),
+        "paper [MiB]": mebibytes(last_step(overall(scores, "paper_bytes"))),
         "average [%]": percent(clean(scores, "average_incremental_accuracy")),
         "last [%]": percent(clean(scores, "last_accuracy")),
     }

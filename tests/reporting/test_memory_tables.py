@@ -1,0 +1,67 @@
+"""Sweeps over budgets, accuracy against held bytes, and both classifiers beside each other."""
+
+import pandas as pd
+import pytest
+
+from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.tables import heads, held, sweep
+
+MIB = 2**20
+# Budget in MB -> average and last accuracy, of two seeds.
+CURVE = {2: ((0.50, 0.40), (0.54, 0.44)), 4: ((0.60, 0.50), (0.60, 0.50)), 8: ((0.70, 0.60), (0.70, 0.62))}
+
+
+def rows(memory: int, seed: int, average: float, last: float) -> list[dict[str, object]]:
+    run = {"dataset": "d", "protocol": "p", "method": "m", "label": "M", "budget": f"bytes-{memory * MIB}"}
+    common = {**run, "seed": seed, "task": "", "class_name": "", "count": 10}
+    found = [
+        {"step": step, "test_set": "", "metric": f"{ledger}_bytes", "value": (memory - 1 + step) * MIB - spare}
+        for step in range(2)
+        for ledger, spare in (("carry", 0), ("paper", MIB // 2))
+    ]
+    found += [{"step": step, "test_set": "", "metric": "exemplars", "value": 10 * memory} for step in range(2)]
+    values = {"average_incremental_accuracy": average, "last_accuracy": last, "accuracy": last}
+    values |= {f"nearest_mean_{name}": value / 2 for name, value in values.items()}
+    found += [{"step": 1, "test_set": "clean", "metric": name, "value": value} for name, value in values.items()]
+    found.append({"step": 0, "test_set": "clean", "metric": "accuracy", "value": 2 * average - last})
+    return [{**common, **row} for row in found]
+
+
+@pytest.fixture
+def curve() -> pd.DataFrame:
+    every = [
+        row for memory, pairs in CURVE.items() for seed, pair in enumerate(pairs) for row in rows(memory, seed, *pair)
+    ]
+    return pd.DataFrame(every, columns=COLUMNS)
+
+
+def test_area_is_measured_for_each_seed_and_divided_by_the_width(curve: pd.DataFrame) -> None:
+    [row] = sweep.build(curve, {}).to_dict("records")
+    # (0.50 + 0.60) / 2 * 2 + (0.60 + 0.70) / 2 * 4 = 3.7 and with 0.54 in front 3.74.
+    assert row["AUC-A"] == pytest.approx((3.7 + 3.74) / 2)
+    assert row["AUC-A std"] == pytest.approx(0.04 / 2**0.5)
+    assert row["AUC-A per MB [%]"] == pytest.approx(100 * 3.72 / 6)
+    assert (row["from [MiB]"], row["to [MiB]"], row["budget"], row["seeds"]) == (2, 8, "3 points", 2)
+    assert row["APM-S"] == pytest.approx(52 / 2) and row["APM-E"] == pytest.approx(70 / 8)
+
+
+def test_memory_may_be_what_was_really_held(curve: pd.DataFrame) -> None:
+    [row] = sweep.build(curve, {"memory": "paper"}).to_dict("records")
+    assert (row["from [MiB]"], row["to [MiB]"]) == (1.5, 7.5)
+    assert row["AUC-A"] == pytest.approx(3.72)
+    [row] = sweep.build(curve[curve["budget"] == f"bytes-{2 * MIB}"], {"memory": "carry"}).to_dict("records")
+    assert "AUC-A" not in row and row["APM-S"] == row["APM-E"] == pytest.approx(26)
+
+
+def test_held_bytes_stand_beside_each_step_s_accuracy(curve: pd.DataFrame) -> None:
+    table = held.build(curve, {})
+    first = table[table["budget"] == f"bytes-{4 * MIB}"]
+    assert first["step"].tolist() == [0, 1]
+    assert first["carried [MiB]"].tolist() == [3, 4] and first["paper [MiB]"].tolist() == [2.5, 3.5]
+    assert first["accuracy [%]"].tolist() == pytest.approx([70, 50]) and first["exemplars"].tolist() == [40, 40]
+
+
+def test_a_classifier_that_was_not_measured_is_blank(curve: pd.DataFrame) -> None:
+    table = heads.build(curve, {})
+    assert table["nearest mean, last [%]"].tolist() == pytest.approx([21, 25, 30.5])
+    assert table["linear, last [%]"].isna().all()
