@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
+from meshcil.core.artifacts import load_state, save_state
+from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import project
 from meshcil.methods import inemo
 from meshcil.methods.base.method import Batch
@@ -142,6 +145,23 @@ def test_near_vertices_of_the_same_mesh_are_no_negatives(monkeypatch: pytest.Mon
         near = excluded[row, : len(others)]
         assert bool((near == (distance <= reach))[clear].all())
         assert 1 < int(near.sum()) < len(others)
+
+
+def test_hidden_vertices_stay_negatives_where_only_visible_neighbours_are_excused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = record(monkeypatch, "vertex_contrastive")
+    for neighbours in ("all", "visible"):
+        method = padded_method(neighbours=neighbours)
+        batch = batch_of(method, [0, 1])
+        method.losses(batch)
+    everything, visible = (options["excluded"] for _, options, _ in calls)
+    seen = seen_vertices(method, batch)
+    shown = [{vertex for image, vertex, _ in seen if image == other} for other in range(2)]
+    for row, (image, _, _) in enumerate(seen):
+        expected = set(everything[row].nonzero()[:, 0].tolist()) & shown[image]
+        assert set(visible[row].nonzero()[:, 0].tolist()) == expected
+    assert int(visible.sum()) < int(everything.sum())
 
 
 def test_the_positional_loss_pulls_to_the_centroid_of_the_label(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,3 +374,32 @@ def test_padding_of_the_bank_has_no_say_in_a_prediction() -> None:
     assert torch.equal(method.scores(images), scores)
     claim(method, images, label=1, start=87)
     assert not torch.equal(method.scores(images), scores)
+
+
+def test_a_state_holds_all_that_a_run_goes_on_from(tmp_path: Path) -> None:
+    method = padded_method()
+    exemplars = pool([0, 1] * 3)
+    method.consolidate(exemplars)
+    batch = batch_of(method, [0, 1, 0])
+    method.losses(batch)
+    method.after_batch(batch)
+    save_state(tmp_path / "state.safetensors", method.state())
+    with safe_open(str(tmp_path / "state.safetensors"), framework="pt") as file:
+        assert {name.split("/")[0] for name in file.keys()} == {"network", "space"}  # noqa: SIM118
+    state = load_state(tmp_path / "state.safetensors")
+    assert set(state) == {"step", "network", "space", "classes", "exemplars", "seed"}
+    assert (state["step"], state["seed"], state["classes"]) == (0, 0, list(method.facts.classes))
+    assert state["exemplars"] == list(exemplars.ids)
+    assert state["space"]["cursor"] == method.space.cursor != 0
+    for name in ("bank", "background", "centroids"):
+        assert torch.equal(state["space"][name], getattr(method.space, name))
+    again = padded_method()
+    again.load_state(state)
+    assert again.state()["exemplars"] == state["exemplars"]
+
+
+def test_a_state_of_another_class_order_is_refused() -> None:
+    method = padded_method()
+    other = build("inemo", replace(method.facts, classes=tuple(reversed(method.facts.classes))))
+    with pytest.raises(InputError, match="belongs to a run with the classes class0"):
+        other.load_state(method.state())

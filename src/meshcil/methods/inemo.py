@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meshcil.config.methods.inemo import Settings
+from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import Camera
 from meshcil.inference.classification import classify
 from meshcil.inference.prediction import infer
@@ -54,6 +55,7 @@ class Learner(Method):
         self.vertices = max(len(mesh.vertices) for mesh in self.meshes)
         self.teacher: FeatureNetwork | None = None
         self._exemplars: ImagePool | None = None
+        self._exemplar_ids: tuple[str, ...] = ()
         self.space = LatentSpace.create(
             settings.partitions,
             self.vertices,
@@ -149,7 +151,7 @@ class Learner(Method):
     @torch.no_grad()
     def consolidate(self, exemplars: ImagePool) -> None:
         """Refill the background bank from the exemplars (iNeMo, section 6, after each task)."""
-        self._exemplars = exemplars
+        self._exemplars, self._exemplar_ids = exemplars, exemplars.ids
         if not len(exemplars) or not self.settings.background_refill:
             return
         self.network.eval()
@@ -221,12 +223,25 @@ class Learner(Method):
         return self.rules.pose_error(true, found)
 
     def state(self) -> dict[str, Any]:
-        """Network, vertex bank, background bank, centroids, cursor."""
-        return super().state() | {"space": self.space.state()}
+        """Step, network, latent space (banks, centroids, cursor), class order, exemplar ids.
+
+        Draws follow from the run's seed and the step, so no generator is kept; the optimiser is made
+        anew in each step, and is in the trainer's checkpoint within one.
+        """
+        kept = {"classes": list(self.facts.classes), "exemplars": list(self._exemplar_ids), "seed": self.facts.seed}
+        return super().state() | kept | {"space": self.space.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`."""
+        """Inverse of `state`.
+
+        Raises:
+            InputError: the state is of a run with other classes, or with the same in another order.
+        """
+        if tuple(state["classes"]) != self.facts.classes:
+            names = ", ".join(state["classes"])
+            raise InputError("state", f"belongs to a run with the classes {names}", "Train the step again")
         super().load_state(state)
+        self._exemplar_ids = tuple(state["exemplars"])
         self.space = LatentSpace(**state["space"]).to(self.device)
 
     def ledger_rows(self) -> list[LedgerRow]:
@@ -318,6 +333,8 @@ class Learner(Method):
     ) -> Bool[Tensor, "M V"]:
         """Vertices of the same mesh whose projections lie near: no negatives (iNeMo, theta-bar; NeMo)."""
         near = torch.cdist(views.uv, views.uv) <= self.settings.losses.neighbour_cells
+        if self.settings.losses.neighbours == "visible":
+            near &= views.visible[:, None]
         padding = self.vertices - near.shape[-1]
         return functional.pad(near[image, vertex], (0, padding))
 
