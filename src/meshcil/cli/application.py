@@ -147,6 +147,17 @@ def status(
     print(show(progress(load_plan(experiments.split(","), repository_root() / "config"))))
 
 
+@app.command()
+def doctor() -> None:
+    """Say what this machine and folder lack and what to do about it; exit code 1 if runs would fail."""
+    from meshcil.cli.diagnosis import diagnose, show
+
+    findings = list(diagnose())
+    print(show(findings))
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Entry point of the `meshcil` command."""
     run(app, sys.argv[1:])

@@ -117,7 +117,7 @@ def _run(*command: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise InputError("Slurm", f"does not answer `{command[0]}` within a minute", "Try again later") from error
     except subprocess.CalledProcessError as error:
-        cause = f"refuses `{command[0]}` ({error.stderr.strip()})"
+        cause = f"refuses `{command[0]}` ({(error.stderr.strip() or 'no message').splitlines()[-1]})"
         raise InputError("Slurm", cause, "Ask whether Slurm is up, then try again") from error
 
 

@@ -5,6 +5,8 @@ Stages never talk to it: their records are logged here by one local job, in one 
 
 import fcntl
 import os
+import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -17,12 +19,16 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from meshcil.core.errors import InputError
 from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
 from meshcil.tracking.stored import ANCHOR_TAG, RECORD_TAG
 
 GROUP, PARENT = "meshcil.group", "mlflow.parentRunId"
 _PARAMS_PER_CALL, _METRICS_PER_CALL, _PAGE = 100, 900, 1000
 _DIGEST_LENGTH = 36
+_SQLITE = "sqlite:///"
+_PATIENCE = 300.0
+"""Seconds to wait for a locked database; MLflow itself gives up after twenty."""
 
 
 class MlflowTracker(Tracker):
@@ -35,6 +41,8 @@ class MlflowTracker(Tracker):
     def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
         """Log the jobs that the database does not hold yet; those it holds keep their ids."""
         with _only_one(self.folder / "mlflow.lock"):
+            if self.uri.startswith(_SQLITE):
+                _wait_until_writable(Path(self.uri.removeprefix(_SQLITE)))
             client = MlflowClient(self.uri)
             place = self._experiment(client, experiment)
             known = list(_all_runs(client, place.experiment_id))
@@ -63,6 +71,29 @@ def _only_one(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def _wait_until_writable(database: Path, seconds: float = _PATIENCE) -> None:
+    """Wait while another program writes to the database.
+
+    Raises:
+        InputError: when it still does after ``seconds``.
+    """
+    if not database.exists():
+        return
+    for timeout in (0.0, seconds):
+        connection = sqlite3.connect(database, timeout=timeout, isolation_level=None)
+        try:
+            connection.execute("begin immediate")
+            connection.execute("rollback")
+            return
+        except sqlite3.OperationalError as error:
+            if timeout:
+                remedy = "End the program that uses it and run the same command again"
+                raise InputError(database, f"cannot be written ({error})", remedy) from error
+            print(f"waiting for {database}: {error}", file=sys.stderr, flush=True)
+        finally:
+            connection.close()
 
 
 def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:

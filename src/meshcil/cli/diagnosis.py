@@ -1,0 +1,182 @@
+"""`meshcil doctor`: what this machine offers, and what to do where something is missing."""
+
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshcil.cli import slurm
+from meshcil.cli.profiles import load_profile
+from meshcil.core.errors import InputError
+from meshcil.lineage.installed import check_lock, installed
+from meshcil.tracking.stored import DATABASE
+
+_NEEDED_GB = 5.0
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table.
+
+    Attributes:
+        name: what was looked at.
+        state: `ok`, `note` (works, but) or `bad`.
+        found: what is there.
+        remedy: what to do; empty when nothing is.
+    """
+
+    name: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+def diagnose() -> Iterator[Finding]:
+    """Look at everything a run needs; the order is that of the table."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _lock, _disk, _git, _remote, _mlflow, _slurm, _gpu)
+    for check in checks:
+        yield from check()
+
+
+def show(findings: list[Finding]) -> str:
+    """Table for the terminal."""
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.state:5s}{finding.name:{width + 2}s}{finding.found}")
+        if finding.remedy:
+            lines.append(f"{'':{width + 7}s}-> {finding.remedy}")
+    return "\n".join(lines)
+
+
+def _python() -> Iterator[Finding]:
+    # Another version would not have come this far: the package itself asks for 3.11 or newer.
+    yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _lock() -> Iterator[Finding]:
+    wrong = check_lock({})
+    if wrong:
+        more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
+        yield Finding("packages", "bad", f"{wrong[0]}{more}", "make setup installs what the lock says")
+    else:
+        yield Finding("packages", "ok", "those of requirements.lock")
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    remedy = f"Less than {_NEEDED_GB:.0f} GB can run short: free some space"
+    short = free < _NEEDED_GB
+    yield Finding("disk", "note" if short else "ok", f"{free:.0f} GB free here", remedy if short else "")
+
+
+def _git() -> Iterator[Finding]:
+    commit = _output("git", "rev-parse", "--short", "HEAD")
+    if commit is None:
+        remedy = "Works, but records name a digest of the source, not a commit: clone the repository to get one"
+        yield Finding("git", "note", "no commit", remedy)
+        return
+    changes = len((_output("git", "status", "--porcelain") or "").splitlines())
+    remedy = "Commit, so that the records of a run name code that others can get" if changes else ""
+    yield Finding("git", "note" if changes else "ok", f"{commit}, {changes} changed files", remedy)
+
+
+def _remote() -> Iterator[Finding]:
+    listed = _output(sys.executable, "-m", "dvc", "remote", "list")
+    if not listed:
+        yield Finding("DVC remote", "note", "none", "Only needed to share results: dvc remote add -d <name> <url>")
+        return
+    name, url = listed.splitlines()[0].split()[:2]
+    if re.match(r"\w+://", url):
+        reached = _output(sys.executable, "-m", "dvc", "status", "--cloud", "--quiet", any_code=True) is not None
+    else:
+        reached = Path(url).is_dir()
+    remedy = "Runs need no remote; `dvc push` and `dvc pull` do. Mount it, or name another: dvc remote modify"
+    state = "" if reached else ", not reachable"
+    yield Finding("DVC remote", "ok" if reached else "note", f"{name} at {url}{state}", "" if reached else remedy)
+
+
+def _mlflow() -> Iterator[Finding]:
+    if not DATABASE.is_file():
+        yield Finding("MLflow", "ok", f"no {DATABASE} here yet; the first run makes one")
+        return
+    remedy = "Copy it, then: .venv/bin/mlflow db upgrade sqlite:///mlflow.db"
+    try:
+        with closing(sqlite3.connect(f"{DATABASE.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            stored = connection.execute("select version_num from alembic_version").fetchone()[0]
+    except (sqlite3.Error, TypeError) as error:
+        yield Finding(
+            "MLflow", "bad", f"{DATABASE} cannot be read ({error})", "meshcil track --rebuild makes a new one"
+        )
+        return
+    current = _schema()
+    fits = stored == current
+    found = f"schema {stored}, installed MLflow {installed().get('mlflow')} wants {current}"
+    yield Finding("MLflow", "ok" if fits else "bad", f"schema {stored}" if fits else found, "" if fits else remedy)
+
+
+def _schema() -> str:
+    """Newest migration of the installed MLflow, read from its files: importing it takes seconds."""
+    folders = [Path(p) / "mlflow/store/db_migrations/versions" for p in sys.path]
+    texts = [path.read_text(encoding="utf-8") for f in folders if f.is_dir() for path in f.glob("*.py")]
+    made, before = (
+        {match[1] for text in texts if (match := re.search(rf'^{name}\s*=\s*"(\w+)"', text, re.MULTILINE))}
+        for name in ("revision", "down_revision")
+    )
+    return ", ".join(sorted(made - before))
+
+
+def _slurm() -> Iterator[Finding]:
+    if shutil.which("squeue") is None:
+        yield Finding("Slurm", "ok", "not installed here; PROFILE=slurm is for login nodes")
+        return
+    profile = load_profile("slurm")
+    try:
+        settings = slurm.configuration()
+        command = slurm.status_command(settings, int(profile["slurm-init-seconds-before-status-checks"]))
+        queues = slurm.partitions()
+    except InputError as error:
+        yield Finding("Slurm", "note", f"{error.where} {error.cause}", error.remedy)
+        return
+    accounts = "with" if slurm.has_accounting(settings) else "without"
+    age = slurm.min_job_age(settings)
+    yield Finding("Slurm", "ok", f"MinJobAge {age} s, {accounts} accounting; jobs are watched by {command}")
+    chosen = profile.get("default-resources", {}).get("slurm_partition")
+    missing = chosen is not None and not any(q.split()[0].rstrip("*") == chosen for q in queues)
+    remedy = (
+        f"Partition {chosen} is unknown: correct slurm_partition in workflow/profiles/local.yaml" if missing else ""
+    )
+    yield Finding("partitions", "bad" if missing else "ok", "; ".join(queues), remedy)
+
+
+def _gpu() -> Iterator[Finding]:
+    driver = _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    if not driver:
+        yield Finding("GPU", "ok", "none; everything runs on the CPU")
+        return
+    # Only where there is a GPU: importing torch takes seconds.
+    import torch
+
+    if torch.cuda.is_available():
+        yield Finding("GPU", "ok", f"{'; '.join(driver.splitlines())}; torch {torch.__version__} sees it")
+    else:
+        built = torch.version.cuda or "without CUDA"
+        found = f"{driver.splitlines()[0]}, but torch {torch.__version__} (CUDA {built}) cannot use it"
+        yield Finding("GPU", "bad", found, "Update the driver, or install a torch built for its CUDA version")
+
+
+def _output(*command: str, any_code: bool = False) -> str | None:
+    """What a command prints; None when it is missing, fails, or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    failed = re.search(r"^ERROR", done.stderr, re.MULTILINE) if any_code else done.returncode
+    return None if failed else done.stdout.strip()

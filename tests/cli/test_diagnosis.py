@@ -1,0 +1,82 @@
+"""The table of `meshcil doctor`: what is found, and what to do."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from meshcil.cli import diagnosis
+from meshcil.cli.diagnosis import Finding, diagnose, show
+
+CONFIG = "MinJobAge               = {age} sec\nAccountingStorageType   = accounting_storage/none\n"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with git, without Slurm and GPU; the folder where commands can be put."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in ("git", "cat", "sh"):
+        (commands / name).symlink_to(str(shutil.which(name)))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PATH", str(commands))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    return commands
+
+
+def command(folder: Path, name: str, output: str) -> None:
+    (folder / f"{name}.txt").write_text(output)
+    (folder / name).write_text(f"#!/bin/sh\ncat {folder / name}.txt\n")
+    (folder / name).chmod(0o755)
+
+
+def found(name: str) -> Finding:
+    """The row of one check alone: DVC takes seconds to say that it has no remote."""
+    checks = {"Slurm": diagnosis._slurm, "partitions": diagnosis._slurm, "MLflow": diagnosis._mlflow}
+    return {row.name: row for row in checks.get(name, diagnosis._gpu)()}[name]
+
+
+def test_an_empty_folder_on_a_plain_machine_is_fit(machine: Path) -> None:
+    table = {row.name: row for row in diagnose()}
+    assert not [finding for finding in table.values() if finding.state == "bad" and finding.name != "packages"]
+    assert table["git"].state == "note" and "clone the repository" in table["git"].remedy
+    assert table["Slurm"].found.startswith("not installed") and table["GPU"].found.startswith("none")
+    text = show(list(table.values()))
+    assert f"-> {table['git'].remedy}" in text and len(text.splitlines()) >= len(table)
+
+
+def test_slurm_that_forgets_too_early_is_named_with_what_to_set(machine: Path) -> None:
+    command(machine, "squeue", "")
+    command(machine, "sinfo", "debug* up, at most infinite\n")
+    command(machine, "scontrol", CONFIG.format(age=300))
+    assert found("Slurm") == Finding("Slurm", "ok", "MinJobAge 300 s, without accounting; jobs are watched by squeue")
+    assert found("partitions").found == "debug* up, at most infinite"
+    command(machine, "scontrol", CONFIG.format(age=9))
+    assert "to at most 3 in local.yaml" in found("Slurm").remedy
+
+
+def test_an_old_database_is_told_how_to_move_on(machine: Path) -> None:
+    with sqlite3.connect("mlflow.db") as connection:
+        connection.execute("create table alembic_version (version_num text)")
+        connection.execute("insert into alembic_version values ('451aebb31d03')")
+    connection.close()
+    assert found("MLflow").state == "bad" and "db upgrade" in found("MLflow").remedy
+    with sqlite3.connect("mlflow.db") as connection:
+        connection.execute("update alembic_version set version_num = ?", [diagnosis._schema()])
+    connection.close()
+    assert found("MLflow").state == "ok"
+    Path("mlflow.db").write_text("no database")
+    assert "cannot be read" in found("MLflow").found
+
+
+def test_the_newest_migration_is_one() -> None:
+    assert diagnosis._schema() and "," not in diagnosis._schema()
+
+
+def test_a_gpu_that_torch_cannot_use_is_bad(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    command(machine, "nvidia-smi", "Some GPU, 470.1\n")
+    assert found("GPU").state == "bad" and "Update the driver" in found("GPU").remedy
