@@ -11,7 +11,7 @@ from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.lineage.code import data_modules
 from meshcil.lineage.record import record_job, record_run_job
-from meshcil.stages import collect, figure, report, resolve, score, table, track
+from meshcil.stages import claims, collect, figure, report, resolve, score, table, track
 from meshcil.stages.plan import Plan, load_plan
 
 CONFIG = Path("config")
@@ -34,6 +34,7 @@ def fabricate() -> None:
         table.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/tables/{artifact.name}.csv"))
     for artifact in plan.experiments["smoke"].figures:
         figure.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/figures/{artifact.name}.svg"))
+    claims.main(CONFIG, [scores], Path("reports/tables/claims.csv"))
     report.main(CONFIG, ["smoke"], Path("reports/index.html"))
     records = [Path(path) for path in plan.records("smoke") if "contact_sheet" not in path]
     track.main("smoke", [*records, Path("reports/report.record.json")], Path("results/tracking/smoke.json"), "null")

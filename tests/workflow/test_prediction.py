@@ -131,7 +131,7 @@ def test_the_demo_shows_class_pose_and_drawing_of_a_dropped_image(served: str, s
         for _ in range(10):
             page.keyboard.press("ArrowRight")
         page.wait_for_function("before => document.querySelector('img').getAttribute('src') !== before", arg=before)
-        assert page.get_by_role("slider").get_attribute("aria-valuenow") == "50"
+        assert page.get_by_role("slider").input_value() == "50"
         assert page.get_by_text("Elevation").is_visible()
         assert not seen.console
         assert all(url.startswith((served, served.replace("http", "ws"), "data:", "blob:")) for url in seen.requests)

@@ -5,6 +5,7 @@ localrules:
     contact_sheet,
     table,
     figure,
+    claims,
     report,
 
 
@@ -80,10 +81,35 @@ rule contact_sheet:
         "python -m meshcil.stages.contact_sheet --data data/prepared/{wildcards.dataset} --out {output.sheet} > {log} 2>&1"
 
 
+rule claims:
+    input:
+        scores=expand("results/experiments/{name}.csv", name=EXPERIMENTS),
+    output:
+        table="reports/tables/claims.csv",
+        record="reports/tables/claims.record.json",
+    log:
+        "logs/reports/tables/claims.log",
+    benchmark:
+        "logs/reports/tables/claims.tsv"
+    threads: 1
+    resources:
+        **LIGHT,
+    params:
+        **provenance("claims"),
+        settings=PLAN.claims_digest,
+        config=CONFIG,
+    message:
+        "claims"
+    shell:
+        "python -m meshcil.stages.claims --config {params.config} --scores {input.scores} --out {output.table}"
+        " > {log} 2>&1"
+
+
 rule report:
     input:
         files=[PLAN.artifact_files(name) for name in EXPERIMENTS],
         records=[PLAN.records(name) for name in EXPERIMENTS],
+        claims=rules.claims.output,
     output:
         page="reports/index.html",
         beside=["reports/runtime.csv", "reports/ANCHOR"],

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.config.run import RunKey, load_dataset
 from meshcil.core.code_digest import repository_root
@@ -74,6 +75,10 @@ def _experiments(record: Record) -> Any:
     return {name: load_experiment(name, _config(record)).model_dump(mode="json") for name in names}
 
 
+def _claims(record: Record) -> Any:
+    return {"claims": [block.model_dump(mode="json") for block in load_claims(_config(record))]}
+
+
 def _config(record: Record) -> Path:
     # config/<kind>/<name>.yaml
     first = next(entry.path for entry in record.inputs if entry.base == "repository")
@@ -87,4 +92,5 @@ _SETTINGS: Mapping[str, Callable[[Record], Any]] = {
     "table": _artifact,
     "figure": _artifact,
     "report": _experiments,
+    "claims": _claims,
 }

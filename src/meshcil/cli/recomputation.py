@@ -13,6 +13,7 @@ from meshcil.core.artifacts import read_json
 from meshcil.core.code_digest import repository_root
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.reporting.scores import read_scores
+from meshcil.stages.claims import claims_text
 from meshcil.stages.collect import collected
 from meshcil.stages.score import scores_text
 from meshcil.stages.table import table_text
@@ -55,6 +56,12 @@ def _table(record: Record) -> list[Path]:
     return _unequal(record, table_text(artifact, read_scores(scores), published))
 
 
+def _claims(record: Record) -> list[Path]:
+    files = [_place(entry) for entry in record.inputs]
+    config = next((path.parents[1] for path in files if path.suffix == ".yaml"), Path("config"))
+    return _unequal(record, claims_text(config, [path for path in files if path.suffix == ".csv"]))
+
+
 def _unequal(record: Record, text: str) -> list[Path]:
     path = _place(record.outputs[0])
     return [] if path.read_bytes() == text.encode() else [path]
@@ -64,4 +71,9 @@ def _place(entry: FileFacts) -> Path:
     return repository_root() / entry.path if entry.base == "repository" else Path(entry.path)
 
 
-_STAGES: Mapping[str, Callable[[Record], list[Path]]] = {"score": _score, "collect": _collect, "table": _table}
+_STAGES: Mapping[str, Callable[[Record], list[Path]]] = {
+    "score": _score,
+    "collect": _collect,
+    "table": _table,
+    "claims": _claims,
+}

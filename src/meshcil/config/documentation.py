@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 import meshcil.config.aligners
 import meshcil.config.methods
 from meshcil.config.aligners.base import AlignerSettings, aligner_settings
+from meshcil.config.claims import ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
@@ -33,6 +34,7 @@ def documented_models() -> dict[str, type[BaseModel]]:
     """Models by the kind of file they describe."""
     models: dict[str, type[BaseModel]] = {
         "experiment": ExperimentSettings,
+        "claims": ClaimsSettings,
         "dataset": DatasetSettings,
         "protocol": ProtocolSettings,
         "run": RunConfig,
@@ -55,6 +57,7 @@ def parameter_tables() -> str:
     shared = set(MethodSettings.model_fields)
     for title, model in (
         ("Experiments (`experiments/*.yaml`)", ExperimentSettings),
+        ("Claims of the papers (`claims/*.yaml`)", ClaimsSettings),
         ("Datasets (`datasets/*.yaml`)", DatasetSettings),
         ("Protocols (`protocols/*.yaml`)", ProtocolSettings),
         ("Methods (`methods/*.yaml`), all kinds", MethodSettings),

@@ -10,6 +10,7 @@ from meshcil.config.experiment import ExperimentSettings, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
+from meshcil.reporting.claims import sources_view
 from meshcil.reporting.facts import Record, duration, facts, runtime, total_seconds
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import as_text
@@ -65,7 +66,8 @@ def keys(experiments: Mapping[str, ExperimentSettings]) -> list[RunKey]:
 
 def sources(experiments: Mapping[str, ExperimentSettings], places: Places) -> list[Path]:
     """Files that the page is made from, without records; only those that exist."""
-    found = [places.table(t.name) for settings in experiments.values() for t in settings.tables]
+    found = [places.table("claims")]
+    found += [places.table(t.name) for settings in experiments.values() for t in settings.tables]
     found += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
     runs = keys(experiments)
     found += [places.sheet(name) for name in dict.fromkeys(key.dataset for key in runs)]
@@ -80,6 +82,7 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
     for dataset in dict.fromkeys(key.dataset for key in runs):
         found += [path for part in ("raw", "prepared") for path in sorted((places.data / part / dataset).glob(_RECORD))]
         found += [path for path in [places.reports / "figures" / _named("contact_sheet", dataset)] if path.is_file()]
+    found += [places.reports / "tables" / "claims.record.json"]
     for name, settings in experiments.items():
         found += [places.experiments / _named("collect", name)]
         found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
@@ -125,7 +128,9 @@ def gather(
     times = as_text(runtime(jobs))
     runs = keys(experiments)
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
+    claims = places.table("claims")
     report = Report(
+        claims=sources_view(read_table(claims)) if claims.is_file() else (),
         experiments=tuple(
             experiment_view(
                 name,
@@ -195,7 +200,8 @@ def _settings(resolved: Mapping[RunKey, Any]) -> tuple[SettingsView, ...]:
 
 
 def _files(experiments: Mapping[str, ExperimentSettings], places: Places) -> tuple[str, ...]:
-    wanted = [places.table(t.name) for settings in experiments.values() for t in settings.tables]
+    wanted = [places.table("claims")]
+    wanted += [places.table(t.name) for settings in experiments.values() for t in settings.tables]
     wanted += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
     found = [path.relative_to(places.reports).as_posix() for path in wanted if path.is_file()]
     return (*found, "runtime.csv")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
 from meshcil.core.errors import InputError
+from meshcil.reporting.claims import Source, counts
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
@@ -285,6 +286,7 @@ class DatasetView:
 class Report:
     """Everything on the page."""
 
+    claims: tuple[Source, ...]
     experiments: tuple[ExperimentView, ...]
     datasets: tuple[DatasetView, ...]
     facts: tuple[Fact, ...]
@@ -293,6 +295,11 @@ class Report:
     settings: tuple[SettingsView, ...]
     files: tuple[str, ...]
     """Files beside the page, relative to it."""
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """Number of judged claims by verdict."""
+        return counts(self.claims)
 
     def fact(self, name: str) -> str:
         """Value of a fact, "" when it is not known."""

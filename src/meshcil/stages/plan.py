@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshcil.config.base import Settings
+from meshcil.config.claims import ClaimsSettings, load_claims
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_keys
 from meshcil.config.methods.base import MethodSettings
@@ -37,6 +38,7 @@ class Plan:
         members: keys of each experiment's runs, in its order.
         suites: test sets after the last step, by key.
         datasets: settings by name.
+        claims: of the papers.
     """
 
     experiments: dict[str, ExperimentSettings]
@@ -44,6 +46,7 @@ class Plan:
     members: dict[str, tuple[RunKey, ...]]
     suites: dict[RunKey, str]
     datasets: dict[str, DatasetSettings]
+    claims: tuple[ClaimsSettings, ...] = ()
 
     def key(self, names: Mapping[str, str]) -> RunKey:
         """Key of the run that the path components ``names`` stand for."""
@@ -125,6 +128,11 @@ class Plan:
         """Digest of the settings of all chosen experiments."""
         return sha256_json({name: settings.model_dump(mode="json") for name, settings in self.experiments.items()})
 
+    @property
+    def claims_digest(self) -> str:
+        """Digest of all claims."""
+        return sha256_json([block.model_dump(mode="json") for block in self.claims])
+
     def artifact(self, stage: str, name: str) -> tuple[str, Artifact]:
         """Experiment and settings of the table or figure ``name``; ``stage`` is `table` or `figure`."""
         return self.artifacts(f"{stage}s")[name]
@@ -167,7 +175,7 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
         _check_raw_files(name, dataset, config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
         _check_weights(name, method, config)
-    plan = Plan(experiments, runs, members, suites, datasets)
+    plan = Plan(experiments, runs, members, suites, datasets, tuple(load_claims(config)))
     _check_artifacts(plan, config)
     return plan
 
@@ -208,6 +216,8 @@ def _check_artifacts(plan: Plan, config: Path) -> None:
                 known = available(f"meshcil.reporting.{kind}")
                 if artifact.kind not in known:
                     raise InputError(where, f"kind `{artifact.kind}` is unknown", f"Known {kind}: {', '.join(known)}")
+                if kind == "tables" and artifact.name == "claims":
+                    raise InputError(where, "table `claims` has the name of the table of verdicts", "Rename it")
                 if artifact.name in seen:
                     other = seen[artifact.name]
                     raise InputError(where, f"{kind} `{artifact.name}` is also in {other}", "Rename one of the two")

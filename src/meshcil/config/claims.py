@@ -1,0 +1,90 @@
+"""Claims of the papers as settings: which scores decide them, and what was published."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from meshcil.config.base import Settings, load_settings
+from meshcil.core.errors import InputError
+
+_COLUMNS = ("dataset", "protocol", "method", "budget", "step", "task", "class_name")
+
+
+ANY = ("*",)
+"""Every value of a column."""
+
+
+class Term(Settings):
+    """One quantity of a contrast, a number per seed."""
+
+    weight: float = 1.0
+    """Factor in the contrast: 1 for what should be larger, -1 for what it is compared with."""
+    metric: str
+    """Metric of the scores."""
+    test_set: str = "clean"
+    """Test set of the scores; empty for ledgers."""
+    select: dict[str, tuple[str | int, ...]] = {}
+    """Column of the scores (method, budget, step, ...) -> allowed values, or `["*"]` for all; without mention the last
+    step and, for `task` and `class_name`, the value over all images."""
+    over: Literal["mean", "max", "min"] = "mean"
+    """What becomes of several rows of a seed, for instance those of all other methods."""
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> "Term":
+        unknown = sorted(set(self.select) - set(_COLUMNS))
+        if unknown:
+            raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(_COLUMNS)}")
+        return self
+
+
+class Claim(Settings):
+    """A statement of a paper: a contrast of scores that must be above zero."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    """Unique over all files."""
+    statement: str
+    """What is claimed, as one sentence."""
+    where: str
+    """Section, table or figure of the source."""
+    published: str
+    """What the source reports for it."""
+    terms: tuple[Term, ...] = ()
+    """The contrast is their weighted sum; without any, the pipeline has no measurement for the claim yet."""
+    by: tuple[Literal["budget", "method"], ...] = ()
+    """Columns, besides dataset and protocol, for each value of which the claim is judged by itself."""
+    unit: Literal["points", "number"] = "points"
+    """Fractions as percent points, or numbers as they are."""
+
+
+class ClaimsSettings(Settings):
+    """`config/claims/<name>.yaml`: the claims of one source."""
+
+    source: str
+    """Paper, as it is cited."""
+    url: str
+    """Where to read it."""
+    claims: tuple[Claim, ...] = Field(min_length=1)
+    """In the report's order."""
+
+
+def claim_files(config: Path) -> list[Path]:
+    """Files with claims, by name."""
+    return sorted((config / "claims").glob("*.yaml"))
+
+
+def load_claims(config: Path) -> list[ClaimsSettings]:
+    """Read all files with claims.
+
+    Raises:
+        InputError: when a file is wrong, or two claims have the same name.
+    """
+    found = []
+    names: dict[str, Path] = {}
+    for path in claim_files(config):
+        found.append(load_settings(ClaimsSettings, path))
+        for claim in found[-1].claims:
+            if claim.name in names:
+                raise InputError(path, f"claim `{claim.name}` is also in {names[claim.name]}", "Rename one of the two")
+            names[claim.name] = path
+    return found

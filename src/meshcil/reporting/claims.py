@@ -1,0 +1,167 @@
+"""From scores to verdicts: which claims of the papers hold on which data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import pandas as pd
+
+from meshcil.config.claims import ANY, Claim, ClaimsSettings, Term
+from meshcil.evaluation.contrast import FAILS, HOLDS, OPEN, UNMEASURED, Interval, interval
+from meshcil.reporting.scores import RUN
+
+DATA = ["dataset", "protocol"]
+COLUMNS = [
+    "claim",
+    "data",
+    "source",
+    "url",
+    "statement",
+    "where",
+    "published",
+    "difference",
+    "low",
+    "high",
+    "seeds",
+    "verdict",
+]
+_RUN = [*RUN, "seed"]
+
+
+def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row per claim and data it was measured on; a claim that was not measured has one row too.
+
+    Args:
+        claims: of all sources.
+        scores: of all experiments; a run that several of them share counts once.
+
+    Returns:
+        Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured.
+    """
+    joined = pd.concat(scores, ignore_index=True).drop_duplicates(
+        [*_RUN, "step", "test_set", "task", "class_name", "metric"]
+    )
+    rows = []
+    for block in claims:
+        for claim in block.claims:
+            found = judge(claim, joined) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
+            for data, result in found.items():
+                rows.append(_row(block, claim, data, result))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
+    """The contrast's interval for each dataset and protocol (and value of ``by``) where all terms were measured."""
+    groups = [*DATA, *claim.by]
+    if not claim.terms:
+        return {}
+    values = None
+    for term in claim.terms:
+        part = term.weight * measured(term, scores, [*groups, "seed"])
+        values = part if values is None else (values + part)
+    values = values.dropna()
+    factor = 100.0 if claim.unit == "points" else 1.0
+    found = {}
+    for key, numbers in values.groupby(level=groups, sort=False):
+        found[", ".join(map(str, key))] = interval((factor * numbers).tolist())
+    return found
+
+
+def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """Values of a term, one for each value of ``by``."""
+    rows = scores[(scores["metric"] == term.metric) & (scores["test_set"] == term.test_set)]
+    selected = {"task": ("",), "class_name": ("",)} | term.select
+    for column, allowed in selected.items():
+        if allowed != ANY:
+            rows = rows[rows[column].astype(str).isin([str(value) for value in allowed])]
+    if "step" not in term.select:
+        rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
+    return rows.dropna(subset="value").groupby(list(by), sort=False)["value"].agg(term.over)
+
+
+def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> dict[str, str]:
+    return {
+        "claim": claim.name,
+        "data": data,
+        "source": block.source,
+        "url": block.url,
+        "statement": claim.statement,
+        "where": claim.where,
+        "published": claim.published,
+        "difference": _number(result.mean, claim.unit),
+        "low": _number(result.low, claim.unit),
+        "high": _number(result.high, claim.unit),
+        "seeds": str(result.count) if result.count else "",
+        "verdict": result.verdict,
+    }
+
+
+def _number(value: float, unit: str) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:+.2f}" if unit == "points" else f"{value:+.4g}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One row of the table of claims; ``mark`` is the verdict's sign, ``kind`` its name as a CSS class."""
+
+    key: str
+    statement: str
+    where: str
+    published: str
+    data: str
+    difference: str
+    span: str
+    seeds: str
+    verdict: str
+
+    @property
+    def mark(self) -> str:
+        """Sign before the verdict, so that it is not told by colour alone."""
+        return {HOLDS: "✓", FAILS: "✗", OPEN: "?"}.get(self.verdict, "–")
+
+    @property
+    def kind(self) -> str:
+        """The verdict in one word."""
+        return self.verdict.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The claims of one paper: those that were measured, and the others."""
+
+    name: str
+    url: str
+    measured: tuple[tuple[Judged, ...], ...]
+    """One group per claim."""
+    unmeasured: tuple[Judged, ...]
+
+
+def sources_view(table: pd.DataFrame) -> tuple[Source, ...]:
+    """A table of claims, read as text, by paper."""
+    found = []
+    for (name, url), rows in table.groupby(["source", "url"], sort=False):
+        judged = [_judged(row, key) for (_, row), key in zip(rows.iterrows(), _keys(rows), strict=True)]
+        measured = [row for row in judged if row.verdict != UNMEASURED]
+        claims = tuple(tuple(group) for _, group in groupby(measured, lambda row: row.statement))
+        found.append(Source(name, url, claims, tuple(row for row in judged if row.verdict == UNMEASURED)))
+    return tuple(found)
+
+
+def _keys(rows: pd.DataFrame) -> list[str]:
+    return [f"{claim}/{data}" for claim, data in zip(rows["claim"], rows["data"], strict=True)]
+
+
+def _judged(row: pd.Series, key: str) -> Judged:
+    span = f"{row['low']} to {row['high']}" if row["low"] else ""
+    texts = [str(row[name]) for name in ("statement", "where", "published", "data", "difference")]
+    return Judged(key, *texts, span, str(row["seeds"]), str(row["verdict"]))
+
+
+def counts(sources: Sequence[Source]) -> dict[str, int]:
+    """Rows by verdict, in the order of certainty; verdicts that do not occur are left out."""
+    groups = [group for source in sources for group in (*source.measured, source.unmeasured)]
+    verdicts = [row.verdict for group in groups for row in group]
+    found = {name: verdicts.count(name) for name in (HOLDS, FAILS, OPEN, UNMEASURED)}
+    return {name: count for name, count in found.items() if count}

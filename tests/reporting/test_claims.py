@@ -1,0 +1,104 @@
+"""Verdicts on claims: contrasts by seed, per dataset, from the scores of several experiments."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
+from meshcil.core.errors import InputError
+from meshcil.reporting.claims import claims_table, counts, judge, measured, sources_view
+from meshcil.reporting.reproducibility import _section
+
+ROOT = Path(__file__).parents[2]
+INEMO = Term(metric="last_accuracy", select={"method": ("inemo",)})
+ICARL = Term(weight=-1, metric="last_accuracy", select={"method": ("icarl",)})
+WORDS = {"statement": "It is better.", "where": "abstract", "published": "2 to 6 points"}
+BETTER = Claim(name="better", terms=(INEMO, ICARL), by=("budget",), **WORDS)
+PAPER = ClaimsSettings(source="A paper", url="https://example.org", claims=(BETTER, Claim(name="other", **WORDS)))
+SEEDS = (0, 1, 2)
+LATER = ("inemo-needs", "eli-")
+"""Claims whose methods come with another experiment; until then they are not measured."""
+
+
+@pytest.fixture
+def three(scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """Two methods, two budgets, three seeds; values and steps as `read_scores` gives them."""
+    runs = [(m, f"total-{n}", s) for m in ("inemo", "icarl") for n in (24, 96) for s in SEEDS]
+    return scores_of(*runs)
+
+
+def value(scores: pd.DataFrame, method: str, budget: str, seed: int) -> float:
+    chosen = (scores["method"] == method) & (scores["budget"] == budget) & (scores["seed"] == seed)
+    return float(scores[chosen & (scores["metric"] == "last_accuracy")]["value"].iloc[0])
+
+
+def test_a_contrast_is_the_mean_of_differences_of_the_same_seed(three: pd.DataFrame) -> None:
+    found = judge(BETTER, three)
+    assert set(found) == {"primitives3d, 2-2-2, total-24", "primitives3d, 2-2-2, total-96"}
+    differences = [value(three, "inemo", "total-96", s) - value(three, "icarl", "total-96", s) for s in SEEDS]
+    assert found["primitives3d, 2-2-2, total-96"].mean == pytest.approx(100 * sum(differences) / 3)
+    assert found["primitives3d, 2-2-2, total-96"].verdict == "holds"
+
+
+def test_a_seed_that_lacks_a_term_does_not_count(three: pd.DataFrame) -> None:
+    part = three[~((three["method"] == "icarl") & (three["seed"] == 2) & (three["budget"] == "total-24"))]
+    found = judge(BETTER, part)
+    assert found["primitives3d, 2-2-2, total-24"].count == 2
+    assert found["primitives3d, 2-2-2, total-24"].verdict == "not decided"
+
+
+def test_the_claim_that_goes_the_other_way_does_not_hold(three: pd.DataFrame) -> None:
+    worse = BETTER.model_copy(
+        update={"terms": (INEMO.model_copy(update={"weight": -1}), ICARL.model_copy(update={"weight": 1}))}
+    )
+    assert judge(worse, three)["primitives3d, 2-2-2, total-96"].verdict == "does not hold"
+
+
+def test_the_best_of_several_methods_is_taken_seed_by_seed(three: pd.DataFrame) -> None:
+    both = Term(metric="last_accuracy", select={"method": ("inemo", "icarl"), "budget": ("total-96",)}, over="max")
+    best = measured(both, three, ["seed"])
+    assert best.to_dict() == {s: max(value(three, m, "total-96", s) for m in ("inemo", "icarl")) for s in SEEDS}
+
+
+def test_runs_that_experiments_share_count_once_and_unmeasured_claims_are_named(three: pd.DataFrame) -> None:
+    once, twice = claims_table([PAPER], [three]), claims_table([PAPER], [three, three])
+    pd.testing.assert_frame_equal(once, twice)
+    assert once["seeds"].tolist() == ["3", "3", ""]
+    assert once["verdict"].tolist() == ["holds", "holds", "not measured"]
+    assert once.loc[2, ["difference", "low", "high"]].tolist() == ["", "", ""]
+    assert once.loc[0, "difference"].startswith("+")
+
+
+def test_the_page_groups_rows_by_claim_and_paper(three: pd.DataFrame) -> None:
+    (source,) = sources_view(claims_table([PAPER], [three]))
+    assert [len(group) for group in source.measured] == [2] and len(source.unmeasured) == 1
+    assert counts([source]) == {"holds": 2, "not measured": 1}
+    text = _section(source)
+    assert text.count("It is better. (abstract)") == 1 and "✓ holds" in text and "Not measured:" in text
+
+
+def test_the_claims_of_the_papers_name_methods_that_exist() -> None:
+    known = {path.stem for folder in ("methods", "studies") for path in (ROOT / "config" / folder).glob("*.yaml")}
+    blocks = load_claims(ROOT / "config")
+    assert [len(block.claims) >= 4 for block in blocks] == [True] * 3
+    for block in blocks:
+        for claim in block.claims:
+            named = [set(map(str, term.select.get("method", ()))) for term in claim.terms]
+            assert all(not names or names & known or claim.name.startswith(LATER) for names in named), claim.name
+
+
+def test_wrong_claims_are_refused_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    block = {"source": "A", "url": "u", "claims": [{"name": "one", **WORDS}]}
+    (folder / "a.yaml").write_text(yaml.safe_dump(block))
+    (folder / "b.yaml").write_text(yaml.safe_dump(block))
+    with pytest.raises(InputError, match="`one` is also in"):
+        load_claims(tmp_path)
+    block["claims"] = [{"name": "two", **WORDS, "terms": [{"metric": "accuracy", "select": {"colour": ["red"]}}]}]
+    (folder / "b.yaml").write_text(yaml.safe_dump(block))
+    with pytest.raises(InputError, match="colour"):
+        load_claims(tmp_path)
