@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshcil.config.aligners.base import load_aligner
+from meshcil.config.claims import load_claims
 from meshcil.config.documentation import schemas, with_tables
 from meshcil.config.experiment import load_experiment
 from meshcil.config.run import load_dataset, load_method, load_protocol
@@ -20,6 +21,7 @@ LOADERS = {
     "datasets": load_dataset,
     "protocols": load_protocol,
     "methods": load_method,
+    "claims": lambda _name, config: load_claims(config),
     "aligners": lambda name, config: load_aligner(config / "aligners" / f"{name}.yaml"),
 }
 FILES = sorted(CONFIG.glob("*/*.yaml"))

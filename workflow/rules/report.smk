@@ -108,8 +108,7 @@ rule claims:
 rule report:
     input:
         files=[PLAN.artifact_files(name) for name in EXPERIMENTS],
-        records=[PLAN.records(name) for name in EXPERIMENTS],
-        claims=rules.claims.output,
+        records=[rules.claims.output, *[PLAN.records(name) for name in EXPERIMENTS]],
     output:
         page="reports/index.html",
         beside=["reports/runtime.csv", "reports/ANCHOR"],
