@@ -20,7 +20,7 @@ class RunBlock(Settings):
     methods: tuple[str, ...] = Field(min_length=1)
     """Names of files in config/methods."""
     budgets: tuple[str, ...] = Field(min_length=1)
-    """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<bytes>`."""
+    """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<n>`, `paper-bytes-<n>`."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Training seeds."""
     suite: str = "clean"

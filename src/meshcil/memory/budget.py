@@ -6,7 +6,7 @@ from typing import Literal
 
 from meshcil.core.errors import InputError
 
-_PATTERN = re.compile(r"(total|per-class|bytes)-([1-9][0-9]*)")
+_PATTERN = re.compile(r"(total|per-class|bytes|paper-bytes)-([1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,12 @@ class Budget:
     """What may be kept of earlier classes.
 
     Attributes:
-        kind: ``total`` images, images ``per-class``, ``bytes`` for model and exemplars together, or ``none``.
+        kind: ``total`` images, images ``per-class``, ``bytes`` carried for model and exemplars together,
+            ``paper-bytes`` likewise as MEMO counts them, or ``none``.
         amount: of images or bytes; 0 for ``none``.
     """
 
-    kind: Literal["total", "per-class", "bytes", "none"]
+    kind: Literal["total", "per-class", "bytes", "paper-bytes", "none"]
     amount: int
 
     @property
@@ -26,13 +27,23 @@ class Budget:
         """The name it is parsed from, e.g. ``total-96``."""
         return self.kind if self.kind == "none" else f"{self.kind}-{self.amount}"
 
+    @property
+    def in_bytes(self) -> bool:
+        """Whether model and exemplars share it."""
+        return self.kind in ("bytes", "paper-bytes")
+
+    @property
+    def count(self) -> str:
+        """Which bytes of the ledger it limits."""
+        return "paper" if self.kind == "paper-bytes" else "carry"
+
     def per_class(self, seen_classes: int, *, fixed_bytes: int = 0, exemplar_bytes: int = 0) -> int:
         """Exemplars of each class when ``seen_classes`` share the budget equally, rounded down.
 
         Args:
             seen_classes: number of classes seen, at least 1.
-            fixed_bytes: what is held besides exemplars; only read by ``bytes``.
-            exemplar_bytes: of one stored exemplar, at least 1; only read by ``bytes``.
+            fixed_bytes: what is held besides exemplars; only read by budgets in bytes.
+            exemplar_bytes: of one stored exemplar, at least 1; only read by budgets in bytes.
 
         Raises:
             InputError: not even one exemplar per class fits; names the smallest budget that does.
@@ -46,8 +57,8 @@ class Budget:
             return self.amount
         images = self.amount
         smallest = f"total-{seen_classes}"
-        if self.kind == "bytes":
-            smallest = f"bytes-{fixed_bytes + seen_classes * exemplar_bytes}"
+        if self.in_bytes:
+            smallest = f"{self.kind}-{fixed_bytes + seen_classes * exemplar_bytes}"
             images = exemplars_for_budget(self.amount, min(fixed_bytes, self.amount), exemplar_bytes)
         if images < seen_classes:
             raise InputError(
@@ -59,7 +70,7 @@ class Budget:
 
 
 def parse_budget(name: str) -> Budget:
-    """Budget of a name: ``none``, ``total-<images>``, ``per-class-<images>`` or ``bytes-<bytes>``.
+    """Budget of a name: ``none``, ``total-<images>``, ``per-class-<images>``, ``bytes-<n>`` or ``paper-bytes-<n>``.
 
     Raises:
         InputError: another name, an amount of 0 or one with leading zeros.
@@ -71,7 +82,7 @@ def parse_budget(name: str) -> Budget:
         raise InputError(
             f"budget {name!r}",
             "is not a budget",
-            "Write none, total-<images>, per-class-<images> or bytes-<bytes>, amounts from 1, e.g. total-96",
+            "Write none, total-<images>, per-class-<images>, bytes-<n> or paper-bytes-<n>, n from 1, e.g. total-96",
         )
     kind, amount = match.groups()
     return Budget(kind, int(amount))  # type: ignore[arg-type]

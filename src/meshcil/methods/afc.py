@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from meshcil.config.methods.afc import Settings
 from meshcil.losses.weighted_channels import weighted_channel_distillation
 from meshcil.memory.ledger import LedgerRow, carried
+from meshcil.methods.base.classifier import ImageClassifier
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch
@@ -21,7 +22,16 @@ class Learner(ProxyMethod):
 
     settings: Settings
     reads_last_input = True
-    importance: list[Tensor] | None = None
+    importance: list[Tensor]
+
+    @torch.no_grad()
+    def build_network(self) -> ImageClassifier:
+        """As the base class; before any step all channels are equally important."""
+        network = super().build_network()
+        height, width = self.facts.image_size
+        maps = self.stages(network.backbone.eval(), torch.zeros(1, 3, height, width))
+        self.importance = [torch.ones(stage.shape[1], device=self.device) for stage in maps]
+        return network
 
     def balanced_part(self) -> nn.Module:
         """The classifier alone."""
@@ -54,17 +64,16 @@ class Learner(ProxyMethod):
 
     def state(self) -> dict[str, Any]:
         """Network and importance."""
-        return super().state() | ({} if self.importance is None else {"importance": self.importance})
+        return super().state() | {"importance": self.importance}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Inverse of `state`."""
         super().load_state(state)
-        self.importance = [t.to(self.device) for t in state["importance"]] if "importance" in state else None
+        self.importance = [t.to(self.device) for t in state["importance"]]
 
     def ledger_rows(self) -> list[LedgerRow]:
         """One float per channel of each distilled output."""
-        rows = super().ledger_rows()
-        return rows if self.importance is None else [*rows, carried("importance", tensor_bytes(*self.importance))]
+        return [*super().ledger_rows(), carried("importance", tensor_bytes(*self.importance))]
 
 
 def relative(importance: Float[Tensor, " c"]) -> Float[Tensor, " c"]:

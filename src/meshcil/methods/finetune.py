@@ -3,13 +3,14 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from meshcil.methods.base.classifier import ClassifierMethod, new_class_cross_entropy
+from meshcil.methods.base.classifier import new_class_cross_entropy
+from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.method import Batch
 
 
-class Learner(ClassifierMethod):
+class Learner(IncrementalClassifier):
     """Cross-entropy over the new logits; the old rows of the head get no gradient."""
 
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy over the classes of the present step."""
-        return {"classification": new_class_cross_entropy(logits, batch.labels, self.facts.seen(self.step - 1))}
+        return {"classification": new_class_cross_entropy(logits, batch.labels, self.old)}

@@ -4,11 +4,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from meshcil.methods.base.classifier import ClassifierMethod
+from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.method import Batch
 
 
-class Learner(ClassifierMethod):
+class Learner(IncrementalClassifier):
     """Not an incremental method: it needs all data at every step."""
 
     trains_on_all_data = True

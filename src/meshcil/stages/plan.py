@@ -1,7 +1,7 @@
 """What the chosen experiments ask for: every run resolved and validated before any job starts."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
-from meshcil.core.naming import available
+from meshcil.core.naming import available, load_module
 from meshcil.lineage.code import (
     artifact_modules,
     data_modules,
@@ -22,6 +22,7 @@ from meshcil.lineage.code import (
     stage_module,
     track_modules,
 )
+from meshcil.memory.budget import parse_budget
 from meshcil.stages.resolve import resolve_run
 
 _SMALL_IMAGE = 128 * 128
@@ -175,9 +176,18 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
         _check_raw_files(name, dataset, config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
         _check_weights(name, method, config)
+    _check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
     plan = Plan(experiments, runs, members, suites, datasets, tuple(load_claims(config)))
     _check_artifacts(plan, config)
     return plan
+
+
+def _check_bytes(runs: Sequence[RunConfig]) -> None:
+    if runs:
+        # Counting a model's bytes needs torch, which other plans do without.
+        planning = load_module("meshcil.training", "planning")
+        for run in runs:
+            planning.check_bytes(run, Path("data/prepared") / run.key.dataset)
 
 
 def _check_suite(key: RunKey, suite: str, dataset: DatasetSettings) -> None:

@@ -86,7 +86,7 @@ def main(
     dataset: Annotated[str, typer.Option(help="File name in datasets.")],
     protocol: Annotated[str, typer.Option(help="File name in protocols.")],
     method: Annotated[str, typer.Option(help="File name in methods.")],
-    budget: Annotated[str, typer.Option(help="none, total-<images>, per-class-<images> or bytes-<bytes>.")],
+    budget: Annotated[str, typer.Option(help="none, total-<n>, per-class-<n>, bytes-<n> or paper-bytes-<n>.")],
     seed: Annotated[int, typer.Option(help="Training seed.")],
     out: Annotated[Path, typer.Option(help="run.json")],
 ) -> None:

@@ -12,11 +12,12 @@ from meshcil.core.artifacts import load_state, write_json_atomic, write_text_ato
 from meshcil.core.seeding import derive_seed
 from meshcil.lineage.record import record_run_job
 from meshcil.memory.budget import Budget, parse_budget
-from meshcil.memory.ledger import Ledger, annotation_size, exemplars, pixel_size
+from meshcil.memory.ledger import Ledger, annotation_size, exemplars
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
 from meshcil.stages.command import execute, limit_threads
+from meshcil.training.planning import quota
 from meshcil.training.selection import selection_inputs
 from meshcil.training.setup import build_method, choose_device, load_pool, read_exemplars
 
@@ -45,19 +46,17 @@ def select(
         method.load_state(load_state(state))
         rows = [*method.ledger_rows(), *method.training_rows()]
         budget = parse_budget(config.key.budget)
-        size = exemplar_bytes(config)
-        fixed = Ledger(tuple(rows)).total("carry")
-        quota = budget.per_class(len(config.seen(step)), fixed_bytes=fixed, exemplar_bytes=size)
+        per_class = quota(config, step, Ledger(tuple(rows)))
         pool = load_pool(config, data / "train.parquet", config.steps[step])
-        ranked = rank_classes(config, method, pool, step, budget, quota)
+        ranked = rank_classes(config, method, pool, step, budget, per_class)
         kept = ExemplarStore.from_json(read_exemplars(previous), str(previous))
-        store = method.update_exemplars(kept, ranked, quota)
+        store = method.update_exemplars(kept, ranked, per_class)
         write_json_atomic(out, {"step": step, "classes": [[name, list(ids)] for name, ids in store.classes]})
         write_ledger(ledger, config, rows, len(store))
 
 
 def rank_classes(
-    run: RunConfig, method: Method, pool: ImagePool, step: int, budget: Budget, quota: int
+    run: RunConfig, method: Method, pool: ImagePool, step: int, budget: Budget, per_class: int
 ) -> dict[str, list[str]]:
     """Ids of each class of the step, best first, as many as the quota allows."""
     if budget.kind == "none":
@@ -68,15 +67,9 @@ def rank_classes(
         members = (pool.labels == run.classes.index(name)).nonzero()[:, 0].numpy()
         chosen: dict[str, np.ndarray] = {key: array[members] for key, array in arrays.items()}
         seed = derive_seed(run.key.seed, "exemplars", name)
-        order = method.rank_exemplars(min(quota, len(members)), seed=seed, **chosen)
+        order = method.rank_exemplars(min(per_class, len(members)), seed=seed, **chosen)
         ranked[name] = [pool.ids[i] for i in members[order]]
     return ranked
-
-
-def exemplar_bytes(run: RunConfig) -> int:
-    """Bytes of one stored exemplar with its annotations."""
-    height, width = run.dataset.image_size
-    return pixel_size(height, width) + annotation_size(len(run.classes), pose=run.dataset.posed)
 
 
 def write_ledger(path: Path, run: RunConfig, rows: list, count: int) -> None:

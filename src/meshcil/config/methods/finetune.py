@@ -1,11 +1,9 @@
 """Settings of finetune."""
 
-from meshcil.config.methods.base import MethodSettings, PoseHeadSettings
+from meshcil.config.classifier import ClassifierSettings
 
 
-class Settings(MethodSettings):
+class Settings(ClassifierSettings):
     """Train on the new classes only: the floor."""
 
     replay = "never"
-    pose: PoseHeadSettings | None = None
-    """Pose head; none when absent."""

@@ -1,11 +1,9 @@
 """Settings of joint training."""
 
-from meshcil.config.methods.base import MethodSettings, PoseHeadSettings
+from meshcil.config.classifier import ClassifierSettings
 
 
-class Settings(MethodSettings):
+class Settings(ClassifierSettings):
     """Train from scratch on all data of all seen classes: the ceiling, not an incremental method."""
 
     replay = "never"
-    pose: PoseHeadSettings | None = None
-    """Pose head; none when absent."""
