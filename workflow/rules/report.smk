@@ -36,7 +36,7 @@ rule table:
 
 rule figure:
     input:
-        scores=artifact_scores("figure"),
+        unpack(PLAN.figure_inputs),
     output:
         figure="reports/figures/{figure}.svg",
         record="reports/figures/figure-{figure}.record.json",
@@ -50,13 +50,15 @@ rule figure:
     params:
         **provenance("figure"),
         settings=settings("figure"),
+        templates=TEMPLATES,
         config=CONFIG,
         experiment=artifact_experiment("figure"),
+        files=optional(scores="scores", data="data", predictions="predictions"),
     message:
         "figure {wildcards.figure}"
     shell:
         "python -m meshcil.stages.figure --config {params.config} --experiment {params.experiment}"
-        " --name {wildcards.figure} --scores {input.scores} --out {output.figure} > {log} 2>&1"
+        " --name {wildcards.figure} {params.files} --out {output.figure} > {log} 2>&1"
 
 
 rule contact_sheet:

@@ -33,7 +33,7 @@ class Artifact(Settings):
     name: str
     """File name below reports/tables or reports/figures, unique over all experiments."""
     kind: str
-    """Module of `meshcil.reporting.tables` or `meshcil.reporting.figures`."""
+    """Module of `meshcil.reporting.tables` or `.figures`; of `.pictures` for a figure with a `run`."""
     title: str = ""
     """Heading in the report; the name when empty."""
     caption: str
@@ -42,6 +42,13 @@ class Artifact(Settings):
     """Keep only rows with these values in these columns (method, budget, test_set, ...)."""
     options: dict[str, Any] = {}
     """Settings of this kind of table or figure."""
+    run: RunKey | None = None
+    """Figures of test images: the run whose predictions after its last step are shown."""
+
+    @property
+    def folder(self) -> str:
+        """Subpackage of `meshcil.reporting` with a figure's kind."""
+        return "figures" if self.run is None else "pictures"
 
 
 class ExperimentSettings(Settings):
@@ -66,6 +73,8 @@ class ExperimentSettings(Settings):
             names = [artifact.name for artifact in group]
             if len(set(names)) != len(names):
                 raise ValueError("two tables or two figures have the same name")
+        if any(table.run is not None for table in self.tables):
+            raise ValueError("a table has no `run`: only a figure of test images has one")
         return self
 
 

@@ -43,9 +43,9 @@ def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:
     return (stage_module(stage),)
 
 
-def artifact_modules(stage: str, kind: str) -> tuple[str, ...]:
-    """Modules of `table` or `figure` and of the kind drawn."""
-    return (stage_module(stage), module_name(f"meshcil.reporting.{stage}s", kind))
+def artifact_modules(stage: str, folder: str, kind: str) -> tuple[str, ...]:
+    """Modules of `table` or `figure` and of the kind drawn, in ``folder`` of the reporting package."""
+    return (stage_module(stage), module_name(f"meshcil.reporting.{folder}", kind))
 
 
 def track_modules(tracker: str = "mlflow") -> tuple[str, ...]:

@@ -182,7 +182,15 @@ class Learner(Method):
             classifier=block.classifier,
             steps=block.refinement_steps,
         )
-        return Prediction(answer.scores, answer.label, answer.pose, answer.distance, answer.covered, answer.occlusion)
+        return Prediction(
+            answer.scores,
+            answer.label,
+            answer.pose,
+            answer.distance,
+            answer.covered,
+            answer.occlusion,
+            answer.pose_score,
+        )
 
     @torch.no_grad()
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:

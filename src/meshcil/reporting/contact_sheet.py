@@ -3,18 +3,16 @@
 Reads the Parquet files of a prepared dataset (`meshcil.datasets.prepared`) without torch.
 """
 
-import base64
-import io
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
+from meshcil.reporting.mosaic import REMEDY, decode_png, jpeg_text, render_svg
 from meshcil.reporting.palette import INK
 
 TRAIN_IMAGES = 4
@@ -23,7 +21,6 @@ TILE = 84
 MAX_BYTES = 600_000
 _GAP = 4
 _SAME = "one test image"
-_REMEDY = "Delete the prepared folder and prepare the dataset again"
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def _read(path: Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise InputError(path, "is missing", "Prepare the dataset first, or correct the path") from error
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is truncated or no prepared split ({error})", _REMEDY) from error
+        raise InputError(path, f"is truncated or no prepared split ({error})", REMEDY) from error
 
 
 def _common_id(splits: dict[str, pd.DataFrame], sets: list[str], class_name: str) -> str:
@@ -98,12 +95,8 @@ def _tile(split: pd.DataFrame, column: Column, class_name: str, chosen: str, dat
     if index >= len(rows):
         return None
     row = rows.iloc[index]
-    try:
-        with Image.open(io.BytesIO(row["image"])) as image:
-            return image.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        where = f"{data / column.split}.parquet ({row['id']})"
-        raise InputError(where, f"holds a damaged image ({error})", _REMEDY) from error
+    image = decode_png(row["image"], f"{data / column.split}.parquet ({row['id']})")
+    return image.resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
 def _render(tiles: dict[tuple[int, int], Image.Image], columns: list[Column], classes: list[str]) -> str:
@@ -114,10 +107,9 @@ def _render(tiles: dict[tuple[int, int], Image.Image], columns: list[Column], cl
     groups: dict[str, list[int]] = {}
     for index, column in enumerate(columns):
         groups.setdefault(column.group, []).append(index)
-    loader = PackageLoader("meshcil.reporting")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    return environment.get_template("contact_sheet.svg.j2").render(
-        data=base64.b64encode(_jpeg(mosaic)).decode(),
+    return render_svg(
+        "contact_sheet",
+        data=jpeg_text(mosaic, MAX_BYTES - 40_000),
         width=width,
         height=height,
         tile=TILE,
@@ -127,13 +119,3 @@ def _render(tiles: dict[tuple[int, int], Image.Image], columns: list[Column], cl
         rows=[(name, y * (TILE + _GAP) + TILE // 2) for y, name in enumerate(classes)],
         ink=INK,
     )
-
-
-def _jpeg(mosaic: Image.Image) -> bytes:
-    """The mosaic at the best quality whose base64 text leaves room for the labels below `MAX_BYTES`."""
-    for quality in (84, 76, 68, 60, 50, 40, 30, 20):
-        stream = io.BytesIO()
-        mosaic.save(stream, "JPEG", quality=quality, optimize=True)
-        if len(stream.getvalue()) * 4 / 3 < MAX_BYTES - 40_000:
-            break
-    return stream.getvalue()

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import yaml_files
-from meshcil.config.experiment import load_experiment
+from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import keep, read_scores
+from meshcil.reporting.shown import read_shown
 from meshcil.reporting.style import svg_bytes
 from meshcil.stages.command import execute
 
@@ -21,27 +22,40 @@ def main(
     config: Annotated[Path, typer.Option(help="Folder with experiments.")],
     experiment: Annotated[str, typer.Option(help="File name in experiments.")],
     name: Annotated[str, typer.Option(help="Name of the figure in the experiment.")],
-    scores: Annotated[Path, typer.Option(help="Collected scores of the experiment.")],
     out: Annotated[Path, typer.Option(help="SVG file.")],
+    scores: Annotated[Path | None, typer.Option(help="Collected scores of the experiment.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A figure of test images: dataset.json of the data.")] = None,
+    predictions: Annotated[list[Path] | None, typer.Option(help="And the predictions to show.")] = None,
 ) -> None:
-    """Draw one figure of an experiment as SVG."""
+    """Draw one figure of an experiment as SVG, from scores, or from test images and their predictions."""
     source = config / "experiments" / f"{experiment}.yaml"
     figures = {figure.name: figure for figure in load_experiment(experiment, config).figures}
     if name not in figures:
         raise InputError(source, f"has no figure `{name}`", f"Known: {', '.join(figures) or 'none'}")
     figure = figures[name]
+    inputs = [scores] if figure.run is None else [data, *(predictions or [None])]
+    files = [path for path in inputs if path is not None]
+    if len(files) < len(inputs):
+        wanted = "--scores" if figure.run is None else "--data and --predictions"
+        raise InputError(f"figure {name}", f"lacks {wanted}", "Give the files that it is drawn from")
     with record_job(
         "figure",
-        inputs=[scores, *yaml_files(source)],
+        inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source)],
         outputs=[out],
         settings=figure.model_dump(mode="json"),
-        modules=artifact_modules("figure", figure.kind),
+        modules=artifact_modules("figure", figure.folder, figure.kind),
         key={"experiment": experiment, "figure": name},
         name=name,
     ):
-        rows = keep(read_scores(scores), figure.select, f"figure {name}")
-        draw = load_object("meshcil.reporting.figures", figure.kind, "draw")
-        write_bytes_atomic(out, svg_bytes(draw(rows, figure.options)))
+        write_bytes_atomic(out, _drawn(figure, *files))
+
+
+def _drawn(figure: Artifact, first: Path, *predictions: Path) -> bytes:
+    """SVG of a figure of scores (``first``), or of images (of the dataset ``first``) and their predictions."""
+    draw = load_object(f"meshcil.reporting.{figure.folder}", figure.kind, "draw")
+    if figure.run is not None:
+        return draw(read_shown(first.parent, predictions), figure.options).encode()
+    return svg_bytes(draw(keep(read_scores(first), figure.select, f"figure {figure.name}"), figure.options))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ class Plan:
         if "dataset" in names:
             return data_modules(stage, self.datasets[names["dataset"]])
         if stage in names:
-            return artifact_modules(stage, self.artifact(stage, names[stage])[1].kind)
+            artifact = self.artifact(stage, names[stage])[1]
+            return artifact_modules(stage, "tables" if stage == "table" else artifact.folder, artifact.kind)
         return track_modules() if stage == "track" else (stage_module(stage),)
 
     def settings(self, stage: str, names: Mapping[str, str]) -> str:
@@ -95,6 +96,15 @@ class Plan:
         """Prediction files that a run is scored from."""
         names = [(k, suite) for k in range(len(self.runs[key].steps)) for suite in self.step_suites(key, k)]
         return tuple(f"results/runs/{key.path}/step{k}/predictions-{suite}.parquet" for k, suite in names)
+
+    def figure_inputs(self, wildcards: Mapping[str, str]) -> dict[str, str | list[str]]:
+        """Inputs of a figure: the scores of its experiment, or data and last predictions of the run that it shows."""
+        experiment, figure = self.artifact("figure", wildcards["figure"])
+        if figure.run is None:
+            return {"scores": f"results/experiments/{experiment}.csv"}
+        last = f"/step{len(self.runs[figure.run].steps) - 1}/"
+        predictions = [path for path in self.predictions(figure.run) if last in path]
+        return {"data": f"data/prepared/{figure.run.dataset}/dataset.json", "predictions": predictions}
 
     def records(self, experiment: str) -> tuple[str, ...]:
         """Records of all jobs behind the report of an experiment, in the order of the pipeline."""
@@ -223,11 +233,15 @@ def _check_artifacts(plan: Plan, config: Path) -> None:
         for experiment, settings in plan.experiments.items():
             where = config / "experiments" / f"{experiment}.yaml"
             for artifact in getattr(settings, kind):
-                known = available(f"meshcil.reporting.{kind}")
+                folder = artifact.folder if kind == "figures" else kind
+                known = available(f"meshcil.reporting.{folder}")
                 if artifact.kind not in known:
-                    raise InputError(where, f"kind `{artifact.kind}` is unknown", f"Known {kind}: {', '.join(known)}")
+                    raise InputError(where, f"kind `{artifact.kind}` is unknown", f"Known {folder}: {', '.join(known)}")
                 if kind == "tables" and artifact.name == "claims":
                     raise InputError(where, "table `claims` has the name of the table of verdicts", "Rename it")
+                if artifact.run is not None and artifact.run not in plan.members[experiment]:
+                    cause = f"figure `{artifact.name}` shows {artifact.run.path}, which is no run of this experiment"
+                    raise InputError(where, cause, "Name one of its runs")
                 if artifact.name in seen:
                     other = seen[artifact.name]
                     raise InputError(where, f"{kind} `{artifact.name}` is also in {other}", "Rename one of the two")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import load_state, write_bytes_atomic
 from meshcil.core.errors import InputError
-from meshcil.datasets.prepared import PreparedSplit, load_split
+from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.command import execute, limit_threads
@@ -20,6 +20,8 @@ from meshcil.training.setup import build_method, choose_device, exemplar_pool, l
 
 HEADS = ("linear", "nearest_mean")
 """Classifiers that a method may answer with besides the one it is known for."""
+OF_MESH = ("distance", "covered", "occluded", "fit")
+"""What only methods with meshes answer."""
 _BATCH = 32
 _DECODED = 16 * _BATCH
 
@@ -74,6 +76,12 @@ def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, st
     # Blank without a pose; the method's `pose_error` would count a missing one as the largest error.
     frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, method.pose_error(true, found)).numpy()
     frame["occlusion"] = table.occlusion.tolist()
+    if answers.distance is not None and answers.fit is not None:
+        frame["distance"], frame["fit"] = answers.distance.double().numpy(), answers.fit.double().numpy()
+    for name in ("covered", "occluded"):
+        cells = getattr(answers, name)
+        if cells is not None:
+            frame[name] = [encode_png(image) for image in cells.numpy()]
     return frame
 
 
@@ -88,15 +96,19 @@ def predict_table(run: RunConfig, method: Method, table: PreparedSplit, title: s
             answer = method.predict(images)
             poses = torch.full((len(images), 3), torch.nan) if answer.poses is None else answer.poses.cpu()
             heads = {name: found.cpu() for name, found in answer.heads.items()}
-            answers.append(Prediction(answer.scores.cpu(), answer.labels.cpu(), poses, heads=heads))
+            of_mesh = {name: _moved(getattr(answer, name)) for name in OF_MESH}
+            answers.append(Prediction(answer.scores.cpu(), answer.labels.cpu(), poses, **of_mesh, heads=heads))
             bar.update(len(images))
     bar.close()
+    given = [name for name in ("scores", "labels", "poses", *OF_MESH) if getattr(answers[0], name) is not None]
     return Prediction(
-        torch.cat([answer.scores for answer in answers]),
-        torch.cat([answer.labels for answer in answers]),
-        torch.cat([answer.poses for answer in answers if answer.poses is not None]),
+        **{name: torch.cat([getattr(answer, name) for answer in answers]) for name in given},
         heads={name: torch.cat([answer.heads[name] for answer in answers]) for name in answers[0].heads},
     )
+
+
+def _moved(values: torch.Tensor | None) -> torch.Tensor | None:
+    return None if values is None else values.cpu()
 
 
 if __name__ == "__main__":

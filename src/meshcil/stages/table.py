@@ -37,7 +37,7 @@ def main(
         inputs=[scores, *yaml_files(source), *([published] if published.is_file() else [])],
         outputs=[out],
         settings=table.model_dump(mode="json"),
-        modules=artifact_modules("table", table.kind),
+        modules=artifact_modules("table", "tables", table.kind),
         key={"experiment": experiment, "table": name},
         name=name,
     ):

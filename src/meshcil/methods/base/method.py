@@ -89,6 +89,8 @@ class Prediction:
         distance: float [B], of the camera from the object in CAD units, or None when it is not estimated.
         covered: bool [B, h, w], cells of the feature map that see the object in its pose, or None likewise.
         occluded: those of them where something hides it, or None likewise.
+        fit: float [B], how much better than the background the object explains a cell of the map on average, or None
+            likewise.
         heads: int64 [B] by name of a classifier, for methods with several: `linear`, `nearest_mean`.
     """
 
@@ -98,6 +100,7 @@ class Prediction:
     distance: Float[Tensor, " B"] | None = None
     covered: Bool[Tensor, "B h w"] | None = None
     occluded: Bool[Tensor, "B h w"] | None = None
+    fit: Float[Tensor, " B"] | None = None
     heads: Mapping[str, Int[Tensor, " B"]] = field(default_factory=dict)
 
 

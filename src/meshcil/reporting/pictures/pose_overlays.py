@@ -1,0 +1,102 @@
+"""Test images with the predicted mesh and the occlusion map drawn over them, one row per test set.
+
+Images are picked by their place in the test set, never by what was predicted for them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from pydantic import Field
+
+from meshcil.config.base import Settings, validate
+from meshcil.core.errors import InputError
+from meshcil.reporting.mosaic import jpeg_text, render_svg
+from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay
+from meshcil.reporting.palette import INK
+from meshcil.reporting.shown import Shown, cells
+
+MAX_BYTES = 400_000
+TILE = 96
+"""Side of a tile in the drawing; its pixels are twice as fine."""
+_ZOOM = 2
+_GAP = 6
+_TEXT = 34
+"""Height of the two lines below a tile."""
+
+
+class Options(Settings):
+    """Settings of this kind of figure."""
+
+    test_sets: tuple[str, ...] = ("clean",)
+    """Test sets from top to bottom; the same images are shown of all that share their ids."""
+    images: int = Field(4, ge=1)
+    """Images per test set, of classes that lie evenly apart in the dataset's order."""
+    row_labels: dict[str, str] = {}
+    """What to write before a test set instead of its name."""
+
+
+def draw(shown: Shown, options: Mapping[str, Any]) -> str:
+    """Draw each image twice: with the predicted mesh, and with the cells that the mesh and the background explain.
+
+    Raises:
+        InputError: for an unknown option, or a test set without predictions.
+    """
+    settings = validate(Options, dict(options), "options of a `pose-overlays` figure")
+    step, pitch = 2 * TILE + 3 * _GAP, TILE + _TEXT + _GAP
+    mosaic = Image.new("RGB", (settings.images * step * _ZOOM, len(settings.test_sets) * pitch * _ZOOM), INK)
+    corners, notes = [], []
+    for y, test_set in enumerate(settings.test_sets):
+        rows = _rows(shown.predictions, test_set, shown.classes, settings.images)
+        images = shown.images(test_set, [row["sample_id"] for row in rows])
+        for x, row in enumerate(rows):
+            place = (x * step, y * pitch)
+            for shift, tile in zip((0, TILE + _GAP // 2), _pair(shown, row, images[row["sample_id"]]), strict=True):
+                corner = (place[0] + shift, place[1])
+                mosaic.paste(tile, (corner[0] * _ZOOM, corner[1] * _ZOOM))
+                corners.append(corner)
+            notes.append((*place, *_note(row)))
+    labels = [(settings.row_labels.get(name, name), y * pitch + TILE // 2) for y, name in enumerate(settings.test_sets)]
+    return render_svg(
+        "pose_overlays",
+        data=jpeg_text(mosaic, MAX_BYTES),
+        width=mosaic.width // _ZOOM,
+        height=mosaic.height // _ZOOM,
+        tile=TILE,
+        corners=corners,
+        notes=notes,
+        rows=labels,
+        legend=(("explained by the mesh", SEEN), ("explained better by the background", HIDDEN)),
+        ink=INK,
+    )
+
+
+def _rows(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], count: int) -> list[pd.Series]:
+    """Predictions to show: of classes that lie evenly apart, a later image of each class."""
+    table = predictions[predictions["test_set"] == test_set]
+    known = [name for name in classes if (table["true_class"] == name).any()]
+    if not known:
+        remedy = f"Known: {', '.join(predictions['test_set'].unique())}"
+        raise InputError(f"test set {test_set!r}", "has no predictions to show", remedy)
+    found = []
+    for i in range(count):
+        of_class = table[table["true_class"] == known[i * len(known) // count % len(known)]].sort_values("sample_id")
+        found.append(of_class.iloc[i * len(of_class) // count])
+    return found
+
+
+def _pair(shown: Shown, row: pd.Series, image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    edges = shown.edges(row, (image.height, image.width))
+    covered, occluded = cells(row)
+    drawn = draw_overlay(image, edges, zoom=_ZOOM), draw_overlay(image, covered=covered, occluded=occluded, zoom=_ZOOM)
+    side = TILE * _ZOOM
+    return tuple(part.resize((side, side), Image.Resampling.LANCZOS) for part in drawn)
+
+
+def _note(row: pd.Series) -> tuple[str, str]:
+    """Two lines: the class, and pose error and score."""
+    found, true = row["predicted_class"], row["true_class"]
+    line = found if found == true else f"{found} (is {true})"
+    return line, f"pose {math.degrees(row['pose_error']):.0f}° off, fit {row['fit_score']:.2f}"

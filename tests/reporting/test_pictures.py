@@ -1,0 +1,131 @@
+"""Figures of test images: which images, what is written below them, size, refusals."""
+
+import io
+import json
+import math
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy
+import pandas as pd
+import pytest
+from PIL import Image
+
+from meshcil.core.errors import InputError
+from meshcil.core.naming import available, load_object
+from meshcil.reporting.overlay import Edge
+from meshcil.reporting.pictures.pose_overlays import MAX_BYTES
+from meshcil.reporting.shown import Shown, cells, read_shown
+
+KINDS = available("meshcil.reporting.pictures")
+CLASSES = ["bus", "car", "sofa"]
+PER_CLASS = 3
+
+
+def png(pixels: numpy.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of noise; the second test set has the ids of the first."""
+    folder, generator = tmp_path_factory.mktemp("prepared"), numpy.random.default_rng(0)
+    for name in ("clean", "L1"):
+        rows = [
+            (f"{c}{i}", c, png(generator.integers(0, 255, (96, 96, 3), dtype=numpy.uint8)))
+            for c in CLASSES
+            for i in range(PER_CLASS)
+        ]
+        pd.DataFrame(rows, columns=["id", "class_name", "image"]).to_parquet(folder / f"{name}.parquet")
+    info = {"classes": CLASSES, "test_sets": ["clean", "L1"], "focal": 300.0}
+    (folder / "dataset.json").write_text(json.dumps(info))
+    (folder / "cuboids.json").write_text(json.dumps({c: [[-0.3, 0.3], [-0.6, 0.6], [-0.2, 0.2]] for c in CLASSES}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictions(data: Path) -> Path:
+    """Everything is a bus; the right half of each mesh is hidden."""
+    covered = numpy.zeros((24, 24), dtype=bool)
+    covered[6:18, 6:18] = True
+    occluded = covered.copy()
+    occluded[:, :12] = False
+    row = {"predicted_class": "bus", "azimuth": 0.5, "elevation": 0.3, "theta": 0.1, "distance": 5.0}
+    row |= {"pose_error": math.radians(12.3), "fit": 0.234, "covered": png(covered), "occluded": png(occluded)}
+    rows = [
+        row | {"sample_id": f"{c}{i}", "test_set": name, "true_class": c}
+        for name in ("clean", "L1")
+        for c in CLASSES
+        for i in range(PER_CLASS)
+    ]
+    path = data / "predictions.parquet"
+    pd.DataFrame(rows).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def shown(data: Path, predictions: Path) -> Shown:
+    return read_shown(data, [predictions])
+
+
+def texts(svg: str) -> list[str]:
+    return [node.text or "" for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_kinds_are_there() -> None:
+    assert "pose-overlays" in KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_predictions_give_equal_text_and_unknown_options_are_refused(kind: str, shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", kind, "draw")
+    assert draw(shown, {}) == draw(shown, {})
+    with pytest.raises(InputError, match="colour"):
+        draw(shown, {"colour": "red"})
+
+
+def test_images_are_picked_by_their_place_and_say_what_was_found(shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    options = {"test_sets": ["clean", "L1"], "images": 3, "row_labels": {"L1": "hidden"}}
+    svg = draw(shown, options)
+    below = ["bus", "pose 12° off, fit 0.23", "bus (is car)", "pose 12° off, fit 0.23", "bus (is sofa)"]
+    found = texts(svg)
+    assert found[:2] == ["clean", "hidden"]
+    assert found[2:7] == below and found[8:13] == below
+    assert found[-2:] == ["explained by the mesh", "explained better by the background"]
+    assert svg.count("M ") == 2 * 3 * 2
+    # Another prediction changes what is written, not which images are shown.
+    turned = shown.predictions.assign(predicted_class=shown.predictions["true_class"])
+    other = texts(draw(Shown(shown.classes, turned, shown.focal, shown.bounds, shown.data), options))
+    assert other[2:9:2] == ["bus", "car", "sofa", "bus"]
+    assert len(svg) < MAX_BYTES + 10_000
+
+
+def test_the_whole_figure_stays_small(shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    assert len(draw(shown, {"test_sets": ["clean", "L1"] * 2, "images": 6})) < MAX_BYTES + 10_000
+
+
+def test_occlusion_maps_and_edges_are_those_of_the_prediction(shown: Shown) -> None:
+    row = shown.predictions.iloc[0]
+    covered, occluded = cells(row)
+    assert covered.sum() == 144 and occluded.sum() == 72 and not (occluded & ~covered).any()
+    edges = shown.edges(row, (96, 96))
+    assert len(edges) == 12 and all(isinstance(edge, Edge) for edge in edges)
+
+
+def test_wrong_files_are_one_message(data: Path, predictions: Path, shown: Shown, tmp_path: Path) -> None:
+    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    with pytest.raises(InputError, match="no predictions to show"):
+        draw(shown, {"test_sets": ["L2"]})
+    flat = tmp_path / "flat.parquet"
+    shown.predictions.drop(columns=["covered"]).to_parquet(flat)
+    with pytest.raises(InputError, match="its method has no meshes"):
+        read_shown(data, [flat])
+    flat.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"flat\.parquet"):
+        read_shown(data, [flat])
+    with pytest.raises(InputError, match="is missing"):
+        read_shown(data, [tmp_path / "none.parquet"])
