@@ -56,27 +56,40 @@ def render(fragments: Fragments, element: int, features: Tensor) -> Tensor:
     return torch.where(fragments.covered[element][..., None], blend, 0.0)
 
 
-def objective(scene: Scene, image: int, c: int, pose: Tensor, distance: float | Tensor, box: bool) -> Tensor:
-    """1 - (mean max(o, b) - mean b), over all cells or over the rendered object's box, from rendered features."""
+def objective(scene: Scene, image: int, c: int, pose: Tensor, distance: float | Tensor) -> Tensor:
+    """1 - (mean max(o, b) - mean b) over all cells of an image, from rendered features."""
     if not isinstance(distance, Tensor):
         distance = pose.new_tensor(distance)
     fragments = rasterize(scene.meshes[c], pose[None], scene.camera, distance[None])
     features = scene.feature_map[image].permute(1, 2, 0)
     o = (render(fragments, 0, scene.bank[c]) * features).sum(-1)
     b = (features @ scene.background.T).amax(-1)
-    if box:
-        rows, columns = fragments.covered[0].nonzero(as_tuple=True)
-        window = slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
-        o, b = o[window], b[window]
     return 1 - (torch.maximum(o, b).mean() - b.mean())
 
 
-def refine_in_feature_space(scene: Scene, image: int, c: int, pose: Tensor, steps: int) -> Tensor:
-    center = camera_center(pose).clone().requires_grad_()
-    theta = pose[2].clone().requires_grad_()
+def refine_in_feature_space(scene: Scene, start: Tensor, steps: int) -> Tensor:
+    """Poses [B, 3] of all images; poses and rays in double precision, features and similarities in their own."""
+    center = camera_center(start.double()).clone().requires_grad_()
+    theta = start[:, 2].double().clone().requires_grad_()
     optimizer = torch.optim.Adam([center, theta], lr=0.05, betas=(0.4, 0.6))
+    meshes, bank = [scene.meshes[c] for c in scene.label], scene.bank[scene.label]
+    cells = scene.feature_map.permute(0, 2, 3, 1)
+    b = (cells @ scene.background.T).amax(-1)
+    image = torch.arange(len(start))[:, None, None, None]
     for _ in range(steps):
         optimizer.zero_grad()
-        objective(scene, image, c, *pose_from_center(center, theta), box=True).backward()
+        pose, distance = pose_from_center(center, theta)
+        fragments = rasterize(meshes, pose, scene.camera, distance)
+        verts, bary = fragments.pix_to_verts.clamp(min=0), fragments.bary_coords.to(cells)
+        rendered = (bank[image, verts] * bary[..., None]).sum(-2)
+        o = (torch.where(fragments.covered[..., None], rendered, 0.0) * cells).sum(-1)
+        box = between(fragments.covered.any(2))[:, :, None] & between(fragments.covered.any(1))[:, None]
+        gain = ((torch.maximum(o, b) - b) * box).sum((1, 2)) / box.sum((1, 2))
+        (1 - gain).sum().backward()
         optimizer.step()
-    return pose_from_center(center, theta)[0].detach()
+    return pose_from_center(center, theta)[0].detach().to(start)
+
+
+def between(occupied: Tensor) -> Tensor:
+    """From the first to the last that is occupied, per row."""
+    return (occupied.cumsum(1) > 0) & (occupied.flip(1).cumsum(1) > 0).flip(1)

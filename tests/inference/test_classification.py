@@ -64,9 +64,7 @@ def test_render_and_compare_is_the_best_start_pose() -> None:
     found = scores(scene, "render-and-compare")
     for image in range(2):
         for c in range(3):
-            best = max(
-                1 - float(objective(scene, image, c, pose, 5.0, box=False)) for pose in start_poses(torch.float64)
-            )
+            best = max(1 - float(objective(scene, image, c, pose, 5.0)) for pose in start_poses(torch.float64))
             assert float(found[image, c]) == pytest.approx(best, abs=1e-12)
 
 

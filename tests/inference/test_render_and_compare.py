@@ -12,7 +12,7 @@ def starts(scene: Scene) -> torch.Tensor:
     grid = start_poses(scene.feature_map.dtype)
     best = []
     for image, c in enumerate(scene.label.tolist()):
-        losses = [float(objective(scene, image, c, pose, 5.0, box=False)) for pose in grid]
+        losses = [float(objective(scene, image, c, pose, 5.0)) for pose in grid]
         best.append(grid[min(range(len(grid)), key=losses.__getitem__)])
     return torch.stack(best)
 
@@ -24,25 +24,24 @@ def estimate(scene: Scene, **changes: object) -> tuple[torch.Tensor, torch.Tenso
 
 
 def test_similarity_space_equals_feature_space_in_double_precision() -> None:
-    scene = make_scene(images=6)
+    scene = make_scene(images=3)
     start = starts(scene)
     assert float(pose_error(estimate(scene, steps=0)[0], start).max()) < 1e-9
     found, _ = estimate(scene, steps=30)
-    expected = torch.stack(
-        [refine_in_feature_space(scene, i, c, start[i], 30) for i, c in enumerate(scene.label.tolist())]
-    )
-    assert float(pose_error(found, expected).max()) < 1e-6
+    assert float(pose_error(found, refine_in_feature_space(scene, start, 30)).max()) < 1e-6
 
 
 def test_similarity_space_equals_feature_space_in_single_precision() -> None:
+    """Also where a step lands next to a kink of the loss, which 1 in 30 of these cases does."""
     errors = []
-    for seed in range(4):
-        scene = make_scene(images=6, dtype=torch.float32, seed=seed)
+    for size in (16, 24):
+        scene = make_scene(images=102, dtype=torch.float32, size=size)
         start, _ = estimate(scene, steps=0)
         found, _ = estimate(scene, steps=30)
-        expected = [refine_in_feature_space(scene, i, c, start[i], 30) for i, c in enumerate(scene.label.tolist())]
-        errors.append(pose_error(found, torch.stack(expected)).rad2deg())
-    assert float((torch.cat(errors) < 0.1).double().mean()) >= 0.99
+        errors.append(pose_error(found, refine_in_feature_space(scene, start, 30)).rad2deg())
+    agree = torch.cat(errors) < 0.1
+    assert len(agree) >= 200
+    assert float(agree.double().mean()) >= 0.99
 
 
 def test_poses_are_found() -> None:
@@ -58,7 +57,7 @@ def test_the_score_is_one_minus_the_loss_over_all_cells() -> None:
     result = infer(scene.feature_map, scene.meshes, scene.bank, scene.valid, scene.background, scene.camera, steps=7)
     assert torch.equal(result.label, scene.label)
     for i, c in enumerate(result.label.tolist()):
-        expected = 1 - objective(scene, i, c, result.pose[i], result.distance[i], box=False)
+        expected = 1 - objective(scene, i, c, result.pose[i], result.distance[i])
         assert float(result.pose_score[i]) == pytest.approx(float(expected), abs=1e-12)
     _, score = estimate(scene, steps=7)
     torch.testing.assert_close(score, result.pose_score)

@@ -44,7 +44,7 @@ def test_gain_is_one_minus_the_loss_of_rendered_features(sign: float) -> None:
         gain = grid.gain(relative_similarity(columns, background, features), background)
         for s in (0, 17, 58, 101, 143):
             for image in range(2):
-                expected = 1 - objective(flipped, image, c, poses[s], 5.0, box=False)
+                expected = 1 - objective(flipped, image, c, poses[s], 5.0)
                 assert float(gain[s, image]) == pytest.approx(float(expected), abs=1e-12)
     assert bool((background < 0).any())
 

@@ -1,5 +1,6 @@
 """Scores per class, in three forms that share the similarities of cells to vertices."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -22,6 +23,8 @@ from meshcil.inference.similarity import (
 )
 from meshcil.inference.start_search import start_grid
 
+# Best and second best class, their margin, and a class with it.
+_MARGINS = 6
 CLASSIFIERS = ("per-cell", "mean", "render-and-compare")
 
 
@@ -70,7 +73,7 @@ def classify(
         meshes: one per class, in the bank's order; "render-and-compare" needs them.
         camera: of the map; likewise.
         distance: of the camera from the origin, for "render-and-compare".
-        max_bytes: bound of the similarity table, which is worked on in blocks of images, one at least.
+        max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
         Scores; the largest is the prediction.
@@ -81,12 +84,10 @@ def classify(
     require_bank(feature_map, bank, valid, background, classifier)
     if classifier == "render-and-compare":
         require_meshes(meshes, camera, feature_map, bank)
-    block = images_per_block(
-        len(feature_map), bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes
-    )
+    values = class_values(bank) if classifier != "render-and-compare" else bank.shape[1]
     scores = []
     with own_modes(feature_map.device):
-        for images in feature_map.split(block):
+        for images in feature_map.split(images_per_block(feature_map, values, max_bytes)):
             columns = map_columns(images)
             best = best_similarity(columns, background)
             if classifier == "render-and-compare":
@@ -115,10 +116,16 @@ def score_cells(
     Returns:
         The scores.
     """
-    best = best_vertices(columns, bank, valid)
     if classifier == "mean":
-        return (best - background).clamp_(min=0).mean(1).T
-    return per_cell_scores(best, background)
+        rows = zip(bank, valid, strict=True)
+        every = (best_similarity(columns, features[own]) for features, own in rows)
+        return torch.stack([best.sub_(background).clamp_(min=0).mean(0) for best in every], 1)
+    return per_cell_scores(best_vertices(columns, bank, valid), background)
+
+
+def class_values(bank: Float[Tensor, "C V D"]) -> int:
+    """Most numbers that the forms which look at cells one by one hold per cell, beside the map."""
+    return len(bank) + _MARGINS
 
 
 def per_cell_scores(best: Float[Tensor, "C P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "B C"]:
@@ -131,11 +138,13 @@ def per_cell_scores(best: Float[Tensor, "C P B"], background: Float[Tensor, "P B
     Returns:
         The scores.
     """
-    if len(best) > 1:
-        first, second = best.topk(2, dim=0).values
-    else:
-        first, second = best[0], -1.0
-    return (best - background - (1 - (first - second))).amax(1).T
+    # The two largest, class by class: a sort of all would hold copies of them.
+    first, second = best[0], torch.full_like(best[0], -math.inf if len(best) > 1 else -1.0)
+    for values in best[1:]:
+        second = torch.maximum(second, torch.minimum(first, values))
+        first = torch.maximum(first, values)
+    margin = first - second - 1 - background
+    return torch.stack([(values + margin).amax(0) for values in best], 1)
 
 
 def search_classes(

@@ -11,7 +11,8 @@ from torch import Tensor
 from meshcil.core.arguments import checked
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
-from meshcil.inference.classification import require_bank, require_meshes, score_cells, search_classes
+from meshcil.inference.classification import class_values, require_bank, require_meshes, score_cells, search_classes
+from meshcil.inference.refinement import REFINEMENT_BYTES
 from meshcil.inference.render_and_compare import Group, estimate_groups
 from meshcil.inference.similarity import best_similarity, images_per_block, map_columns, own_modes
 
@@ -66,7 +67,7 @@ def infer(
         distance: of the camera at the start.
         classifier: the form of the class score (``classify``).
         steps: of pose refinement.
-        max_bytes: bound of the similarity table, which is worked on in blocks of images, one at least.
+        max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
         The predictions.
@@ -76,9 +77,8 @@ def infer(
     """
     require_bank(feature_map, bank, valid, background, classifier)
     require_meshes(meshes, camera, feature_map, bank)
-    block = images_per_block(
-        len(feature_map), bank.shape[1] * feature_map[0, 0].numel() * bank.element_size(), max_bytes
-    )
+    values = max(bank.shape[1], class_values(bank))
+    block = images_per_block(feature_map, values, max_bytes, fixed=REFINEMENT_BYTES)
     parts = [
         _infer_block(images, meshes, bank, valid, background, camera, float(distance), classifier, steps)
         for images in feature_map.split(block)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,9 +11,12 @@ from torch import Tensor
 
 from meshcil.core.arguments import checked, reject
 from meshcil.geometry.cameras import Camera, project
-from meshcil.geometry.meshes import Mesh, stack_vertices
+from meshcil.geometry.meshes import Mesh
 from meshcil.geometry.poses import camera_center, pose_from_center
 from meshcil.rendering.rasterization import rasterizer_for
+
+REFINEMENT_BYTES = 400
+"""Most that a step of refinement holds per cell, with what its gradient needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,8 @@ def compare(
         window: rows and columns to look at; by default all.
 
     Returns:
-        The comparison at the P cells of the window; differentiable in pose and distance, with the cells' triangles held
-        fixed.
+        The comparison at the P cells of the window, in the pose's dtype; differentiable in pose and distance, with the
+        cells' triangles held fixed.
     """
     rows, columns = window or (slice(None), slice(None))
     hits = rasterizer_for(meshes)(meshes, pose, camera.window(rows, columns), distance)
@@ -87,7 +91,7 @@ def compare(
     advantage = torch.zeros_like(hit)
     for vertex, weight in zip(hits.verts, hits.bary, strict=True):
         index = origin + (vertex * hit).long() * similarity.vertex_stride[:, None]
-        advantage = torch.addcmul(advantage, weight, similarity.values.take(index))
+        advantage = torch.addcmul(advantage, weight, similarity.values.take(index).to(weight))
     return Comparison(advantage * hit, hits.hit)
 
 
@@ -106,6 +110,10 @@ def refine(
     is ``render_loss`` over the bounding box of its rendered object, which carries no gradient. An image whose
     object leaves the map stops there.
 
+    Poses and rays are in double precision. The loss has kinks where a cell's ray crosses from one triangle to the next;
+    in single precision, rounding decides there, and Adam, whose steps do not shrink, carries a pose degrees away
+    from its neighbour.
+
     Args:
         similarity: of the images.
         meshes: one per image.
@@ -115,21 +123,22 @@ def refine(
         steps: of Adam.
 
     Returns:
-        Poses (azimuth in [0, 2 pi)) and distances after the last step.
+        Poses (azimuth in [0, 2 pi)) and distances after the last step, float64.
 
     Raises:
         ValueError: a negative number of steps.
     """
     if steps < 0:
         reject("steps", f"be at least 0, but it is {steps}")
+    pose = pose.double()
     state = torch.cat((camera_center(pose, distance), pose[:, 2:]), 1).requires_grad_()
     optimizer = torch.optim.Adam([state], lr=0.05, betas=(0.4, 0.6))
-    points = stack_vertices(meshes).to(state)
+    corners = _corners(meshes).to(state)
     for _ in range(steps):
         before = state.detach().clone()
         with torch.enable_grad():
             pose, far = pose_from_center(state[:, :3], state[:, 3])
-            window = _window(points, pose.detach(), far.detach(), camera)
+            window = _window(corners, pose.detach(), far.detach(), camera)
             comparison = compare(similarity, meshes, pose, far, camera, window)
             # Cells of the box that miss the mesh add a constant, which Adam does not see.
             gain = comparison.advantage.relu().sum(1) / _box_area(comparison.covered, window)
@@ -141,9 +150,17 @@ def refine(
         return pose_from_center(state[:, :3], state[:, 3])
 
 
-def _window(points: Tensor, pose: Tensor, distance: Tensor, camera: Camera) -> tuple[slice, slice]:
+def _corners(meshes: Sequence[Mesh]) -> Float[Tensor, "B 8 3"]:
+    """Corners of the box around each mesh."""
+    ends = {id(mesh): torch.stack((mesh.vertices.amin(0), mesh.vertices.amax(0))) for mesh in meshes}
+    device = meshes[0].vertices.device
+    choice = torch.tensor(list(product((0, 1), repeat=3)), device=device), torch.arange(3, device=device)
+    return torch.stack([ends[id(mesh)][choice] for mesh in meshes])
+
+
+def _window(corners: Tensor, pose: Tensor, distance: Tensor, camera: Camera) -> tuple[slice, slice]:
     """Rows and columns outside of which no mesh is seen; all of them if one is partly behind its camera."""
-    uv = project(points, pose, camera, distance).flatten(0, 1)
+    uv = project(corners, pose, camera, distance).flatten(0, 1)
     if bool(uv.isnan().any()):
         return slice(0, camera.image_size[0]), slice(0, camera.image_size[1])
     slices = []

@@ -12,7 +12,7 @@ from meshcil.core.arguments import checked, reject
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.inference.classification import require_camera, require_vertices
-from meshcil.inference.refinement import PackedSimilarity, compare, refine
+from meshcil.inference.refinement import REFINEMENT_BYTES, PackedSimilarity, compare, refine
 from meshcil.inference.similarity import (
     best_similarity,
     images_per_block,
@@ -86,7 +86,7 @@ def estimate_pose(
         camera: of the map.
         distance: of the camera at the start; it is refined too.
         steps: of refinement; with 0 the result is the best start pose.
-        max_bytes: bound of the similarity table, which is worked on in blocks of images, one at least.
+        max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
         Poses (azimuth in [0, 2 pi)), and scores: the mean over all cells of max(o, b) - b at that pose, with o the
@@ -107,9 +107,7 @@ def estimate_pose(
         )
     for each in {id(each): each for each in meshes}.values():
         require_vertices(each, vertex_features.shape[-2], "vertex_features")
-    block = images_per_block(
-        len(feature_map), vertex_features.shape[-2] * feature_map[0, 0].numel() * feature_map.element_size(), max_bytes
-    )
+    block = images_per_block(feature_map, vertex_features.shape[-2], max_bytes, fixed=REFINEMENT_BYTES)
     parts = []
     with own_modes(feature_map.device):
         for first in range(0, len(feature_map), block):
@@ -118,7 +116,7 @@ def estimate_pose(
                 groups = [Group(images - first, mesh, vertex_features)]
             else:
                 groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
-            columns = map_columns(feature_map[images])
+            columns = map_columns(feature_map[first : first + block])
             best = best_similarity(columns, background)
             parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps))
     return torch.cat([part.pose for part in parts]), torch.cat([part.score for part in parts])
@@ -152,7 +150,8 @@ def estimate_groups(
     result = compare(similarity, meshes, pose, distances, camera)
     empty = torch.where(result.covered, 0.0, background.T.neg().clamp(min=0))
     score = (result.advantage.clamp(min=0) + empty).mean(1)
-    return Estimates(pose, distances, score, result.covered, result.covered & (result.advantage < 0))
+    numbers = (value.to(columns.dtype) for value in (pose, distances, score))
+    return Estimates(*numbers, result.covered, result.covered & (result.advantage < 0))
 
 
 def _start(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from meshcil.core.arguments import reject, require_finite, require_precision
 
-# Products of which only a maximum is kept stay in the processor's cache; an accelerator wants larger ones.
+# What is only reduced stays in the processor's cache; an accelerator wants more at once.
 _CACHE_BYTES = {"cpu": 2**21}
 _DEVICE_BYTES = 2**28
 
@@ -35,10 +35,15 @@ def map_columns(feature_map: Float[Tensor, "B D H W"]) -> Float[Tensor, "D P B"]
     return feature_map.permute(1, 2, 3, 0).flatten(1, 2).contiguous()
 
 
+def passing_bytes(device: torch.device) -> int:
+    """How much to compute at once of what is reduced right away."""
+    return _CACHE_BYTES.get(device.type, _DEVICE_BYTES)
+
+
 def best_similarity(columns: Float[Tensor, "D P B"], features: Float[Tensor, "N D"]) -> Float[Tensor, "P B"]:
     """Similarity of each cell to the most similar of some features."""
     _, cells, images = columns.shape
-    block = _CACHE_BYTES.get(columns.device.type, _DEVICE_BYTES) // (len(features) * columns.element_size())
+    block = passing_bytes(columns.device) // (len(features) * columns.element_size())
     # The product is fastest when its width is a multiple of the vector length.
     width = max(64, block // 64 * 64)
     best = [(features @ part).amax(0) for part in columns.flatten(1).split(width, dim=1)]
@@ -79,16 +84,26 @@ def relative_similarity(
     return table.view(len(features), cells, images)
 
 
-def images_per_block(images: int, bytes_per_image: int, max_bytes: int) -> int:
-    """How many of some images to work on at once: one at least, and all blocks about equally large.
+def images_per_block(feature_map: Float[Tensor, "B D H W"], values: int, max_bytes: int, fixed: int = 0) -> int:
+    """How many images to work on at once: one at least, and all blocks about equally large.
+
+    Args:
+        feature_map: of the images; a block holds it as columns, and once more the columns of some images.
+        values: further numbers of the map's dtype that a block holds per cell.
+        max_bytes: bound of a block.
+        fixed: further bytes that a block holds per cell.
 
     Raises:
         ValueError: a bound that is not positive.
     """
     if max_bytes < 1:
         reject("max_bytes", f"be at least 1, but it is {max_bytes}")
-    blocks = math.ceil(images / max(1, max_bytes // max(1, bytes_per_image)))
-    return math.ceil(images / max(1, blocks))
+    images, dim = feature_map.shape[:2]
+    cells = feature_map[0, 0].numel()
+    # Beside the map and the values: the background's best similarity, turned and as it is.
+    each = cells * (feature_map.element_size() * (2 * dim + values + 2) + fixed)
+    blocks = math.ceil(images / max(1, max_bytes // each))
+    return math.ceil(images / blocks)
 
 
 def require_features(feature_map: Tensor, background: Tensor, **tensors: Tensor) -> None:

@@ -1,7 +1,7 @@
 """The best of a grid of start poses, without rendering anything per image."""
 
-import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,8 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from meshcil.core.caching import ByteCache
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
+from meshcil.inference.similarity import passing_bytes
 from meshcil.rendering.rasterization import rasterize
 
 _AZIMUTHS, _ELEVATIONS, _THETAS = range(0, 360, 30), (-30, 0, 30, 60), (-30, 0, 30)
@@ -49,6 +51,11 @@ class StartGrid:
     cell: Int[Tensor, " R"]
     first: Int[Tensor, " S1"]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors."""
+        return sum(part.nbytes for part in (self.index, self.weight, self.cell, self.first))
+
     def gain(self, table: Float[Tensor, "V P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "S B"]:
         """How much better each pose explains each image than the background alone does.
 
@@ -62,23 +69,44 @@ class StartGrid:
         Returns:
             One minus the published start loss.
         """
-        rows = torch.arange(0, len(self.index) + 1, 3, dtype=self.index.dtype, device=table.device)
-        rendered = embedding_bag(
-            self.index, table.flatten(0, 1), rows, mode="sum", per_sample_weights=self.weight, include_last_offset=True
-        ).relu_()
+        values = table.flatten(0, 1)
         # Where nothing is rendered, o = 0, which only exceeds a background below 0.
         empty = background.neg().clamp_(min=0)
-        if bool(empty.any()):
-            rendered -= empty[self.cell.long()]
-        everything = torch.arange(len(self.cell), dtype=self.index.dtype, device=table.device)
-        total = embedding_bag(everything, rendered, self.first, mode="sum", include_last_offset=True)
-        return (total + empty.sum(0)) / len(background)
+        below = empty if bool(empty.any()) else None
+        parts = self._parts(passing_bytes(table.device) // (background[0].numel() * table.element_size()))
+        totals = [self._total(values, below, poses, rows) for poses, rows in parts]
+        return (torch.cat(totals) + empty.sum(0)) / len(background)
+
+    def _parts(self, most: int) -> Iterator[tuple[slice, slice]]:
+        """Ranges of poses that together have few rows, and these rows."""
+        first, start = self.first.tolist(), 0
+        for stop in range(1, len(first)):
+            if stop + 1 == len(first) or first[stop + 1] - first[start] > most:
+                yield slice(start, stop), slice(first[start], first[stop])
+                start = stop
+
+    def _total(self, values: Tensor, empty: Tensor | None, poses: slice, rows: slice) -> Float[Tensor, "S B"]:
+        """Sum over the covered cells of some poses of max(o, b) - b, less what they would gain by staying empty."""
+        corners = slice(3 * rows.start, 3 * rows.stop)
+        count = rows.stop - rows.start
+        triples = torch.arange(0, 3 * count + 1, 3, dtype=self.index.dtype, device=values.device)
+        rendered = embedding_bag(
+            self.index[corners],
+            values,
+            triples,
+            mode="sum",
+            per_sample_weights=self.weight[corners],
+            include_last_offset=True,
+        ).relu_()
+        if empty is not None:
+            rendered -= empty[self.cell[rows].long()]
+        everything = torch.arange(count, dtype=self.index.dtype, device=values.device)
+        first = self.first[poses.start : poses.stop + 1] - rows.start
+        return embedding_bag(everything, rendered, first, mode="sum", include_last_offset=True)
 
 
-@functools.lru_cache(maxsize=256)
-@torch.inference_mode(False)
 def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device) -> StartGrid:
-    """Rasterise a mesh at all start poses; kept per mesh, camera, distance, dtype and device.
+    """Rasterise a mesh at all start poses; kept per mesh, camera, distance, dtype and device, up to 1 GiB in all.
 
     Args:
         mesh: of a class.
@@ -90,7 +118,15 @@ def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, 
     Returns:
         The grid.
     """
-    poses, height_width = start_poses(dtype, device), camera.image_size
+    key = (mesh, camera, distance, dtype, device)
+    return GRIDS.get(key, lambda: _rasterize_starts(*key))
+
+
+@torch.inference_mode(False)
+def _rasterize_starts(
+    mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device
+) -> StartGrid:
+    poses, (height, width) = start_poses(dtype, device), camera.image_size
     parts: list[list[Tensor]] = [[], [], []]
     counts = [0]
     # A few poses at a time: dense fragments of all 144 would be large for nothing.
@@ -98,11 +134,15 @@ def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, 
         fragments = rasterize(mesh, some, camera, distance)
         covered = fragments.covered
         cell = covered.flatten(1).nonzero()[:, 1]
-        parts[0].append(fragments.pix_to_verts[covered] * math.prod(height_width) + cell[:, None])
+        parts[0].append(fragments.pix_to_verts[covered] * (height * width) + cell[:, None])
         parts[1].append(fragments.bary_coords[covered])
         parts[2].append(cell)
         counts += covered.flatten(1).sum(1).tolist()
     index, weight, cell = (torch.cat(part) for part in parts)
     first = torch.tensor(counts, device=device).cumsum(0)
-    small = torch.int32 if len(mesh.vertices) * math.prod(height_width) < 2**31 else torch.int64
+    small = torch.int32 if len(mesh.vertices) * height * width < 2**31 else torch.int64
     return StartGrid(index.flatten().to(small), weight.flatten(), cell.to(small), first.to(small))
+
+
+GRIDS = ByteCache[StartGrid](2**30, lambda grid: grid.nbytes)
+"""Start grids of meshes that were searched."""

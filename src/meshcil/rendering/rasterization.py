@@ -90,9 +90,10 @@ def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
         ModuleNotFoundError: as ``rasterize``.
     """
     cuboids = all(isinstance(mesh, CuboidMesh) for mesh in meshes)
-    if backend == "auto":
-        general = "pytorch3d" if importlib.util.find_spec("pytorch3d") else "embree"
-        backend = "cuboid" if cuboids else general
+    if backend == "auto" and cuboids:
+        backend = "cuboid"
+    elif backend == "auto":
+        backend = "pytorch3d" if importlib.util.find_spec("pytorch3d") else "embree"
     if backend == "cuboid":
         if not cuboids:
             reject("mesh", 'be a CuboidMesh for backend "cuboid"')
