@@ -99,4 +99,4 @@ def _note(row: pd.Series) -> tuple[str, str]:
     """Two lines: the class, and pose error and score."""
     found, true = row["predicted_class"], row["true_class"]
     line = found if found == true else f"{found} (is {true})"
-    return line, f"pose {math.degrees(row['pose_error']):.0f}° off, fit {row['fit_score']:.2f}"
+    return line, f"pose {math.degrees(row['pose_error']):.0f}° off, fit {row['fit']:.2f}"
