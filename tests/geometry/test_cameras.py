@@ -88,3 +88,29 @@ def test_batches_of_poses_points_and_distances_broadcast() -> None:
 def test_impossible_cameras_are_refused(focal: float, center: tuple, size: tuple, named: str) -> None:
     with pytest.raises(ValueError, match=f"{named} must be"):
         Camera(focal, center, size)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(
+    ("focal", "center", "size", "named"),
+    [
+        (None, (1, 1), (4, 4), "focal"),
+        (10.0, (None, 1), (4, 4), "center"),
+        (10.0, None, (4, 4), "center"),
+        (10.0, (1, 1, 1), (4, 4), "center"),
+        (10.0, (1, 1), (4.0, 4), "image_size"),
+        (10.0, (1, 1), (None, 4), "image_size"),
+        (10.0, (1, 1), 4, "image_size"),
+    ],
+)
+def test_wrong_kinds_of_intrinsics_are_refused(focal: object, center: object, size: object, named: str) -> None:
+    with pytest.raises(ValueError, match=f"{named} must be"):
+        Camera(focal, center, size)
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_lists_become_tuples_so_that_rays_can_be_kept() -> None:
+    camera = Camera(375, [50, 40], [80, 100])
+    assert camera == CAMERA
+    like = torch.zeros(1)
+    assert camera_axes_rays(camera, like) is camera_axes_rays(CAMERA, like)

@@ -117,3 +117,45 @@ def test_impossible_triangle_meshes_are_refused() -> None:
         TriangleMesh(torch.ones(3, 3), face)
     with pytest.raises(ValueError, match="vertices must be finite"):
         TriangleMesh(corners / 0, face)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(
+    ("bounds", "counts", "message"),
+    [
+        (torch.zeros(2, 3), (3, 3, 3), "bounds must have shape"),
+        (torch.tensor([[0, 1]] * 3), (3, 3, 3), "bounds must be a floating tensor"),
+        ([[0.0, 1.0]] * 3, (3, 3, 3), "bounds must be a floating tensor"),
+        (box(1, 1, 1), (3, 3), "counts must be 3 whole numbers"),
+        (box(1, 1, 1), (3, 3, 2.5), "counts must be 3 whole numbers"),
+    ],
+)
+def test_wrong_kinds_of_bounds_and_counts_are_refused(bounds: object, counts: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CuboidMesh(bounds, counts)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(
+    ("vertices", "faces", "message"),
+    [
+        (torch.eye(3)[:, :2], torch.tensor([[0, 1, 2]]), "vertices must have shape"),
+        (torch.eye(3).long(), torch.tensor([[0, 1, 2]]), "vertices must be a floating tensor"),
+        (torch.eye(3), torch.tensor([0, 1, 2]), "faces must have shape"),
+        (torch.eye(3), torch.tensor([[0, 1, 2]], dtype=torch.int32), "faces must be an int64 tensor"),
+        (torch.eye(3), torch.tensor([[0.0, 1.0, 2.0]]), "faces must be an int64 tensor"),
+    ],
+)
+def test_wrong_kinds_of_triangles_are_refused(vertices: object, faces: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TriangleMesh(vertices, faces)
+
+
+def test_a_mesh_keeps_what_it_was_made_of() -> None:
+    bounds, corners, face = box(1, 1, 1), torch.eye(3), torch.tensor([[0, 1, 2]])
+    cuboid, triangle = CuboidMesh(bounds, (3, 3, 3)), TriangleMesh(corners, face)
+    for passed in (bounds, corners, face):
+        passed.zero_()
+    assert torch.equal(cuboid.bounds, box(1, 1, 1))
+    assert torch.equal(triangle.vertices, torch.eye(3))
+    assert triangle.faces.tolist() == [[0, 1, 2]]

@@ -52,6 +52,25 @@ def test_readout_inverts_camera_center(e: float, a: float, t: float, d: float) -
     torch.testing.assert_close(camera_center(read, d), camera_center(given_pose, d), atol=1e-7, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@given(azimuth=angle, theta=angle, distance=st.floats(1.0, 8.0))
+def test_the_poles_survive_a_round_trip(
+    side: float, dtype: torch.dtype, azimuth: float, theta: float, distance: float
+) -> None:
+    """At 90 degrees, where the azimuth rests on rounding, the rotation comes back and nothing is infinite."""
+    start = torch.tensor([azimuth, side * math.pi / 2, theta], dtype=dtype)
+    center = camera_center(start, distance).requires_grad_()
+    read, far = pose_from_center(center, start[2])
+    tolerance = 1e-3 if dtype == torch.float32 else 1e-7
+    torch.testing.assert_close(far, torch.tensor(distance, dtype=dtype), atol=0, rtol=1e-6)
+    torch.testing.assert_close(read[1], start[1], atol=tolerance, rtol=0)
+    torch.testing.assert_close(camera_center(read, far), center, atol=1e-5, rtol=0)
+    assert bool(pose_error(read, start) < tolerance)
+    (gradient,) = torch.autograd.grad(read.sum() + far, center)
+    assert gradient.isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("a", "b", "degrees"),
     [

@@ -46,6 +46,9 @@ def camera_center(pose: Float[Tensor, "... 3"], distance: Real | Float[Tensor, "
     """
     azimuth, elevation, _ = pose.unbind(-1)
     horizontal = elevation.cos()
+    # 90 degrees in single precision is more than 90: the camera would look back over the pole, turned by 180.
+    beyond = (horizontal < 0) & (horizontal > -torch.finfo(pose.dtype).eps)
+    horizontal = torch.where(beyond, horizontal - 2 * horizontal.detach(), horizontal)
     direction = torch.stack((horizontal * azimuth.sin(), elevation.sin(), horizontal * azimuth.cos()), -1)
     length = distance[..., None] if isinstance(distance, Tensor) else float(distance)
     return direction * length
