@@ -23,7 +23,13 @@ class Scene:
 
 
 def make_scene(
-    images: int = 6, dtype: torch.dtype = torch.float64, seed: int = 0, noise: float = 0.05, size: int = 16
+    images: int = 6,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+    noise: float = 0.05,
+    size: int = 16,
+    camera: Camera | None = None,
+    distance: float = 5.0,
 ) -> Scene:
     generator = torch.Generator().manual_seed(seed)
     extents = torch.tensor([[0.9, 0.4, 0.5], [0.5, 0.9, 0.3], [0.4, 0.5, 0.9]], dtype=dtype)
@@ -34,11 +40,11 @@ def make_scene(
     valid = torch.arange(most) < torch.tensor([[len(mesh.vertices)] for mesh in meshes])
     bank = normalize(torch.randn(len(meshes), most, 24, generator=generator, dtype=dtype), dim=-1)
     background = normalize(torch.randn(40, 24, generator=generator, dtype=dtype), dim=-1)
-    camera = Camera(3.6 * size, (size / 2, size / 2), (size, size))
+    camera = camera or Camera(3.6 * size, (size / 2, size / 2), (size, size))
     label = torch.arange(images) % len(meshes)
     span = torch.tensor([6.28, 1.2, 0.8], dtype=dtype)
     pose = torch.rand(images, 3, generator=generator, dtype=dtype) * span - torch.tensor([0, 0.3, 0.4], dtype=dtype)
-    fragments = rasterize([meshes[c] for c in label], pose, camera)
+    fragments = rasterize([meshes[c] for c in label], pose, camera, distance)
     rows = [render(fragments, i, bank[c]) for i, c in enumerate(label)]
     feature_map = torch.stack(rows)
     empty = ~fragments.covered
@@ -67,9 +73,9 @@ def objective(scene: Scene, image: int, c: int, pose: Tensor, distance: float | 
     return 1 - (torch.maximum(o, b).mean() - b.mean())
 
 
-def refine_in_feature_space(scene: Scene, start: Tensor, steps: int) -> Tensor:
+def refine_in_feature_space(scene: Scene, start: Tensor, steps: int, distance: float = 5.0) -> Tensor:
     """Poses [B, 3] of all images; poses and rays in double precision, features and similarities in their own."""
-    center = camera_center(start.double()).clone().requires_grad_()
+    center = camera_center(start.double(), distance).clone().requires_grad_()
     theta = start[:, 2].double().clone().requires_grad_()
     optimizer = torch.optim.Adam([center, theta], lr=0.05, betas=(0.4, 0.6))
     meshes, bank = [scene.meshes[c] for c in scene.label], scene.bank[scene.label]
@@ -78,8 +84,8 @@ def refine_in_feature_space(scene: Scene, start: Tensor, steps: int) -> Tensor:
     image = torch.arange(len(start))[:, None, None, None]
     for _ in range(steps):
         optimizer.zero_grad()
-        pose, distance = pose_from_center(center, theta)
-        fragments = rasterize(meshes, pose, scene.camera, distance)
+        pose, far = pose_from_center(center, theta)
+        fragments = rasterize(meshes, pose, scene.camera, far)
         verts, bary = fragments.pix_to_verts.clamp(min=0), fragments.bary_coords.to(cells)
         rendered = (bank[image, verts] * bary[..., None]).sum(-2)
         o = (torch.where(fragments.covered[..., None], rendered, 0.0) * cells).sum(-1)

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from meshcil.geometry import CuboidMesh, TriangleMesh, pose_error
+from meshcil.geometry import Camera, CuboidMesh, TriangleMesh, pose_error
 from meshcil.inference import classify, estimate_pose, infer, refinement, start_poses
-from tests.inference.scenes import Scene, make_scene, objective, refine_in_feature_space
+from meshcil.rendering import rasterize
+from tests.inference.scenes import Scene, make_scene, objective, refine_in_feature_space, render
+
+OBLONG = Camera(34.0, (7.3, 5.2), (9, 17))
 
 
 def starts(scene: Scene) -> torch.Tensor:
@@ -29,6 +32,26 @@ def test_similarity_space_equals_feature_space_in_double_precision() -> None:
     assert float(pose_error(estimate(scene, steps=0)[0], start).max()) < 1e-9
     found, _ = estimate(scene, steps=30)
     assert float(pose_error(found, refine_in_feature_space(scene, start, 30)).max()) < 1e-6
+
+
+def test_a_map_that_is_not_square_with_its_principal_point_off_the_centre() -> None:
+    """9 rows and 17 columns, seen from another distance than the usual."""
+    scene = make_scene(images=6, camera=OBLONG, distance=4.0)
+    start, _ = estimate(scene, steps=0, distance=4.0)
+    found, score = estimate(scene, steps=30, distance=4.0)
+    assert float(pose_error(found, refine_in_feature_space(scene, start, 30, distance=4.0)).max()) < 1e-6
+    assert float(pose_error(found, start).max()) > 0.05
+    rest = (scene.meshes, scene.bank, scene.valid, scene.background, scene.camera)
+    result = infer(scene.feature_map, *rest, classifier="render-and-compare", distance=4.0)
+    assert torch.equal(result.label, scene.label)
+    torch.testing.assert_close(result.pose, found, atol=1e-9, rtol=0)
+    for i, c in enumerate(result.label.tolist()):
+        fragments = rasterize(scene.meshes[c], result.pose[i : i + 1], scene.camera, float(result.distance[i]))
+        assert torch.equal(result.covered[i], fragments.covered[0])
+        features = scene.feature_map[i].permute(1, 2, 0)
+        advantage = (render(fragments, 0, scene.bank[c]) * features).sum(-1) - (features @ scene.background.T).amax(-1)
+        assert torch.equal(result.occlusion[i], (advantage < 0) & fragments.covered[0])
+        assert float(score[i]) == pytest.approx(1 - float(objective(scene, i, c, result.pose[i], result.distance[i])))
 
 
 def test_similarity_space_equals_feature_space_in_single_precision() -> None:
@@ -106,8 +129,30 @@ def test_an_object_that_leaves_the_map_stops_there() -> None:
     scene = make_scene(images=1)
     tiny = CuboidMesh.from_bounds(torch.tensor([[3.0, 3.1]] * 3, dtype=torch.float64), 30)
     features = scene.bank[0, : len(tiny.vertices)].repeat(2, 1)[: len(tiny.vertices)]
-    found, score = estimate_pose(scene.feature_map, tiny, features, scene.background, scene.camera)
-    assert found.isfinite().all() and score.isfinite().all()
+    arguments = (scene.feature_map, tiny, features, scene.background, scene.camera)
+    start, _ = estimate_pose(*arguments, steps=0)
+    found, score = estimate_pose(*arguments)
+    torch.testing.assert_close(found, start, atol=1e-12, rtol=0)
+    b = (scene.feature_map[0].flatten(1).mT @ scene.background.T).amax(1)
+    torch.testing.assert_close(score, b.neg().clamp(min=0).mean()[None])
+
+
+def test_an_object_that_leaves_on_the_way_stops_there_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(images=2)
+    three, ten = (estimate(scene, steps=steps)[0] for steps in (3, 10))
+    calls, compare = [], refinement.compare
+
+    def losing_the_first(*arguments: object) -> refinement.Comparison:
+        found = compare(*arguments)
+        calls.append(found)
+        seen = torch.tensor([[len(calls) <= 3], [True]])
+        return refinement.Comparison(found.advantage * seen, found.covered & seen)
+
+    monkeypatch.setattr(refinement, "compare", losing_the_first)
+    found, _ = estimate(scene, steps=10)
+    assert torch.equal(found[0], three[0])
+    assert torch.equal(found[1], ten[1])
+    assert float(pose_error(ten[0], three[0])) > 1e-3
 
 
 def test_a_general_mesh_gives_the_same_poses() -> None:

@@ -101,7 +101,7 @@ def test_rays_parallel_to_sides() -> None:
 @pytest.mark.parametrize("axis", [0, 2])
 @pytest.mark.parametrize("side", [0, 1])
 def test_of_rays_within_a_side_the_low_one_belongs_to_the_box(axis: int, side: int) -> None:
-    """The bound is exactly 0, so that the middle ray lies in the side's plane; of two boxes that touch, it meets one."""
+    """The bound is exactly 0, so the middle ray lies in the side's plane; of two boxes that touch it meets one."""
     camera = Camera(60.0, (14.5, 10.5), (20, 28))
 
     def seen_with(bound: float) -> Fragments:
