@@ -147,23 +147,6 @@ def test_near_vertices_of_the_same_mesh_are_no_negatives(monkeypatch: pytest.Mon
         assert 1 < int(near.sum()) < len(others)
 
 
-def test_hidden_vertices_stay_negatives_where_only_visible_neighbours_are_excused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls = record(monkeypatch, "vertex_contrastive")
-    for neighbours in ("all", "visible"):
-        method = padded_method(neighbours=neighbours)
-        batch = batch_of(method, [0, 1])
-        method.losses(batch)
-    everything, visible = (options["excluded"] for _, options, _ in calls)
-    seen = seen_vertices(method, batch)
-    shown = [{vertex for image, vertex, _ in seen if image == other} for other in range(2)]
-    for row, (image, _, _) in enumerate(seen):
-        expected = set(everything[row].nonzero()[:, 0].tolist()) & shown[image]
-        assert set(visible[row].nonzero()[:, 0].tolist()) == expected
-    assert int(visible.sum()) < int(everything.sum())
-
-
 def test_the_positional_loss_pulls_to_the_centroid_of_the_label(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = record(monkeypatch, "positional")
     method = padded_method()

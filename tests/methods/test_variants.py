@@ -1,5 +1,6 @@
 """Every variant of iNeMo in config/ learns, selects and predicts, and differs from the full method where it says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG, facts, pool
 
 VARIANTS = sorted(path.stem for path in (CONFIG / "methods").glob("inemo-study*.yaml"))
-# Those that differ by more than a number run through.
-NUMBERS = ("kappa", "bank", "samples", "partitions-20", "partitions-40")
-RUNNING = [name for name in VARIANTS if not any(word in name for word in NUMBERS)]
+# Those that differ by more than a number run through; defects of the released code have tests of their own.
+LEFT_OUT = re.compile(r"kappa|bank|samples|partitions-\d|-d\d")
+RUNNING = [name for name in VARIANTS if not LEFT_OUT.search(name)]
 
 
 def small(name: str) -> Settings:
@@ -41,8 +42,8 @@ def test_a_variant_runs_through(name: str, tmp_path: Path) -> None:
         arrays = selection_inputs(method, images, method.settings.exemplars)
         chosen = method.rank_exemplars(2, seed=0, **arrays)
         method.consolidate(images.subset(chosen))
-    prediction = method.predict(next(pool([0, 5, 8]).batches(3, method.device)))
-    assert prediction.scores.shape == (3, 9) and bool(prediction.scores.isfinite().all())
+    scores = method.scores(next(pool([0, 5, 8]).batches(3, method.device)))
+    assert scores.shape == (3, 9) and bool(scores.isfinite().all())
     distils = not any(word in name for word in ("no-distillation", "finetune", "joint"))
     assert ("distillation" in row) is distils
 

@@ -341,8 +341,6 @@ class Learner(Method):
     ) -> Bool[Tensor, "M V"]:
         """Vertices of the same mesh whose projections lie near: no negatives (iNeMo, theta-bar; NeMo)."""
         near = torch.cdist(views.uv, views.uv) <= self.settings.losses.neighbour_cells
-        if self.settings.losses.neighbours == "visible":
-            near &= views.visible[:, None]
         padding = self.vertices - near.shape[-1]
         return functional.pad(near[image, vertex], (0, padding))
 

@@ -18,9 +18,6 @@ class LossSettings(Block):
     """w_B of the background term in the contrastive denominator; 0 drops it."""
     neighbour_cells: float = Field(6.0, ge=0)
     """Vertices of the same mesh within this distance in map cells are no negatives."""
-    neighbours: Literal["all", "visible"] = "all"
-    """Which vertices that distance excuses: `all` (the paper), or only `visible` ones, so that those on the far side,
-    which a view from behind would show at the same place, stay negatives."""
     unused_partitions: bool = True
     """Partitions of classes not seen yet are negatives (H-bar)."""
     positional_weight: float = Field(0.2, ge=0)
