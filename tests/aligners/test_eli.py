@@ -27,6 +27,16 @@ def test_gradient_is_that_of_autograd(layers: int) -> None:
     torch.testing.assert_close(network.gradient(latents.detach()), expected)
 
 
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_steps_in_the_hidden_layer_are_those_along_the_gradient(layers: int) -> None:
+    network = EnergyNetwork(5, layers, 8)
+    latents = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
+    expected = latents
+    for _ in range(6):
+        expected = expected + 0.1 * network.gradient(expected)
+    torch.testing.assert_close(ascend(network, latents, steps=6, step_size=0.1), expected)
+
+
 def test_rows_ascend_independently_of_their_batch() -> None:
     network = EnergyNetwork(5, 2, 8)
     latents = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
@@ -61,7 +71,7 @@ def test_same_seed_gives_the_same_aligner_and_state_survives_the_disk(tmp_path) 
 def test_held_out_stopping_keeps_the_best_state() -> None:
     best = build(stopping="held-out", iterations=40, patience=100)
     values = iter([0.0, 0.1, 0.9, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3])
-    report = fit(best, displaced(), monitor=lambda aligner: next(values))
+    report = fit(best, displaced(), monitor=lambda aligner, iteration: next(values))
     assert report.iteration == 10
     exact = build(iterations=10)
     fit(exact, displaced())
@@ -69,7 +79,9 @@ def test_held_out_stopping_keeps_the_best_state() -> None:
 
 
 def test_held_out_stopping_is_patient_for_as_long_as_asked() -> None:
-    report = fit(build(stopping="held-out", iterations=100, patience=2), displaced(), monitor=lambda aligner: 1.0)
+    report = fit(
+        build(stopping="held-out", iterations=100, patience=2), displaced(), monitor=lambda aligner, iteration: 1.0
+    )
     assert report.rows[-1]["iteration"] == 10 and report.iteration == 0
 
 

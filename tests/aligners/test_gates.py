@@ -41,6 +41,15 @@ def test_only_the_oracle_and_its_control_may_be_told_the_task(gate: str) -> None
         apply_gate(gate, PLAIN, ALIGNED, old=2, negative_energy=G, threshold=0.0, true_old=truth)
 
 
+def test_background_is_neither_old_nor_new() -> None:
+    plain = torch.tensor([[1.0, 3.0, 5.0]])
+    found = [
+        apply_gate(gate, plain, -plain, old=1, negative_energy=G[:1], threshold=0.0, true_old=told, background=True)
+        for gate, told in (("oracle-without-alignment", TRUE_OLD[:1]), ("pred-gate", None))
+    ]
+    assert [scores.argmax(dim=1).item() for scores in found] == [2, 2]
+
+
 def test_unknown_gate_is_refused() -> None:
     with pytest.raises(ValueError, match="gate must be one of task-oracle"):
         apply_gate("sometimes", PLAIN, ALIGNED, old=2, negative_energy=G, threshold=0.0)

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from meshcil.config.aligners.base import load_aligner
+from meshcil.config.base import load_settings
 from meshcil.config.claims import load_claims
 from meshcil.config.documentation import schemas, with_tables
-from meshcil.config.experiment import load_experiment
+from meshcil.config.experiment import load_experiment, study_jobs
 from meshcil.config.run import load_dataset, load_method, load_protocol
+from meshcil.config.studies.base import load_study
 from meshcil.lineage.schema import schema_path, schema_text
+from meshcil.reporting.published import PublishedSettings
 from meshcil.stages.plan import load_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +25,8 @@ LOADERS = {
     "protocols": load_protocol,
     "methods": load_method,
     "claims": lambda _name, config: load_claims(config),
+    "published": lambda name, config: load_settings(PublishedSettings, config / "published" / f"{name}.yaml"),
+    "studies": lambda name, config: load_study(config / "studies" / f"{name}.yaml"),
     "aligners": lambda name, config: load_aligner(config / "aligners" / f"{name}.yaml"),
 }
 FILES = sorted(CONFIG.glob("*/*.yaml"))
@@ -42,8 +47,10 @@ def test_every_experiment_resolves(path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(ROOT)
     settings = load_experiment(path.stem, CONFIG)
     generated = all(load_dataset(name, CONFIG).generator for block in settings.runs for name in block.datasets)
-    if generated:
-        assert load_plan([path.stem], CONFIG).runs
+    studies = [load_study(CONFIG / "studies" / f"{name}.yaml") for name, _ in study_jobs(settings)]
+    if generated and all(file.exists() for study in studies for file in study.input_files()):
+        plan = load_plan([path.stem], CONFIG)
+        assert plan.runs or plan.studies
 
 
 def test_schemas_are_up_to_date() -> None:

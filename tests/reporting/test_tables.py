@@ -15,6 +15,8 @@ from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.tables import budget, classes, memory, robustness, steps, summary
 
 KINDS = available("meshcil.reporting.tables")
+OVER_RUNS = {"alignment-answer"}
+"""Kinds whose rows are no runs."""
 
 
 def test_the_kinds_of_the_report_are_there() -> None:
@@ -94,10 +96,10 @@ def test_every_kind_refuses_unknown_options_and_accepts_no_rows(kind: str, score
         build(scores, {"colour": "red"})
     empty = build(scores.iloc[:0], {})
     assert len(empty) == 0
-    assert to_csv(empty).startswith("method,label,budget")
+    assert to_csv(empty).startswith("aligner,gate" if kind in OVER_RUNS else "method,label,budget")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OVER_RUNS])
 def test_the_first_column_names_the_row(kind: str, scores: pd.DataFrame) -> None:
     table = as_text(load_object("meshcil.reporting.tables", kind, "build")(scores, {}))
     assert table.columns[0] == "method"

@@ -49,7 +49,7 @@ def test_records_of_an_experiment_are_listed_once_and_in_order(plan: Plan) -> No
 
 
 def test_settings_digest_follows_values_not_text(tmp_path: Path) -> None:
-    for folder in ("datasets", "protocols", "methods", "experiments"):
+    for folder in ("datasets", "protocols", "methods", "aligners", "experiments"):
         (tmp_path / folder).mkdir()
         for file in (CONFIG / folder).glob("*.yaml"):
             (tmp_path / folder / file.name).write_text(f"# A comment.\n{file.read_text()}")

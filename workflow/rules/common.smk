@@ -48,6 +48,8 @@ wildcard_constraints:
     step=r"\d+",
     suite=alternatives(suite for dataset in PLAN.datasets.values() for suite in dataset.suites),
     experiment=alternatives(EXPERIMENTS),
+    aligner=alternatives(PLAN.aligners),
+    study=alternatives(PLAN.studies),
     table=alternatives(PLAN.artifacts("tables")),
     figure=alternatives(PLAN.artifacts("figures")),
 
@@ -133,15 +135,6 @@ def run_ledgers(wildcards):
     """Ledgers of all steps of a run."""
     key = PLAN.key(wildcards)
     return [f"results/runs/{key.path}/step{step}/ledger.csv" for step in range(len(PLAN.runs[key].steps))]
-
-
-def experiment_files(name):
-    """Input function: this file of every run of an experiment."""
-
-    def paths(wildcards):
-        return [f"results/runs/{key.path}/{name}" for key in PLAN.members[wildcards.experiment]]
-
-    return paths
 
 
 def experiment_records(wildcards):

@@ -7,6 +7,12 @@ localrules:
     runs,
 
 
+def experiment_scores(wildcards):
+    """Scores of an experiment's runs, the resolved settings that go with each, and scores of its studies."""
+    scores, runs = PLAN.score_files(wildcards.experiment)
+    return {"scores": scores, "runs": runs, "studies": PLAN.study_scores(wildcards.experiment)}
+
+
 rule runs:
     input:
         [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
@@ -69,8 +75,7 @@ rule score:
 
 rule collect:
     input:
-        scores=experiment_files("scores.csv"),
-        runs=experiment_files("run.json"),
+        unpack(experiment_scores),
     output:
         scores="results/experiments/{experiment}.csv",
         metrics="results/experiments/{experiment}.metrics.json",
@@ -84,8 +89,8 @@ rule collect:
         **LIGHT,
     params:
         **provenance("collect"),
+        files=optional(scores="scores", runs="runs", studies="studies"),
     message:
         "collect {wildcards.experiment}"
     shell:
-        "python -m meshcil.stages.collect --scores {input.scores} --runs {input.runs} --out {output.scores}"
-        " --metrics {output.metrics} > {log} 2>&1"
+        "python -m meshcil.stages.collect {params.files} --out {output.scores} --metrics {output.metrics} > {log} 2>&1"

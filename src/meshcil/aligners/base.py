@@ -13,8 +13,8 @@ from meshcil.config.aligners.base import AlignerSettings
 from meshcil.core.errors import InputError
 from meshcil.memory.ledger import LedgerRow
 
-Monitor = Callable[["Aligner"], float]
-"""Looks at an aligner that is being fitted, at held-out data only; larger is better."""
+Monitor = Callable[["Aligner", int], float]
+"""Looks at an aligner after so many iterations of its fit, at held-out data only; larger is better."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class LatentAligner(Aligner):
     ) -> FitReport:
         settings = self.settings
         batches = _endless_batches(len(pairs), settings.batch_size, generator)
-        rows = [{"iteration": 0, "monitor": monitor(self)}] if monitor else []
+        rows = [{"iteration": 0, "monitor": monitor(self, 0)}] if monitor else []
         best, best_state, waited = (rows[0]["monitor"] if rows else -math.inf), self.tensors(), 0
         kept = 0
         for iteration in range(1, settings.iterations + 1):
@@ -78,7 +78,7 @@ class LatentAligner(Aligner):
                 return FitReport(rows, kept if stops else iteration - 1, iteration)
             if iteration % settings.evaluate_every and iteration < settings.iterations:
                 continue
-            value = monitor(self) if monitor else math.nan
+            value = monitor(self, iteration) if monitor else math.nan
             rows.append({"iteration": iteration, **row, "monitor": value})
             waited += 1
             if value > best:
@@ -146,7 +146,7 @@ class LatentAligner(Aligner):
 
 
 def _distance_monitor(aside: LatentPairs) -> Monitor:
-    def value(aligner: Aligner) -> float:
+    def value(aligner: Aligner, iteration: int) -> float:
         return -float((aligner.align(aside.current) - aside.previous).norm(dim=1).mean())
 
     return value

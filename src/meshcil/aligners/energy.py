@@ -36,19 +36,22 @@ class EnergyNetwork(nn.Module):
 
     @torch.no_grad()
     def gradient(self, latents: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
-        """Gradient of g at each latent.
+        """Gradient of g at each latent: g is piecewise linear, so it is a product of weights with slopes."""
+        first = self.linear[0]
+        if len(self.linear) == 1:
+            return first.weight.expand(len(latents), -1)
+        return self.pull(first(latents)) @ first.weight
 
-        g is piecewise linear: its gradient is a product of the weights with the slopes of the pieces, several times
-        cheaper than a graph.
-        """
-        slopes = []
-        for layer in self.linear[:-1]:
-            latents = layer(latents)
-            slopes.append(torch.where(latents > 0, 1.0, _SLOPE))
-            latents = latents * slopes[-1]
-        gradient = self.linear[-1].weight.expand(len(latents), -1)
-        for layer, slope in zip(reversed(self.linear[:-1]), reversed(slopes), strict=True):
-            gradient = (gradient * slope) @ layer.weight
+    def pull(self, hidden: Float[Tensor, "n H"]) -> Float[Tensor, "n H"]:
+        """Gradient of g with respect to the first layer's output ``hidden``."""
+        slopes, x = [], hidden
+        for layer in self.linear[1:-1]:
+            slopes.append(torch.where(x > 0, 1.0, _SLOPE))
+            x = layer(x * slopes[-1])
+        last = self.linear[-1].weight
+        gradient = torch.where(x > 0, last, _SLOPE * last)
+        for layer, slope in zip(reversed(self.linear[1:-1]), reversed(slopes), strict=True):
+            gradient = (gradient @ layer.weight) * slope
         return gradient
 
 
@@ -57,6 +60,10 @@ def ascend(
     network: EnergyNetwork, latents: Float[Tensor, "n D"], *, steps: int, step_size: float
 ) -> Float[Tensor, "n D"]:
     """Follow the gradient of g from ``latents``: z <- z + step_size * grad g(z), ``steps`` times, all rows together.
+
+    The steps are taken in the first layer's output: a move along a gradient changes it by the gradient times the Gram
+    matrix of the layer's weights, and the latents follow once, at the end. The same numbers up to rounding, at a cost
+    that does not grow with the width of the latents.
 
     Args:
         network: the energy network.
@@ -67,6 +74,14 @@ def ascend(
     Returns:
         New latents.
     """
+    first = network.linear[0]
+    if len(network.linear) == 1:
+        return latents + steps * step_size * first.weight
+    gram = first.weight @ first.weight.T
+    hidden = first(latents)
+    total = torch.zeros_like(hidden)
     for _ in range(steps):
-        latents = torch.add(latents, network.gradient(latents), alpha=step_size)
-    return latents
+        pull = network.pull(hidden)
+        total += pull
+        hidden = torch.addmm(hidden, pull, gram, alpha=step_size)
+    return torch.addmm(latents, total, first.weight, alpha=step_size)

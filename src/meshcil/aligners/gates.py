@@ -21,6 +21,7 @@ def apply_gate(
     negative_energy: Float[Tensor, " n"],
     threshold: float,
     true_old: Bool[Tensor, " n"] | None = None,
+    background: bool = False,
 ) -> Float[Tensor, "n C"]:
     """Logits of each image under a gate.
 
@@ -40,6 +41,7 @@ def apply_gate(
         negative_energy: g of the unaligned latents.
         threshold: of `energy-gate`.
         true_old: whether the true class is old; for the two oracle gates only.
+        background: the last column is the background of a detector, neither old nor new.
 
     Raises:
         ValueError: an unknown gate, an oracle gate without ``true_old``, or another gate with it.
@@ -50,6 +52,7 @@ def apply_gate(
         raise ValueError(f"true_old must be given for {' and '.join(ORACLE_GATES)}, and for no other gate ({gate})")
     if gate == "oracle-without-alignment":
         forbidden = torch.arange(plain.shape[1], device=plain.device) >= old
+        forbidden[-1] &= not background
         return plain.masked_fill(true_old[:, None] & forbidden, -torch.inf)
     if gate == "task-oracle":
         chosen = true_old

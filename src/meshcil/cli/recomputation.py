@@ -16,6 +16,7 @@ from meshcil.reporting.scores import read_scores
 from meshcil.stages.claims import claims_text
 from meshcil.stages.collect import collected
 from meshcil.stages.score import scores_text
+from meshcil.stages.score_aligned import aligned_scores_text
 from meshcil.stages.table import table_text
 
 
@@ -42,9 +43,18 @@ def _score(record: Record) -> list[Path]:
     return _unequal(record, scores_text(load_run(run), predictions, ledgers))
 
 
+def _score_aligned(record: Record) -> list[Path]:
+    run, *files = [_place(entry) for entry in record.inputs]
+    predictions = [path for path in files if path.suffix == ".parquet"]
+    ledgers = [path for path in files if path.suffix == ".csv"]
+    return _unequal(record, aligned_scores_text(load_run(run), str(record.key["aligner"]), predictions, ledgers))
+
+
 def _collect(record: Record) -> list[Path]:
     files = [_place(entry) for entry in record.inputs]
-    table, numbers = collected([p for p in files if p.suffix == ".csv"], [p for p in files if p.suffix == ".json"])
+    runs = [path for path in files if path.suffix == ".json"]
+    scores = [path for path in files if path.suffix == ".csv"]
+    table, numbers = collected(scores[: len(runs)], runs, scores[len(runs) :])
     metrics = _place(record.outputs[1])
     return _unequal(record, table) + ([metrics] if read_json(metrics) != numbers else [])
 
@@ -73,6 +83,7 @@ def _place(entry: FileFacts) -> Path:
 
 _STAGES: Mapping[str, Callable[[Record], list[Path]]] = {
     "score": _score,
+    "score_aligned": _score_aligned,
     "collect": _collect,
     "table": _table,
     "claims": _claims,

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 import meshcil.config.aligners
 import meshcil.config.methods
+import meshcil.config.studies
 from meshcil.config.aligners.base import AlignerSettings, aligner_settings
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
@@ -17,6 +18,7 @@ from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.run import RunConfig, method_settings
+from meshcil.config.studies.base import StudySettings, study_settings
 
 
 def method_kinds() -> list[str]:
@@ -30,6 +32,12 @@ def aligner_kinds() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(meshcil.config.aligners.__path__) if m.name != "base")
 
 
+def study_kinds() -> list[str]:
+    """Study kinds that have a settings class."""
+    names = [m.name for m in pkgutil.iter_modules(meshcil.config.studies.__path__)]
+    return sorted(n.replace("_", "-") for n in names if n != "base")
+
+
 def documented_models() -> dict[str, type[BaseModel]]:
     """Models by the kind of file they describe."""
     models: dict[str, type[BaseModel]] = {
@@ -39,6 +47,7 @@ def documented_models() -> dict[str, type[BaseModel]]:
         "protocol": ProtocolSettings,
         "run": RunConfig,
     }
+    models |= {f"study-{kind}": study_settings(kind) for kind in study_kinds()}
     models |= {f"aligner-{kind}": aligner_settings(kind) for kind in aligner_kinds()}
     return models | {f"method-{kind}": method_settings(kind) for kind in method_kinds()}
 
@@ -70,6 +79,10 @@ def parameter_tables() -> str:
     for kind in aligner_kinds():
         rows = _table(aligner_settings(kind), "", set(AlignerSettings.model_fields))
         parts += [f"## Aligners of kind `{kind}`", "", *rows, ""] if len(rows) > 2 else []
+    parts += ["## Studies (`studies/*.yaml`), all kinds", "", *_table(StudySettings, "", set()), ""]
+    for kind in study_kinds():
+        rows = _table(study_settings(kind), "", set(StudySettings.model_fields))
+        parts += [f"## Studies of kind `{kind}`", "", *rows, ""]
     return "\n".join(parts)
 
 

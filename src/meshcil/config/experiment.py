@@ -25,6 +25,17 @@ class RunBlock(Settings):
     """Training seeds."""
     suite: str = "clean"
     """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step."""
+    aligners: tuple[str, ...] = ()
+    """Names of files in config/aligners; each is fitted after every later step and judged under all gates."""
+
+
+class StudyBlock(Settings):
+    """Studies, each with every seed."""
+
+    names: tuple[str, ...] = Field(min_length=1)
+    """Names of files in config/studies."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """Seeds."""
 
 
 class Artifact(Settings):
@@ -60,8 +71,10 @@ class ExperimentSettings(Settings):
     """What the experiment asks, in a few sentences."""
     cost: str
     """Expected time on which machine."""
-    runs: tuple[RunBlock, ...] = Field(min_length=1)
+    runs: tuple[RunBlock, ...] = ()
     """Blocks of runs."""
+    studies: tuple[StudyBlock, ...] = ()
+    """Experiments that are no chain of incremental steps."""
     tables: tuple[Artifact, ...] = ()
     """Tables, in report order."""
     figures: tuple[Artifact, ...] = ()
@@ -69,6 +82,8 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _check_names(self) -> "ExperimentSettings":
+        if not (self.runs or self.studies):
+            raise ValueError("runs and studies are both empty")
         for group in (self.tables, self.figures):
             names = [artifact.name for artifact in group]
             if len(set(names)) != len(names):
@@ -96,3 +111,18 @@ def run_keys(experiment: ExperimentSettings) -> dict[RunKey, str]:
             if suites.get(key, "clean") == "clean":
                 suites[key] = block.suite
     return suites
+
+
+def run_aligners(experiment: ExperimentSettings) -> dict[RunKey, tuple[str, ...]]:
+    """Aligners of each run of an experiment, in order; runs without any are left out."""
+    found: dict[RunKey, tuple[str, ...]] = {}
+    for block in experiment.runs:
+        for key in run_keys(experiment.model_copy(update={"runs": (block,)})) if block.aligners else ():
+            found[key] = tuple(dict.fromkeys([*found.get(key, ()), *block.aligners]))
+    return found
+
+
+def study_jobs(experiment: ExperimentSettings) -> tuple[tuple[str, int], ...]:
+    """Name and seed of each study of an experiment, in order."""
+    jobs = [(name, seed) for block in experiment.studies for name in block.names for seed in block.seeds]
+    return tuple(dict.fromkeys(jobs))

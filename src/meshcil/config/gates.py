@@ -1,6 +1,38 @@
-"""Names of the gates that decide which images are aligned; what they do is in `meshcil.aligners.gates`."""
+"""Names of the gates that decide which images are aligned, and of test sets seen through them.
+
+What the gates do is in `meshcil.aligners.gates`. In tables of predictions and scores, the test set `clean` under the
+gate `pred-gate` of the aligner `eli` is called `clean:eli:pred-gate`.
+"""
+
+from dataclasses import dataclass
 
 ORACLE_GATES = ("task-oracle", "oracle-without-alignment")
 """Gates that are told whether an image shows an old class."""
 GATES = (*ORACLE_GATES, "align-all", "pred-gate", "energy-gate", "max-conf")
 """All gates, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A test set seen through an aligner and a gate.
+
+    Attributes:
+        test_set: name of the test set.
+        aligner: name of the aligner's settings.
+        gate: one of `GATES`.
+    """
+
+    test_set: str
+    aligner: str
+    gate: str
+
+    @property
+    def name(self) -> str:
+        """As it stands in the column `test_set`."""
+        return f"{self.test_set}:{self.aligner}:{self.gate}"
+
+
+def parse_view(name: str) -> View | None:
+    """The view that a name in the column `test_set` stands for; None for a plain test set."""
+    parts = name.split(":")
+    return View(*parts) if len(parts) == 3 else None

@@ -29,9 +29,20 @@ def run_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
     return (stage_module(stage), *method_modules(run.method))
 
 
+def aligner_modules(stage: str, run: RunConfig, kind: str) -> tuple[str, ...]:
+    """Modules of a stage that works with a method and an aligner: align, predict_aligned."""
+    parts = (module_name("meshcil.config.aligners", kind), module_name("meshcil.aligners", kind))
+    return (*run_modules(stage, run), *parts)
+
+
 def settings_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
     """Modules of a stage that reads a run's settings but loads no method: resolve, score."""
     return (stage_module(stage), module_name("meshcil.config.methods", run.method.kind))
+
+
+def study_modules(kind: str) -> tuple[str, ...]:
+    """Modules of a study."""
+    return (stage_module("study"), *(module_name(f"meshcil.{part}", kind) for part in ("config.studies", "studies")))
 
 
 def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:

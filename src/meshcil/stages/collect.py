@@ -17,37 +17,43 @@ HEADLINES = ("average_incremental_accuracy", "last_accuracy", "forgetting_before
 
 
 def main(
-    scores: Annotated[list[Path], typer.Option(help="scores.csv of each run.")],
-    runs: Annotated[list[Path], typer.Option(help="run.json of each run, in the same order.")],
     out: Annotated[Path, typer.Option(help="<experiment>.csv")],
     metrics: Annotated[Path, typer.Option(help="Headline numbers for `dvc metrics` (JSON).")],
+    scores: Annotated[list[Path], typer.Option(help="scores.csv of each run.")] = [],  # noqa: B006
+    runs: Annotated[list[Path], typer.Option(help="run.json of each run, in the same order.")] = [],  # noqa: B006
+    studies: Annotated[list[Path], typer.Option(help="scores.csv of each study; it names itself.")] = [],  # noqa: B006
 ) -> None:
     """Write the scores of an experiment, each row with the names of its run."""
     if len(scores) != len(runs):
         raise InputError("--runs", f"names {len(runs)} runs for {len(scores)} scores", "Give one run.json per scores")
     with record_job(
         "collect",
-        inputs=[*scores, *runs],
+        inputs=[*scores, *runs, *studies],
         outputs=[out, metrics],
         settings={"experiment": out.stem},
         modules=(stage_module("collect"),),
         key={"experiment": out.stem},
         name=out.stem,
     ):
-        table, numbers = collected(scores, runs)
+        table, numbers = collected(scores, runs, studies)
         write_text_atomic(out, table)
         write_json_atomic(metrics, numbers)
 
 
-def collected(scores: Sequence[Path], runs: Sequence[Path]) -> tuple[str, dict[str, dict[str, float]]]:
+def collected(
+    scores: Sequence[Path], runs: Sequence[Path], studies: Sequence[Path]
+) -> tuple[str, dict[str, dict[str, float]]]:
     """Text of the experiment's scores, and the headline numbers by run.
 
     Raises:
         InputError: when a file is damaged.
     """
     pairs = [(read_json(run), read_scores(path)) for path, run in zip(scores, runs, strict=True)]
-    table = pd.concat([with_names(run, table) for run, table in pairs], ignore_index=True)
-    return table.to_csv(index=False), {run_path(run): headlines(table) for run, table in pairs}
+    named = [with_names(run, table) for run, table in pairs]
+    table = pd.concat([*named, *map(read_scores, studies)], ignore_index=True)
+    # Scores through an aligner have no plain test set, and so no headline.
+    found = {run_path(run): numbers for run, part in pairs if (numbers := headlines(part))}
+    return table.to_csv(index=False), found
 
 
 def read_scores(path: Path) -> pd.DataFrame:

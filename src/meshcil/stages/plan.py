@@ -5,21 +5,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshcil.config.aligners.base import AlignerSettings, load_aligner
 from meshcil.config.base import Settings
 from meshcil.config.claims import ClaimsSettings, load_claims
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_keys
+from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_aligners, run_keys, study_jobs
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset
+from meshcil.config.studies.base import StudySettings, load_study
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.core.naming import available, load_module
 from meshcil.lineage.code import (
+    aligner_modules,
     artifact_modules,
     data_modules,
     run_modules,
     settings_modules,
     stage_module,
+    study_modules,
     track_modules,
 )
 from meshcil.memory.budget import parse_budget
@@ -39,6 +43,10 @@ class Plan:
         members: keys of each experiment's runs, in its order.
         suites: test sets after the last step, by key.
         datasets: settings by name.
+        aligners: settings by name.
+        studies: settings by name.
+        study_members: name and seed of each experiment's studies.
+        aligned: runs of each experiment that are judged through an aligner, with its name.
         claims: of the papers.
     """
 
@@ -47,6 +55,10 @@ class Plan:
     members: dict[str, tuple[RunKey, ...]]
     suites: dict[RunKey, str]
     datasets: dict[str, DatasetSettings]
+    aligners: dict[str, AlignerSettings]
+    aligned: dict[str, tuple[tuple[RunKey, str], ...]]
+    studies: dict[str, StudySettings]
+    study_members: dict[str, tuple[tuple[str, int], ...]]
     claims: tuple[ClaimsSettings, ...] = ()
 
     def key(self, names: Mapping[str, str]) -> RunKey:
@@ -55,7 +67,11 @@ class Plan:
 
     def modules(self, stage: str, names: Mapping[str, str]) -> tuple[str, ...]:
         """Modules that the job of ``stage`` with the path components ``names`` runs."""
-        if stage in ("resolve", "score"):
+        if stage == "study":
+            return study_modules(self.studies[names["study"]].kind)
+        if stage in ("align", "predict_aligned"):
+            return aligner_modules(stage, self.runs[self.key(names)], self.aligners[names["aligner"]].kind)
+        if stage in ("resolve", "score", "score_aligned"):
             return settings_modules(stage, self.runs[self.key(names)])
         if "method" in names:
             return run_modules(stage, self.runs[self.key(names)])
@@ -69,7 +85,11 @@ class Plan:
     def settings(self, stage: str, names: Mapping[str, str]) -> str:
         """Digest of the settings the job works by; comments and layout of their files do not count."""
         chosen: Settings
-        if "method" in names:
+        if stage == "study":
+            chosen = self.studies[names["study"]]
+        elif "aligner" in names:
+            chosen = self.aligners[names["aligner"]]
+        elif "method" in names:
             chosen = self.runs[self.key(names)]
         elif "dataset" in names:
             chosen = self.datasets[names["dataset"]]
@@ -106,12 +126,42 @@ class Plan:
         predictions = [path for path in self.predictions(figure.run) if last in path]
         return {"data": f"data/prepared/{figure.run.dataset}/dataset.json", "predictions": predictions}
 
+    def score_files(self, experiment: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Scores of an experiment, those through aligners last, and the resolved settings that go with each."""
+        plain = [(f"results/runs/{key.path}", "") for key in self.members[experiment]]
+        pairs = [*plain, *((f"results/runs/{key.path}", f"{name}/") for key, name in self.aligned[experiment])]
+        return tuple(f"{run}/{part}scores.csv" for run, part in pairs), tuple(f"{run}/run.json" for run, _ in pairs)
+
+    def study_scores(self, experiment: str) -> tuple[str, ...]:
+        """Scores of an experiment's studies."""
+        return tuple(f"results/studies/{name}/seed{seed}/scores.csv" for name, seed in self.study_members[experiment])
+
+    def study_inputs(self, name: str) -> dict[str, list[str] | str]:
+        """Files of a real dataset that a study reads, or the record of the one that is rendered for it."""
+        settings = self.studies[name]
+        inputs: dict[str, list[str] | str] = {"files": [path.as_posix() for path in settings.input_files()]}
+        if settings.rendered():
+            inputs["data"] = f"data/raw/{settings.rendered()}/generate.record.json"
+        return inputs
+
+    def _aligned_records(self, key: RunKey, aligner: str) -> list[str]:
+        run, stages = f"results/runs/{key.path}", ("align", "predict_aligned")
+        steps = [f"{run}/step{k}/{aligner}" for k in range(1, len(self.runs[key].steps))]
+        paths = [f"{step}/{stage}-{aligner}.record.json" for step in steps for stage in stages]
+        return [*paths, f"{run}/{aligner}/score_aligned-{aligner}.record.json"]
+
     def records(self, experiment: str) -> tuple[str, ...]:
         """Records of all jobs behind the report of an experiment, in the order of the pipeline."""
         keys = self.members[experiment]
         raw = [f"{d.root}/generate.record.json" for d in (self.datasets[k.dataset] for k in keys) if d.generator]
+        named = dict.fromkeys(self.studies[name].rendered() for name, _ in self.study_members[experiment])
+        raw += [f"data/raw/{name}/generate.record.json" for name in named if name]
         prepared = [f"data/prepared/{key.dataset}/prepare.record.json" for key in keys]
         jobs = [path for key in keys for path in self._run_records(key)]
+        jobs += [path for key, aligner in self.aligned[experiment] for path in self._aligned_records(key, aligner)]
+        jobs += [
+            f"results/studies/{name}/seed{seed}/study.record.json" for name, seed in self.study_members[experiment]
+        ]
         collected = f"results/experiments/collect-{experiment}.record.json"
         settings = self.experiments[experiment]
         sheets = [f"reports/figures/contact_sheet-{key.dataset}.record.json" for key in keys]
@@ -181,15 +231,48 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     runs = {key: resolve_run(key, config) for key in suites}
     for key, suite in suites.items():
         _check_suite(key, suite, runs[key].dataset)
+    study_members = {name: study_jobs(settings) for name, settings in experiments.items()}
+    chosen = dict.fromkeys(study for jobs in study_members.values() for study, _ in jobs)
+    studies = {name: load_study(config / "studies" / f"{name}.yaml") for name in chosen}
     datasets = {key.dataset: load_dataset(key.dataset, config) for key in suites}
+    for study in studies.values():
+        _check_study(study)
+        if study.rendered():
+            datasets[study.rendered()] = load_dataset(study.rendered(), config)
     for name, dataset in datasets.items():
         _check_raw_files(name, dataset, config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
         _check_weights(name, method, config)
     _check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
-    plan = Plan(experiments, runs, members, suites, datasets, tuple(load_claims(config)))
+    aligned = {name: _aligned(settings, runs) for name, settings in experiments.items()}
+    chosen = dict.fromkeys(aligner for pairs in aligned.values() for _, aligner in pairs)
+    aligners = {name: load_aligner(config / "aligners" / f"{name}.yaml") for name in chosen}
+    plan = Plan(
+        experiments,
+        runs,
+        members,
+        suites,
+        datasets,
+        aligners,
+        aligned,
+        studies,
+        study_members,
+        tuple(load_claims(config)),
+    )
     _check_artifacts(plan, config)
     return plan
+
+
+def _aligned(experiment: ExperimentSettings, runs: Mapping[RunKey, RunConfig]) -> tuple[tuple[RunKey, str], ...]:
+    """Runs with aligners; a run of a single step has no earlier latents to align to."""
+    found = run_aligners(experiment)
+    return tuple((key, name) for key, names in found.items() if len(runs[key].steps) > 1 for name in names)
+
+
+def _check_study(study: StudySettings) -> None:
+    for path in study.input_files():
+        if not path.exists():
+            raise InputError(path, "does not exist", f"Put the files of {study.label} there; nothing is downloaded")
 
 
 def _check_bytes(runs: Sequence[RunConfig]) -> None:

@@ -63,6 +63,22 @@ def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, st
     """Predictions of one test set; its labels choose which images are asked about, and are joined to the answers."""
     table = load_split(split, set(run.seen(step)))
     answers = predict_table(run, method, table, f"{test_set} after step {step}")
+    return prediction_frame(run, method, table, test_set, step, answers)
+
+
+def prediction_frame(
+    run: RunConfig, method: Method, table: PreparedSplit, test_set: str, step: int, answers: Prediction
+) -> pd.DataFrame:
+    """Table of predictions: the answers for the images of ``table``, joined to their classes and poses.
+
+    Args:
+        run: the run.
+        method: that answered.
+        table: images that were asked about.
+        test_set: its name among the predictions.
+        step: after which the method answered.
+        answers: one row per image; poses are NaN without a pose.
+    """
     true, found = table.poses.double(), answers.poses.double()
     frame = pd.DataFrame({"sample_id": table.ids, "test_set": test_set, "step": step})
     frame["true_class"] = table.class_names

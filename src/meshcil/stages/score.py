@@ -72,13 +72,21 @@ def ledger_scores(path: Path) -> Sequence[tuple]:
     step = re.fullmatch(r"step(\d+)", path.parent.name)
     if step is None:
         raise InputError(path, "is not in a folder step<number>", "Give ledgers where the selection wrote them")
+    return [(int(step[1]), "", None, "", metric, value, 1) for metric, value in ledger_measures(path).items()]
+
+
+def ledger_measures(path: Path) -> dict[str, int]:
+    """Bytes by each way of counting, and the number of exemplars, of one ledger.
+
+    Raises:
+        InputError: when the file is no ledger.
+    """
     try:
         table = pd.read_csv(path)
         values = {f"{count}_bytes": int(table.loc[table[count], "bytes"].sum()) for count in COUNTS}
-        values["exemplars"] = int(table["exemplars"].iloc[0])
+        return {**values, "exemplars": int(table["exemplars"].iloc[0])}
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(path, f"is not a ledger ({error})", "Delete it and select exemplars again") from error
-    return [(int(step[1]), "", None, "", metric, value, 1) for metric, value in values.items()]
 
 
 if __name__ == "__main__":

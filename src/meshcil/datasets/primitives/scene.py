@@ -59,7 +59,8 @@ def _viewpoint(
     return view, (height, width)
 
 
-def _light(rng: np.random.Generator) -> Lighting:
+def draw_light(rng: np.random.Generator) -> Lighting:
+    """A lamp from above, and how much light comes from elsewhere."""
     around, above = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(25, 75))
     direction = np.array([np.cos(above) * np.cos(around), np.cos(above) * np.sin(around), np.sin(above)])
     return Lighting(direction, ambient=rng.uniform(0.45, 0.65), gloss=rng.uniform(0.0, 0.4))
@@ -93,7 +94,7 @@ def compose(
     view, (height, width) = _viewpoint(rng, image_size, focal, nuisance == "pose")
     ground = rng.uniform(0.3, 0.6) * (rng.random() < 0.75) if class_name in GROUNDED else 0.0
     texture = nuisances.surface_texture(rng) if nuisance == "texture" else None
-    layer = render(shape, palette(shape, rng), view, _light(rng), (height, width), ground=ground, texture=texture)
+    layer = render(shape, palette(shape, rng), view, draw_light(rng), (height, width), ground=ground, texture=texture)
     draw = backgrounds.odd_context if nuisance == "context" else backgrounds.cluttered
     background = draw(rng, height, width) * layer.shadow[..., None]
     image = layer.rgb + (1 - layer.coverage[..., None]) * background

@@ -1,0 +1,50 @@
+"""Settings that studies share, and how they are read by name.
+
+A study is an experiment of its own making, in one job per seed: it is no chain of incremental steps.
+"""
+
+from pathlib import Path
+
+from meshcil.config.base import Settings, read_yaml, validate
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_object
+
+
+class StudySettings(Settings):
+    """What every study has."""
+
+    kind: str
+    """Module of `meshcil.studies`."""
+    label: str
+    """Name in tables and figures."""
+    description: str
+    """One sentence for the report."""
+
+    def input_files(self) -> tuple[Path, ...]:
+        """Files of a real dataset that the study reads, as far as they are there."""
+        return ()
+
+    def rendered(self) -> str:
+        """Name in config/datasets of the rendered dataset that the study reads; "" for none."""
+        return ""
+
+    def rendered_files(self) -> tuple[Path, ...]:
+        """Folder of the rendered dataset."""
+        return (Path("data/raw") / self.rendered(),) if self.rendered() else ()
+
+
+def study_settings(kind: str) -> type[StudySettings]:
+    """Settings class of a study, by name."""
+    return load_object("meshcil.config.studies", kind, "Settings")
+
+
+def load_study(path: Path) -> StudySettings:
+    """Read and validate a file of `config/studies` with the settings class that its `kind` names.
+
+    Raises:
+        InputError: when the file is missing, names no known kind, or does not validate.
+    """
+    content = read_yaml(path)
+    if not isinstance(content.get("kind"), str):
+        raise InputError(path, "has no `kind`", "Name the study's module, e.g. `kind: two-tasks`")
+    return validate(study_settings(content["kind"]), content, path)

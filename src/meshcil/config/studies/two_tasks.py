@@ -1,0 +1,44 @@
+"""Settings of ELI's two-task experiment on handwritten digits (ELI, section 1 and its public notebooks)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from meshcil.config.aligners.eli import Settings as AlignerSettings
+from meshcil.config.studies.base import StudySettings
+
+
+class Settings(StudySettings):
+    """Digits 0-4, then 5-9; one linear map to the latents, a head per task; the first task's latents are aligned."""
+
+    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    """`mnist` (torchvision's layout, offline), scikit-learn's `digits`, or the first that is there."""
+    mnist_root: str = "data/raw/mnist"
+    """Folder that holds MNIST/raw."""
+    width: int = Field(ge=1)
+    """Channels of a latent."""
+    epochs: int = Field(10, ge=1)
+    """Passes over each task of MNIST."""
+    digits_epochs: int = Field(40, ge=1)
+    """Passes over each task of scikit-learn's digits, which are a fiftieth as many."""
+    batch_size: int = Field(128, ge=1)
+    """Images per batch; a last partial batch is dropped."""
+    lr: float = Field(0.1, gt=0)
+    """Learning rate (SGD)."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of SGD."""
+    train_second_head: bool = False
+    """Optimise the second task's head too; the published code leaves it as it was drawn."""
+    held_out_share: float = Field(0.2, gt=0, lt=1)
+    """Share of the first task's training images that only decide when to stop the aligner."""
+    aligner: AlignerSettings
+    """The aligner; `iterations` is the published stopping point."""
+    picture_points: int = Field(200, ge=0)
+    """Test images of the first task in the picture of the latents (first seed only)."""
+
+    def input_files(self) -> tuple[Path, ...]:
+        """MNIST's four files, if all are there and may be used."""
+        names = [f"{p}-{kind}-ubyte" for p in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+        found = tuple(Path(self.mnist_root) / "MNIST" / "raw" / name for name in names)
+        return found if self.dataset != "digits" and all(path.is_file() for path in found) else ()

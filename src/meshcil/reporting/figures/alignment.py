@@ -1,0 +1,58 @@
+"""What each gate gains by alignment, host by host."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.alignment import alignment_pairs, told
+from meshcil.reporting.drawing import say_when_empty
+from meshcil.reporting.palette import GREY, INK, PAPER, looks
+from meshcil.reporting.style import RC
+
+
+class Options(Settings):
+    """Settings of this kind of figure."""
+
+    metric: str = "last_accuracy"
+    """What is gained."""
+
+
+@rc_context(RC)
+def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+    """Columns: gates. Small marks: single runs; large ones: the mean of a host's runs. Gates told the task are shaded.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    settings = validate(Options, dict(options), "options of an `alignment` figure")
+    pairs = alignment_pairs(scores, (settings.metric,))
+    pairs["gain"] = 100 * (pairs["with"] - pairs["without"])
+    gates = list(dict.fromkeys(pairs["gate"]))
+    look = looks(pairs["method"])
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.axhline(0, color=INK, linewidth=1)
+    hosts = list(pairs.groupby(["method", "label", "dataset"], sort=False))
+    for i, ((method, label, dataset), rows) in enumerate(hosts):
+        shift = (i - (len(hosts) - 1) / 2) * 0.7 / max(len(hosts), 1)
+        x = rows["gate"].map(gates.index) + shift
+        style = look[str(method)]
+        axes.scatter(x, rows["gain"], s=9, color=style.colour, alpha=0.5, linewidths=0)
+        means = rows.groupby("gate", sort=False)["gain"].mean()
+        places = [gates.index(gate) + shift for gate in means.index]
+        axes.scatter(
+            places, means, s=46, color=style.colour, marker=style.marker, edgecolors=PAPER, label=f"{label}, {dataset}"
+        )
+    for place, gate in enumerate(gates):
+        if told(gate) == "yes":
+            axes.axvspan(place - 0.5, place + 0.5, color=GREY, alpha=0.15, linewidth=0)
+    axes.set_xticks(range(len(gates)), [f"{gate}\n(told the task)" if told(gate) == "yes" else gate for gate in gates])
+    axes.set_ylabel("gain by alignment [points]")
+    say_when_empty(axes, hosts)
+    if hosts:
+        axes.legend(frameon=False, loc="best")
+    return figure

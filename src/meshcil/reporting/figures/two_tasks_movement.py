@@ -1,0 +1,43 @@
+"""How far the second task shifts each latent dimension, and how far alignment moves it back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.drawing import say_when_empty
+from meshcil.reporting.palette import BLUE, GREY
+from meshcil.reporting.style import RC
+
+
+class Options(Settings):
+    """None: the figure has one form."""
+
+
+@rc_context(RC)
+def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+    """One panel per study, first seed: bars are dimensions, ordered by how far the second task shifted them.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    validate(Options, dict(options), "options of a `two_tasks_movement` figure")
+    rows = scores[scores["metric"].isin(["shift", "movement"]) & (scores["seed"] == scores["seed"].min())]
+    figure = Figure()
+    panels = list(rows.groupby("label", sort=False))
+    axes = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
+    for panel, (label, own) in zip(axes, panels, strict=False):
+        table = own.pivot(index="class_name", columns="metric", values="value").sort_values("shift", ascending=False)
+        places = range(len(table))
+        panel.bar(places, table["shift"], width=1.0, color=GREY, alpha=0.5, label="shifted by the second task")
+        panel.bar(places, table["movement"], width=0.5, color=BLUE, label="moved by alignment")
+        panel.set_xticks([])
+        panel.set_xlabel(f"{label}, most shifted first")
+    axes[0].set_ylabel("mean distance")
+    say_when_empty(axes[0], panels)
+    if panels:
+        axes[-1].legend(frameon=False, loc="upper right")
+    return figure

@@ -1,0 +1,112 @@
+"""Fit an aligner between the states of a run before and after a step; the run itself does not change."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import torch
+import typer
+
+from meshcil.config.aligners.base import load_aligner
+from meshcil.config.base import yaml_files
+from meshcil.config.run import RunConfig, load_run
+from meshcil.core.artifacts import load_state, save_state, write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.lineage.code import aligner_modules
+from meshcil.lineage.record import record_job
+from meshcil.memory.ledger import LedgerRow, training_only
+from meshcil.methods.base.ledger import tensor_bytes
+from meshcil.methods.base.method import Method
+from meshcil.stages.command import execute, limit_threads
+from meshcil.training.alignment import fit_aligner
+from meshcil.training.setup import build_method, choose_device, exemplar_pool, load_pool, read_exemplars
+
+
+def align(
+    run: Annotated[Path, typer.Option()],
+    data: Annotated[Path, typer.Option()],
+    step: Annotated[int, typer.Option(help="Step after which it aligns; at least 1.")],
+    previous: Annotated[Path, typer.Option(help="State after the step before.")],
+    state: Annotated[Path, typer.Option(help="State after the step.")],
+    exemplars: Annotated[Path, typer.Option(help="Exemplars kept after the step before.")],
+    held: Annotated[Path, typer.Option(help="Ledger of the run after the step.")],
+    aligner: Annotated[Path, typer.Option(help="Settings of the aligner (YAML).")],
+    out: Annotated[Path, typer.Option()],
+    progress: Annotated[Path, typer.Option(help="CSV: loss, energies and held-out value by iteration.")],
+    ledger: Annotated[Path, typer.Option(help="CSV: the run's ledger with the aligner's rows.")],
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+) -> None:
+    """Fit the aligner of step STEP to the step's training images; no test image is read."""
+    limit_threads(threads)
+    config, settings = load_run(run), load_aligner(aligner)
+    target = choose_device(device, threads)
+    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", previous, state, exemplars]
+    with record_job(
+        "align",
+        inputs=[*inputs, held, *yaml_files(aligner)],
+        outputs=[out, progress, ledger],
+        settings={**config.model_dump(mode="json"), "aligner": settings.model_dump(mode="json")},
+        modules=aligner_modules("align", config, settings.kind),
+        key={**config.key.model_dump(), "step": step, "aligner": aligner.stem},
+        name=aligner.stem,
+        seed=config.key.seed,
+        threads=threads,
+        device=str(target),
+    ):
+        kept = exemplar_pool(config, data, read_exemplars(exemplars))
+        before, after = (
+            load_method(config, data, path, k, target) for path, k in ((previous, step - 1), (state, step))
+        )
+        images = load_pool(config, data / "train.parquet", config.steps[step])
+        try:
+            fitted, report = fit_aligner(settings, before, after, images, kept)
+        except ValueError as error:
+            raise InputError(previous, str(error), "Align a method whose latents keep their width") from error
+        if report.diverged_at is not None:
+            text = f"energies are not finite at iteration {report.diverged_at}; keeping iteration {report.iteration}"
+            print(f"warning: {aligner.stem}, step {step}: {text}", file=sys.stderr, flush=True)
+        save_state(out, fitted.state() | {"iteration": report.iteration, "diverged_at": report.diverged_at})
+        columns = ["iteration", "loss", "previous", "samples", "monitor"]
+        write_text_atomic(progress, pd.DataFrame(report.rows, columns=columns).to_csv(index=False, float_format="%.6g"))
+        write_text_atomic(ledger, extended_ledger(held, [*fitted.ledger_rows(), *fitting_rows(before, after)]))
+
+
+def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torch.device) -> Method:
+    """The method after ``step``.
+
+    Raises:
+        InputError: when the state is of another step.
+    """
+    method = build_method(run, data, device)
+    content = load_state(state)
+    if content.get("step") != step:
+        raise InputError(state, f"is the state after step {content.get('step')}, not {step}", "Give that step's state")
+    method.load_state(content)
+    return method
+
+
+def fitting_rows(before: Method, after: Method) -> list[LedgerRow]:
+    """The previous model, which fitting reads; a method that distils from it has counted it."""
+    network = before.network
+    return [] if after.has_teacher else [training_only("previous model", tensor_bytes(*network.state_dict().values()))]
+
+
+def extended_ledger(path: Path, rows: list[LedgerRow]) -> str:
+    """Text of a ledger with further rows.
+
+    Raises:
+        InputError: when the file is no ledger.
+    """
+    try:
+        table = pd.read_csv(path)
+        count = int(table["exemplars"].iloc[0])
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(path, f"is not a ledger ({error})", "Delete it and select exemplars again") from error
+    added = [{**vars(row), "exemplars": count} for row in rows]
+    return pd.concat([table, pd.DataFrame(added, columns=table.columns)], ignore_index=True).to_csv(index=False)
+
+
+if __name__ == "__main__":
+    execute(align)

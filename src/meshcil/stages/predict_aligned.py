@@ -1,0 +1,85 @@
+"""Predict the clean test images through an aligner, once for each gate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from meshcil.aligners.gates import apply_gate
+from meshcil.config.aligners.base import aligner_settings
+from meshcil.config.base import validate
+from meshcil.config.gates import GATES, ORACLE_GATES, View
+from meshcil.config.run import load_run
+from meshcil.core.artifacts import load_state, write_bytes_atomic
+from meshcil.datasets.prepared import load_split
+from meshcil.lineage.code import aligner_modules
+from meshcil.lineage.record import record_job
+from meshcil.methods.base.method import Prediction
+from meshcil.stages.align import load_method
+from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.predict import prediction_frame
+from meshcil.training.alignment import build_aligner, gate_inputs, latent_width, read_task_identity
+from meshcil.training.setup import choose_device, exemplar_pool, labelled_images, read_exemplars
+
+TEST_SET = "clean"
+
+
+def predict_aligned(
+    run: Annotated[Path, typer.Option()],
+    data: Annotated[Path, typer.Option()],
+    step: Annotated[int, typer.Option()],
+    state: Annotated[Path, typer.Option()],
+    exemplars: Annotated[Path, typer.Option()],
+    aligner: Annotated[Path, typer.Option(help="Of the stage align, for this step.")],
+    task_identity: Annotated[Path, typer.Option(help="Test set with the true tasks; only the oracle gates read it.")],
+    out: Annotated[Path, typer.Option(help="Folder: predictions-<gate>.parquet")],
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+) -> None:
+    """Write one table of predictions per gate."""
+    limit_threads(threads)
+    config, stored = load_run(run), load_state(aligner)
+    target, name = choose_device(device, threads), aligner.parent.name
+    kind = stored["settings"]["kind"]
+    settings = validate(aligner_settings(kind), stored["settings"], aligner)
+    split = data / f"{TEST_SET}.parquet"
+    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, aligner]
+    with record_job(
+        "predict_aligned",
+        inputs=[*inputs, *dict.fromkeys([split, task_identity])],
+        outputs=[out / f"predictions-{gate}.parquet" for gate in GATES],
+        settings={**config.model_dump(mode="json"), "aligner": stored["settings"]},
+        modules=aligner_modules("predict_aligned", config, kind),
+        key={**config.key.model_dump(), "step": step, "aligner": name},
+        name=name,
+        seed=config.key.seed,
+        threads=threads,
+        device=str(target),
+    ):
+        method = load_method(config, data, state, step, target)
+        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars)))
+        model = build_aligner(settings, method, latent_width(method))
+        model.load_state(stored, str(aligner))
+        table = load_split(split, set(config.seen(step)))
+        found = gate_inputs(method, model, labelled_images(config, table))
+        old_classes = config.seen(step - 1)
+        told = read_task_identity(task_identity, old_classes, table.ids)
+        for gate in GATES:
+            logits = apply_gate(
+                gate,
+                found.plain,
+                found.aligned,
+                old=len(old_classes),
+                negative_energy=found.negative_energy,
+                threshold=model.threshold,
+                true_old=told if gate in ORACLE_GATES else None,
+            )
+            # A forbidden class has probability 0; logits would hold an infinity.
+            answers = Prediction(logits.softmax(dim=1), logits.argmax(dim=1), torch.full((len(table), 3), torch.nan))
+            frame = prediction_frame(config, method, table, View(TEST_SET, name, gate).name, step, answers)
+            write_bytes_atomic(out / f"predictions-{gate}.parquet", frame.to_parquet(index=False))
+
+
+if __name__ == "__main__":
+    execute(predict_aligned)

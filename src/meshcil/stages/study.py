@@ -1,0 +1,63 @@
+"""Run a study for one seed: from its settings to what it found and its scores."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from meshcil.config.base import yaml_files
+from meshcil.config.studies.base import load_study
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.core.naming import load_module
+from meshcil.lineage.code import study_modules
+from meshcil.lineage.record import record_job
+from meshcil.stages.command import execute, limit_threads
+from meshcil.studies.base import StudyContext, tidy
+from meshcil.training.setup import choose_device
+
+
+def main(
+    study: Annotated[Path, typer.Option(help="Settings of the study (YAML).")],
+    seed: Annotated[int, typer.Option(help="Of all draws.")],
+    out: Annotated[Path, typer.Option(help="scores.csv; evidence.parquet is written beside it.")],
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+) -> None:
+    """Write the scores of STUDY for SEED, and the answers that they are computed from."""
+    limit_threads(threads)
+    settings = load_study(study)
+    module = load_module("meshcil.studies", settings.kind)
+    target = choose_device(device, threads)
+    evidence = out.with_name("evidence.parquet")
+    inputs = [*yaml_files(study), *settings.input_files(), *settings.rendered_files()]
+    with record_job(
+        "study",
+        inputs=inputs,
+        outputs=[out, evidence],
+        settings=settings.model_dump(mode="json"),
+        modules=study_modules(settings.kind),
+        key={"study": study.stem, "seed": seed},
+        seed=seed,
+        threads=threads,
+        device=str(target),
+    ) as identity:
+        checkpoint = out.with_name(f"checkpoint-{identity[:16]}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        context = StudyContext(study.stem, seed, target, checkpoint, say)
+        result = module.run(settings, context)
+        write_bytes_atomic(evidence, result.evidence.to_parquet(index=False))
+        table = tidy(study.stem, settings.label, result, seed, module.scores_of(pd.read_parquet(evidence)))
+        write_text_atomic(out, table.to_csv(index=False))
+        for leftover in out.parent.glob("checkpoint-*"):
+            leftover.unlink()
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    execute(main)

@@ -1,0 +1,1 @@
+"""Experiments of their own making: each is one job per seed, from settings to scores."""

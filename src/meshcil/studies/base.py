@@ -1,0 +1,56 @@
+"""What a study gives back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """Where and how a study runs.
+
+    Attributes:
+        name: of its settings.
+        seed: of all draws.
+        device: of all tensors.
+        checkpoint: path that begins the names of files a killed study continues from; the caller deletes them.
+        say: prints a line of progress.
+    """
+
+    name: str
+    seed: int
+    device: torch.device
+    checkpoint: Path
+    say: Callable[[str], None] = print
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found.
+
+    Attributes:
+        dataset: that was used.
+        protocol: how classes arrived.
+        evidence: raw answers, from which `scores_of` of the study's module computes the scores.
+        rows: scores that are no function of answers: step, test set, class name, metric, value, count.
+    """
+
+    dataset: str
+    protocol: str
+    evidence: pd.DataFrame
+    rows: list[tuple[int, str, str, str, float, int]] = field(default_factory=list)
+
+
+def tidy(name: str, label: str, result: StudyResult, seed: int, measured: list[tuple]) -> pd.DataFrame:
+    """Scores of a study in the columns of an experiment's scores; the study stands in the place of the method."""
+    names: dict[str, Any] = {"dataset": result.dataset, "protocol": result.protocol, "method": name}
+    names |= {"label": label, "budget": "none", "seed": seed}
+    rows = [
+        {**names, "step": s, "test_set": t, "task": "", "class_name": c, "metric": m, "value": v, "count": n}
+        for s, t, c, m, v, n in [*measured, *result.rows]
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,129 @@
+"""Fitting an aligner to two successive states of a method, and predicting through its gates."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from meshcil.aligners.base import Aligner, FitReport, LatentPairs
+from meshcil.aligners.gates import fit_threshold
+from meshcil.config.aligners.base import AlignerSettings
+from meshcil.core.naming import load_object
+from meshcil.core.seeding import torch_generator
+from meshcil.datasets.prepared import load_split
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class GateInputs:
+    """What every gate chooses between, one row per image.
+
+    Attributes:
+        plain: logits of unaligned latents.
+        aligned: logits of aligned latents.
+        negative_energy: mean g of the image's unaligned latents.
+    """
+
+    plain: Float[Tensor, "n C"]
+    aligned: Float[Tensor, "n C"]
+    negative_energy: Float[Tensor, " n"]
+
+
+def build_aligner(settings: AlignerSettings, method: Method, width: int) -> Aligner:
+    """An unfitted aligner for latents of ``method`` as it is after its present step."""
+    kind = load_object("meshcil.aligners", settings.kind, "LatentAligner")
+    return kind(settings, width, method.step, method.facts.seed, method.device)
+
+
+def latent_width(method: Method) -> int:
+    """Channels of the method's latents."""
+    height, width = method.facts.image_size
+    return method.latents(torch.zeros(1, 3, height, width, device=method.device)).shape[2]
+
+
+def fit_aligner(
+    settings: AlignerSettings, previous: Method, current: Method, images: ImagePool, exemplars: ImagePool
+) -> tuple[Aligner, FitReport]:
+    """Fit an aligner between two states of a method (ELI, section 3), and the threshold of the gate by energy.
+
+    Args:
+        settings: of the aligner.
+        previous: the method after the step before.
+        current: the method after the step.
+        images: the step's new training images; those that the threshold is fitted to are not learned from.
+        exemplars: of earlier steps' classes, for the threshold alone.
+
+    Raises:
+        ValueError: the two states have latents of different width, as those of expandable networks do.
+    """
+    draws = torch_generator(current.facts.seed, "aligner", settings.kind, current.step)
+    order = torch.randperm(len(images), generator=draws)
+    aside = min(len(images) - 1, math.ceil(settings.threshold_share * len(images)))
+    pairs = latent_pairs(previous, current, images.subset(order[aside:]), settings.latents_per_image, draws)
+    aligner = build_aligner(settings, current, pairs.current.shape[1])
+    report = aligner.fit(pairs, draws)
+    old, new = (negative_energies(current, aligner, pool) for pool in (exemplars, images.subset(order[:aside])))
+    aligner.threshold = fit_threshold(old, new)
+    return aligner, report
+
+
+@torch.no_grad()
+def latent_pairs(
+    previous: Method, current: Method, images: ImagePool, per_image: int, generator: torch.Generator
+) -> LatentPairs:
+    """Latents of both states for the same images; of images with several latents a random choice of places."""
+    parts = []
+    for batch in images.batches(_BATCH, current.device):
+        both = [method.latents(batch) for method in (previous, current)]
+        if both[0].shape != both[1].shape:
+            raise ValueError(
+                f"previous must have latents of width {both[1].shape[2]}, as the present model has, "
+                f"not {both[0].shape[2]}"
+            )
+        count = both[0].shape[1]
+        lots = torch.rand(len(batch), count, generator=generator)
+        places = lots.argsort(dim=1)[:, : min(per_image, count), None].to(current.device)
+        parts.append([latents.take_along_dim(places, dim=1).flatten(0, 1) for latents in both])
+    before, after = zip(*parts, strict=True)
+    return LatentPairs(torch.cat(before), torch.cat(after))
+
+
+@torch.no_grad()
+def negative_energies(method: Method, aligner: Aligner, images: ImagePool) -> Float[Tensor, " n"]:
+    """Mean g of the unaligned latents of each image."""
+    found = [_energies(aligner, method.latents(batch)) for batch in images.batches(_BATCH, method.device)]
+    return torch.cat(found) if found else torch.zeros(0)
+
+
+@torch.no_grad()
+def gate_inputs(method: Method, aligner: Aligner, images: ImagePool) -> GateInputs:
+    """Logits of all images with and without alignment; labels are not looked at."""
+    parts = []
+    for batch in images.batches(_BATCH, method.device):
+        latents = method.latents(batch)
+        aligned = aligner.align(latents.flatten(0, 1)).view_as(latents)
+        parts.append((method.latent_logits(latents), method.latent_logits(aligned), _energies(aligner, latents)))
+    return GateInputs(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
+
+
+def _energies(aligner: Aligner, latents: Float[Tensor, "B P D"]) -> Float[Tensor, " B"]:
+    return aligner.negative_energy(latents.flatten(0, 1)).view(latents.shape[:2]).mean(dim=1)
+
+
+def read_task_identity(split: Path, old_classes: tuple[str, ...], ids: tuple[str, ...]) -> Bool[Tensor, " n"]:
+    """Whether each test image shows an old class: what the two oracle gates are told, and nobody else.
+
+    Args:
+        split: file of the test set.
+        old_classes: names of the classes of earlier steps.
+        ids: of the images, in the order of the answer.
+    """
+    table = load_split(split)
+    old = {name: table.class_names[i] in set(old_classes) for i, name in enumerate(table.ids)}
+    return torch.tensor([old[name] for name in ids])

@@ -1,0 +1,79 @@
+"""ELI's two-task experiment on real digits, short: forgetting, recovery, and who decides when to stop."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from meshcil.config.studies.base import load_study
+from meshcil.core.errors import InputError
+from meshcil.reporting.figures import two_tasks_course, two_tasks_movement, two_tasks_picture
+from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.tables import two_tasks as table
+from meshcil.studies import two_tasks
+from meshcil.studies.base import StudyContext, StudyResult, tidy
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def study(name: str, **changes: object):
+    settings = load_study(CONFIG / "studies" / f"{name}.yaml")
+    short = settings.aligner.model_copy(update={"iterations": 300, "evaluate_every": 150, "lr": 1e-3, "ema": 0.89})
+    return settings.model_copy(update={"dataset": "digits", "aligner": short, "picture_points": 20, **changes})
+
+
+def context(seed: int = 0) -> StudyContext:
+    return StudyContext("toy", seed, torch.device("cpu"), Path("unused"), lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, StudyResult]:
+    return {name: two_tasks.run(study(name), context()) for name in ("toy-32", "toy-512")}
+
+
+def values(result: StudyResult) -> dict[tuple[str, str], float]:
+    return {(m, split): v for _, split, _, m, v, _ in two_tasks.scores_of(result.evidence) if m != "course"}
+
+
+def test_second_task_spoils_the_first_less_with_more_dimensions_and_alignment_recovers(found) -> None:
+    small, large = (values(found[name]) for name in ("toy-32", "toy-512"))
+    for result in (small, large):
+        assert result["after_first", "first"] > 0.95 and result["after_second", "second"] > 0.8
+    lost = small["after_first", "first"] - small["after_second", "first"]
+    assert lost > 0.3 and lost > large["after_first", "first"] - large["after_second", "first"]
+    assert small["aligned", "first"] - small["after_second", "first"] > 0.4 * lost
+
+
+def test_no_test_image_decides_when_to_stop(found) -> None:
+    evidence = found["toy-32"].evidence
+    wrong = evidence.assign(predicted_class=evidence["predicted_class"].where(evidence["split"] != "first", -1))
+    stops = [values(StudyResult("", "", e))["held_out_iteration", "first"] for e in (evidence, wrong)]
+    assert stops[0] == stops[1]
+
+
+def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(found) -> None:
+    frames = [tidy(name, name, result, 0, two_tasks.scores_of(result.evidence)) for name, result in found.items()]
+    scores = pd.concat(frames, ignore_index=True)
+    assert set(scores.columns) == set(COLUMNS)
+    built = table.build(scores, {})
+    assert list(built["method"]) == ["toy-32", "toy-512"] and built["aligned [%]"].notna().all()
+    assert len(two_tasks_course.draw(scores, {}).axes[0].lines) == 4
+    assert len(two_tasks_movement.draw(scores, {}).axes) == 2
+    assert len(two_tasks_picture.draw(scores, {}).axes) == 6
+    for kind in (two_tasks_course, two_tasks_movement, two_tasks_picture):
+        kind.draw(scores.iloc[:0], {})
+
+
+def test_same_seed_gives_the_same_evidence() -> None:
+    settings = study("toy-32", digits_epochs=1)
+    first, second = (two_tasks.run(settings, context(3)) for _ in range(2))
+    pd.testing.assert_frame_equal(first.evidence, second.evidence)
+    assert not [row for row in first.rows if row[3] in "xy"], "the picture is of the first seed only"
+
+
+def test_missing_mnist_is_refused_when_asked_for_and_replaced_when_not(tmp_path: Path) -> None:
+    settings = study("toy-32", mnist_root=str(tmp_path))
+    with pytest.raises(InputError, match="does not hold MNIST"):
+        two_tasks.load_tasks(settings.model_copy(update={"dataset": "mnist"}), 0)
+    assert two_tasks.load_tasks(settings.model_copy(update={"dataset": "auto"}), 0)[0] == "digits"

@@ -1,0 +1,33 @@
+"""Studies: experiments of their own making, one job per seed."""
+
+STUDY = "results/studies/{study}/seed{seed}"
+
+
+def study_files(wildcards):
+    """What a study reads: files of a real dataset where they are there, the record of a rendered one."""
+    return PLAN.study_inputs(wildcards.study)
+
+
+rule study:
+    input:
+        unpack(study_files),
+    output:
+        files=[f"{STUDY}/scores.csv", f"{STUDY}/evidence.parquet"],
+        record=f"{STUDY}/study.record.json",
+    log:
+        "logs/studies/{study}/seed{seed}/study.log",
+    benchmark:
+        "logs/studies/{study}/seed{seed}/study.tsv"
+    priority: 20
+    threads: 1
+    resources:
+        **HEAVY,
+    params:
+        **provenance("study"),
+        settings=settings("study"),
+        config=CONFIG,
+    message:
+        "study {wildcards.study} seed {wildcards.seed}"
+    shell:
+        "python -m meshcil.stages.study --study {params.config}/studies/{wildcards.study}.yaml --seed {wildcards.seed}"
+        " --out {output.files[0]} --threads {threads} > {log} 2>&1"
