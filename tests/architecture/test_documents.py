@@ -15,7 +15,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 MAKE = re.compile(r"\bmake ([a-z]+)\b(?:[^`\n]*?EXPERIMENT=([a-z0-9-]+))?(?:[^`\n]*?PROFILE=([a-z]+))?")
 # What the pages on extensions tell the reader to write.
-TO_BE_WRITTEN = {"smoothed", "crates", "smoothed-replay"}
+TO_BE_WRITTEN = {"smoothed", "crates", "signs", "smoothed-replay"}
 
 
 def names(folder: str) -> set[str]:

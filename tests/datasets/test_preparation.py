@@ -93,7 +93,8 @@ def test_pose_and_cad_model_predict_the_silhouette(silhouettes):
     cuboids = [box_overlap(mask, project(corners, pose, CAMERA).numpy()) for mask, pose, _, corners in silhouettes]
     assert np.mean(models) > 0.85
     assert np.min(models) > 0.7
-    assert np.mean(cuboids) > 0.5
+    # The silhouette of a cuboid that holds all subtypes of a class, against the true mask's bounding box.
+    assert np.mean(cuboids) >= 0.7
 
 
 @pytest.mark.parametrize("signs", [(-1, 1, 1), (1, -1, 1), (1, 1, -1)], ids=["azimuth", "elevation", "theta"])

@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import subprocess
@@ -7,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import (
     DatasetInfo,
     PreparedRow,
+    encode_jpeg,
     encode_png,
     load_cuboids,
     load_info,
@@ -62,6 +65,19 @@ def test_round_trip_is_lossless(tmp_path):
     assert split.mask(1) is None
     assert split.mask(0).dtype == torch.bool
     assert 20 < split.mask(0).sum() < 60
+
+
+def test_jpegs_are_read_as_they_were_stored_and_damage_is_named(tmp_path):
+    smooth = np.linspace(0, 255, 16 * 24 * 3).reshape(16, 24, 3).astype(np.uint8)
+    data = encode_jpeg(smooth)
+    write_split(tmp_path / "a.parquet", [replace(row, image=data) for row in rows(2)])
+    images = load_split(tmp_path / "a.parquet").images()
+    assert images.shape == (2, 3, 16, 24)
+    assert np.array_equal(images[1].permute(1, 2, 0).numpy(), np.asarray(Image.open(io.BytesIO(data))))
+    for bad in (data[:-40], encode_jpeg(smooth[:8]), encode_png(smooth[:, :8])):
+        write_split(tmp_path / "b.parquet", [replace(rows(1)[0], image=data), replace(rows(2)[1], image=bad)])
+        with pytest.raises(InputError, match=r"car/1.*damaged image, or one of another size"):
+            load_split(tmp_path / "b.parquet").images()
 
 
 def test_files_are_a_function_of_the_rows(tmp_path):

@@ -58,7 +58,6 @@ assert "torch" not in sys.modules
 LOAD = """
 import runpy
 from pathlib import Path
-from meshcil.config.run import load_dataset
 from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.stages.plan import load_plan
 from meshcil.stages.prepare import main
@@ -76,7 +75,13 @@ assert [bool(c[0] > c[2]) for c in centres] == warm
 sizes = load_cuboids(folder)["crate"].diff(dim=1)[:, 0].tolist()
 assert all(abs(a - b) < 1e-5 for a, b in zip(sizes, (1.0, 0.7, 0.5)))
 assert len(load_plan(["crates"], Path("config")).runs) == 2
-assert len(load_dataset("pascal3d-plus", Path("config")).test_sets) == 9
+
+runpy.run_path("write_signs.py")
+main(Path("config/datasets/signs.yaml"), Path("data/prepared/signs"))
+signs = load_split(Path("data/prepared/signs/train.parquet"))
+assert signs.class_names == ("stop",) * 8 + ("go",) * 8
+middle = signs.images()[:, :, 16, 16].int()
+assert [bool(c[0] > c[1]) for c in middle] == [True] * 8 + [False] * 8
 """
 
 
@@ -121,5 +126,5 @@ def test_a_figure(copy: Path) -> None:
 
 def test_a_dataset(copy: Path) -> None:
     names = [path.name for path in write_blocks("adding-a-dataset.md", copy)]
-    assert names == ["write_crates.py", "crates.yaml", "1-1.yaml", "crates.yaml", "pascal3d-plus.yaml"]
+    assert names == ["write_signs.py", "signs.yaml", "write_crates.py", "crates.yaml", "1-1.yaml", "crates.yaml"]
     run(copy, "-c", LOAD)

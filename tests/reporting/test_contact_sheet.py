@@ -76,3 +76,21 @@ def test_damaged_input_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "clean.parquet").unlink()
     with pytest.raises(InputError, match="missing"):
         contact_sheet(tmp_path)
+
+
+def test_with_poses_a_column_shows_the_cuboid_at_the_annotated_pose(tmp_path: Path) -> None:
+    write(tmp_path, CLASSES[:2], {"clean": "test"}, per_class=2)
+    for name in ("train", "clean"):
+        frame = pd.read_parquet(tmp_path / f"{name}.parquet")
+        frame.assign(azimuth=0.5, elevation=0.3, theta=0.0).to_parquet(tmp_path / f"{name}.parquet")
+    plain = json.loads((tmp_path / "dataset.json").read_text())
+    posed = plain | {"focal": 400.0, "distance": 5.0, "image_size": [96, 96]}
+    (tmp_path / "dataset.json").write_text(json.dumps(posed))
+    bounds = {name: [[-0.5, 0.5], [-0.3, 0.3], [-0.2, 0.2]] for name in CLASSES[:2]}
+    (tmp_path / "cuboids.json").write_text(json.dumps(bounds))
+    svg = contact_sheet(tmp_path)
+    assert "its cuboid" in texts(svg) and "pose" in texts(svg)
+    image = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', svg)[1]))).convert("RGB")
+    last, first = (numpy.asarray(image.crop((x, 0, x + TILE, TILE)), dtype=float) for x in (image.width - TILE, 0))
+    # Noise is grey on average; the edges are not.
+    assert abs(last.mean(axis=(0, 1)) - last.mean()).max() > 2 * abs(first.mean(axis=(0, 1)) - first.mean()).max()

@@ -6,6 +6,7 @@ follows from the image's id alone, so that preparing again gives the same bytes.
 """
 
 import hashlib
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from meshcil.datasets.base import read_image, read_list, require_folder
 from meshcil.datasets.primitives.textures import fill_texture
 
 PARTITIONS = ("train", "test")
+EMBEDDED_SIDE = 256
+"""Longest side in pixels at which an embedded texture is drawn."""
 
 
 @lru_cache(maxsize=4)
@@ -34,6 +37,15 @@ def texture_files(root: Path, partition: str) -> tuple[Path, ...]:
         where = root / "labels"
         raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the data set again")
     return tuple(root / "images" / name for name in listed[partition])
+
+
+def _embedded(key: str, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
+    """Large ones are drawn small and stretched, as the photographed ones are; drawing is slow."""
+    shrink = math.ceil(max(size) / EMBEDDED_SIDE)
+    texture = (fill_texture(key, *(math.ceil(side / shrink) for side in size)) * 255 + 0.5).astype(np.uint8)
+    if shrink == 1:
+        return texture
+    return np.asarray(Image.fromarray(texture).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=64)
@@ -55,7 +67,7 @@ def border_texture(
     """
     key = f"{partition}/{image_id}"
     if root is None:
-        return (fill_texture(key, *size) * 255 + 0.5).astype(np.uint8)
+        return _embedded(key, size)
     files = texture_files(root, partition)
     draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     return _stretched(files[draw % len(files)], *size)

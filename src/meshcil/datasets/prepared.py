@@ -266,7 +266,8 @@ def _read_file(path: Path, classes: Collection[str] | None) -> pa.Table:
         raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
     if classes is None:
         return table
-    return table.filter(pa.array([name in classes for name in table["class_name"].to_pylist()], pa.bool_()))
+    wanted = [name in classes for name in table["class_name"].to_pylist()]
+    return table if all(wanted) else table.filter(pa.array(wanted, pa.bool_()))
 
 
 def _may_hold(group: Any, classes: Collection[str]) -> bool:

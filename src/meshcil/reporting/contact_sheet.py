@@ -7,12 +7,14 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.reporting.mosaic import REMEDY, decode_png, jpeg_text, render_svg
+from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
 from meshcil.reporting.palette import INK
 
 TRAIN_IMAGES = 4
@@ -21,6 +23,7 @@ TILE = 84
 MAX_BYTES = 600_000
 _GAP = 4
 _SAME = "one test image"
+_POSE = "its cuboid"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def contact_sheet(data: Path) -> str:
     """SVG with one row per class.
 
     Columns: training images; the same test image on the test sets that share its ids (clean and occluded); an
-    image of each other test set.
+    image of each other test set; and, with poses, the class's cuboid drawn over the test image at its annotated pose.
 
     Args:
         data: folder of a prepared dataset.
@@ -46,28 +49,49 @@ def contact_sheet(data: Path) -> str:
     """
     info = read_json(data / "dataset.json")
     classes, sets = list(info["classes"]), list(info["test_sets"])
-    splits = {name: _read(data / f"{name}.parquet") for name in ["train", *sets]}
+    splits = {name: _read(data / f"{name}.parquet", ["id", "class_name"]) for name in ["train", *sets]}
     chosen = {name: _common_id(splits, sets, name) for name in classes}
-    same = [name for name in sets if all(chosen[c] in set(splits[name]["id"]) for c in classes)]
-    columns = [Column("train", str(i + 1), "training") for i in range(TRAIN_IMAGES)]
-    columns += [Column(name, name, _SAME) for name in same]
-    columns += [Column(name, name, "other test images") for name in sets if name not in same]
+    columns = _columns(splits, sets, chosen, posed=info.get("focal") is not None)
+    wanted = {
+        (y, x): (column.split, _pick(splits[column.split], column, name, chosen[name]))
+        for y, name in enumerate(classes)
+        for x, column in enumerate(columns)
+    }
+    rows = {split: _rows(data, split, {i for s, i in wanted.values() if s == split and i}, info) for split in splits}
+    bounds = read_json(data / "cuboids.json") if columns[-1].group == _POSE else {}
     tiles = {}
-    for y, name in enumerate(classes):
-        for x, column in enumerate(columns):
-            tile = _tile(splits[column.split], column, name, chosen[name], data)
-            if tile is not None:
-                tiles[_left(columns, x), y * (TILE + _GAP)] = tile
+    for (y, x), (split, image_id) in wanted.items():
+        if image_id is not None:
+            drawn = columns[x].group == _POSE
+            cuboid = np.array(bounds[classes[y]]) if drawn else None
+            tile = _tile(rows[split].loc[image_id], f"{data / split}.parquet ({image_id})", info, cuboid)
+            tiles[_left(columns, x), y * (TILE + _GAP)] = tile
     return _render(tiles, columns, classes)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _columns(splits: dict[str, pd.DataFrame], sets: list[str], chosen: dict[str, str], *, posed: bool) -> list[Column]:
+    held = {name: set(splits[name]["id"]) for name in sets}
+    same = [name for name in sets if all(image in held[name] for image in chosen.values())]
+    columns = [Column("train", str(i + 1), "training") for i in range(TRAIN_IMAGES)]
+    columns += [Column(name, name, _SAME) for name in same]
+    columns += [Column(name, name, "other test images") for name in sets if name not in same]
+    return [*columns, Column("clean", "pose", _POSE)] if posed else columns
+
+
+def _read(path: Path, columns: list[str], ids: set[str] | None = None) -> pd.DataFrame:
+    """Columns of a Parquet table, of all rows or of those with these ids; a part without them is not read."""
     try:
-        return pd.read_parquet(path, columns=["id", "class_name", "image"])
+        return pd.read_parquet(path, columns=columns, filters=None if ids is None else [("id", "in", sorted(ids))])
     except FileNotFoundError as error:
         raise InputError(path, "is missing", "Prepare the dataset first, or correct the path") from error
     except (OSError, ValueError) as error:
         raise InputError(path, f"is truncated or no prepared split ({error})", REMEDY) from error
+
+
+def _rows(data: Path, split: str, ids: set[str], info: dict) -> pd.DataFrame:
+    """Images and poses by id."""
+    posed = ["azimuth", "elevation", "theta"] if info.get("focal") is not None else []
+    return _read(data / f"{split}.parquet", ["id", "image", *posed], ids).set_index("id")
 
 
 def _common_id(splits: dict[str, pd.DataFrame], sets: list[str], class_name: str) -> str:
@@ -84,19 +108,26 @@ def _left(columns: list[Column], index: int) -> int:
     return index * (TILE + _GAP) + 3 * _GAP * breaks
 
 
-def _tile(split: pd.DataFrame, column: Column, class_name: str, chosen: str, data: Path) -> Image.Image | None:
-    rows = split[split["class_name"] == class_name]
-    if column.group == _SAME:
-        rows = rows[rows["id"] == chosen]
-        index = 0
-    else:
-        # Training images from all over the split, so that poses and instances differ.
-        index = (int(column.title) - 1) * len(rows) // TRAIN_IMAGES if column.split == "train" else 0
-    if index >= len(rows):
-        return None
-    row = rows.iloc[index]
-    image = decode_png(row["image"], f"{data / column.split}.parquet ({row['id']})")
-    return image.resize((TILE, TILE), Image.Resampling.LANCZOS)
+def _pick(split: pd.DataFrame, column: Column, class_name: str, chosen: str) -> str | None:
+    """Id of the image of a class that a column shows; None when it has none."""
+    ids = list(split.loc[split["class_name"] == class_name, "id"])
+    if column.group in (_SAME, _POSE):
+        return chosen if chosen in ids else None
+    # Training images from all over the split, so that poses and instances differ.
+    index = (int(column.title) - 1) * len(ids) // TRAIN_IMAGES if column.split == "train" else 0
+    return ids[index] if index < len(ids) else None
+
+
+def _tile(row: pd.Series, where: str, info: dict, cuboid: np.ndarray | None) -> Image.Image:
+    """One image as a square, with the edges of a cuboid when one is given."""
+    picture = decode_png(row["image"], where)
+    if cuboid is not None:
+        height, width = info["image_size"]
+        angles = (float(row[name]) for name in ("azimuth", "elevation", "theta"))
+        view = View(*angles, float(info["distance"]), float(info["focal"]), (height, width))
+        zoom = max(TILE // height, 1)
+        picture = draw_overlay(picture, cuboid_edges(cuboid, view), zoom=zoom)
+    return picture.resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
 def _render(tiles: dict[tuple[int, int], Image.Image], columns: list[Column], classes: list[str]) -> str:
