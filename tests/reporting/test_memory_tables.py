@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.tables import heads, held, sweep
+from meshcil.reporting.tables import contest, heads, held, sweep
 
 MIB = 2**20
 # Budget in MB -> average and last accuracy, of two seeds.
@@ -65,3 +65,15 @@ def test_a_classifier_that_was_not_measured_is_blank(curve: pd.DataFrame) -> Non
     table = heads.build(curve, {})
     assert table["nearest mean, last [%]"].tolist() == pytest.approx([21, 25, 30.5])
     assert table["linear, last [%]"].isna().all()
+
+
+def test_the_best_of_each_group_competes_under_each_budget(curve: pd.DataFrame) -> None:
+    rival = curve.assign(method="n", label="N", value=curve["value"] - 0.05)
+    weak = curve.assign(method="w", label="W", value=0.01)
+    scores = pd.concat([rival, curve[curve["budget"] != f"bytes-{8 * MIB}"], weak])
+    table = contest.build(scores, {"groups": {"models": ["m"], "exemplars": ["n", "w"]}})
+    assert table["budget"].tolist() == [f"bytes-{size * MIB}" for size in (2, 4, 8)]
+    assert table["label"].tolist() == ["M", "M", "N"]
+    assert table["models [%]"].tolist()[:2] == pytest.approx([52, 60]) and table["models [%]"].isna().tolist()[2]
+    assert table["exemplars method"].tolist() == ["N", "N", "N"]
+    assert table["lead [%]"].tolist()[:2] == pytest.approx([5, 5]) and table["lead [%]"].isna().tolist()[2]

@@ -1,0 +1,67 @@
+"""Which kind of method wins under each budget: more exemplars, more models, or a mesh model."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.layout import percent, spread
+from meshcil.reporting.scores import clean, over_seeds
+
+_METRIC = {"average": "average_incremental_accuracy", "last": "last_accuracy"}
+
+
+class Options(Settings):
+    """Settings of this kind of table."""
+
+    groups: dict[str, tuple[str, ...]] = Field({})
+    """Heading -> methods that compete for it; the best of them by mean over seeds stands in the column."""
+    accuracy: Literal["average", "last"] = "average"
+    """What decides: average incremental accuracy, or accuracy after the last step."""
+
+
+def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows: budgets, rising; `method` and `label` name the winner. Columns: the best of each group, in percent.
+
+    `lead`: how far the winner is ahead of the best of the other groups; within the spread over seeds it means little.
+    A group none of whose methods fits into the budget is blank.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    settings = validate(Options, dict(options), "options of a `contest` table")
+    means = over_seeds(percent(clean(scores, _METRIC[settings.accuracy])))
+    rows = []
+    for budget in sorted(means["budget"].unique(), key=_amount):
+        best = _best(means[means["budget"] == budget], settings.groups)
+        if best:
+            rows.append(_row(budget, best))
+    columns = [
+        name for group in settings.groups for name in (f"{group} [%]", spread(f"{group} [%]"), f"{group} method")
+    ]
+    return pd.DataFrame(rows, columns=["method", "label", "budget", "seeds", *columns, "lead [%]"])
+
+
+def _amount(budget: str) -> int:
+    tail = budget.rsplit("-", 1)[-1]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _best(means: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> dict[str, pd.Series]:
+    found = {}
+    for group, methods in groups.items():
+        rivals = means[means["method"].isin(methods)]
+        if len(rivals):
+            found[group] = rivals.loc[rivals["mean"].idxmax()]
+    return found
+
+
+def _row(budget: str, best: Mapping[str, pd.Series]) -> dict[str, Any]:
+    order = sorted(best.values(), key=lambda row: -row["mean"])
+    winner = order[0]
+    row = {"method": winner["method"], "label": winner["label"], "budget": budget, "seeds": winner["seeds"]}
+    for group, found in best.items():
+        row |= {f"{group} [%]": found["mean"], spread(f"{group} [%]"): found["std"], f"{group} method": found["label"]}
+    return row | ({"lead [%]": winner["mean"] - order[1]["mean"]} if len(order) > 1 else {})
