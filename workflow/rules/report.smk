@@ -14,6 +14,7 @@ rule table:
         scores=artifact_scores("table"),
     output:
         table="reports/tables/{table}.csv",
+        latex="reports/tables/{table}.tex",
         record="reports/tables/table-{table}.record.json",
     log:
         "logs/reports/tables/{table}.log",

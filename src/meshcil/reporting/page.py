@@ -101,6 +101,8 @@ class FigureView:
     file: str
     svg: str
     note: str = ""
+    paper: str = ""
+    """The same as PDF, for figures of scores."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,8 @@ def _block(
             note = "" if _plain(figure.caption) == caption else _plain(figure.caption)
             description = f"Figure: {figure.title or head.title or head.name}. {note or caption}"
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
-            views.append(FigureView(f"figures/{figure.name}.svg", svg, note))
+            paper = f"figures/{figure.name}.pdf" if figure.run is None else ""
+            views.append(FigureView(f"figures/{figure.name}.svg", svg, note, paper))
     table = table_view(tables[head.name], f"tables/{head.name}.csv") if head.name in tables else None
     return Block(head.name, head.title or head.name.replace("-", " ").capitalize(), caption, tuple(views), table)
 

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import yaml_files
-from meshcil.config.experiment import Artifact, load_experiment
-from meshcil.core.artifacts import write_bytes_atomic
+from meshcil.config.experiment import load_experiment
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.shown import read_shown
-from meshcil.reporting.style import svg_bytes
+from meshcil.reporting.style import pdf_bytes, svg_bytes
 from meshcil.stages.command import execute
 
 
@@ -27,7 +27,7 @@ def main(
     data: Annotated[Path | None, typer.Option(help="A figure of test images: dataset.json of the data.")] = None,
     predictions: Annotated[list[Path] | None, typer.Option(help="And the predictions to show.")] = None,
 ) -> None:
-    """Draw one figure of an experiment as SVG, from scores, or from test images and their predictions."""
+    """Draw one figure of an experiment as SVG, from scores (also as PDF), or from test images and their predictions."""
     source = config / "experiments" / f"{experiment}.yaml"
     figures = {figure.name: figure for figure in load_experiment(experiment, config).figures}
     if name not in figures:
@@ -38,24 +38,23 @@ def main(
     if len(files) < len(inputs):
         wanted = "--scores" if figure.run is None else "--data and --predictions"
         raise InputError(f"figure {name}", f"lacks {wanted}", "Give the files that it is drawn from")
+    paper = out.with_suffix(".pdf")
     with record_job(
         "figure",
         inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source)],
-        outputs=[out],
+        outputs=[out, paper] if figure.run is None else [out],
         settings=figure.model_dump(mode="json"),
         modules=artifact_modules("figure", figure.folder, figure.kind),
         key={"experiment": experiment, "figure": name},
         name=name,
     ):
-        write_bytes_atomic(out, _drawn(figure, *files))
-
-
-def _drawn(figure: Artifact, first: Path, *predictions: Path) -> bytes:
-    """SVG of a figure of scores (``first``), or of images (of the dataset ``first``) and their predictions."""
-    draw = load_object(f"meshcil.reporting.{figure.folder}", figure.kind, "draw")
-    if figure.run is not None:
-        return draw(read_shown(first.parent, predictions), figure.options).encode()
-    return svg_bytes(draw(keep(read_scores(first), figure.select, f"figure {figure.name}"), figure.options))
+        draw = load_object(f"meshcil.reporting.{figure.folder}", figure.kind, "draw")
+        if figure.run is not None:
+            write_text_atomic(out, draw(read_shown(files[0].parent, files[1:]), figure.options))
+            return
+        drawn = draw(keep(read_scores(files[0]), figure.select, f"figure {figure.name}"), figure.options)
+        write_bytes_atomic(out, svg_bytes(drawn))
+        write_bytes_atomic(paper, pdf_bytes(drawn))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.record import record_job
+from meshcil.reporting.latex import to_latex
 from meshcil.reporting.layout import to_csv
 from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import keep, read_scores
@@ -26,7 +27,7 @@ def main(
     scores: Annotated[Path, typer.Option(help="Collected scores of the experiment.")],
     out: Annotated[Path, typer.Option(help="CSV file.")],
 ) -> None:
-    """Write one table of an experiment as CSV."""
+    """Write one table of an experiment as CSV, and as LaTeX beside it."""
     source = config / "experiments" / f"{experiment}.yaml"
     tables = {table.name: table for table in load_experiment(experiment, config).tables}
     if name not in tables:
@@ -35,13 +36,15 @@ def main(
     with record_job(
         "table",
         inputs=[scores, *yaml_files(source), *([published] if published.is_file() else [])],
-        outputs=[out],
+        outputs=[out, out.with_suffix(".tex")],
         settings=table.model_dump(mode="json"),
         modules=artifact_modules("table", "tables", table.kind),
         key={"experiment": experiment, "table": name},
         name=name,
     ):
-        write_text_atomic(out, table_text(table, read_scores(scores), published))
+        built = build_table(table, read_scores(scores), published)
+        write_text_atomic(out, to_csv(built))
+        write_text_atomic(out.with_suffix(".tex"), to_latex(built))
 
 
 def table_text(table: Artifact, scores: pd.DataFrame, published: Path) -> str:
@@ -55,9 +58,14 @@ def table_text(table: Artifact, scores: pd.DataFrame, published: Path) -> str:
     Raises:
         InputError: when the settings do not suit the scores.
     """
+    return to_csv(build_table(table, scores, published))
+
+
+def build_table(table: Artifact, scores: pd.DataFrame, published: Path) -> pd.DataFrame:
+    """A table with its published values; see `table_text`."""
     rows = keep(scores, table.select, f"table {table.name}")
     build = load_object("meshcil.reporting.tables", table.kind, "build")
-    return to_csv(add_published(build(rows, table.options), published))
+    return add_published(build(rows, table.options), published)
 
 
 if __name__ == "__main__":
