@@ -1,12 +1,20 @@
-"""Made-up scores in the layout of results/experiments/<E>.csv."""
+"""Made-up scores in the layout of results/experiments/<E>.csv, and the files of a report made from them."""
 
+import contextlib
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy
 import pandas as pd
 import pytest
 
+from meshcil.config.experiment import load_experiment, run_keys
+from meshcil.config.run import RunKey
 from meshcil.reporting.scores import COLUMNS
+from meshcil.stages import claims, figure, resolve, table
+
+REPOSITORY = Path(__file__).parents[2]
 
 CLASSES = ["aeroplane", "bicycle", "boat", "bottle", "bus", "car"]
 TEST_SETS = ["clean", "L1", "L2", "L3", "shape", "weather"]
@@ -71,3 +79,39 @@ def scores(scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
 def sweep(scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
     """Two methods, three budgets, one seed."""
     return scores_of(*((method, f"total-{n}", 0) for method in ("inemo", "icarl") for n in (96, 24, 48)))
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, scores_of: Callable[..., pd.DataFrame]) -> Path:
+    """Folder with the settings, runs, scores, tables and figures of `smoke`, all numbers made up."""
+    folder = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(folder):
+        shutil.copytree(REPOSITORY / "config", "config")
+        experiment = load_experiment("smoke", Path("config"))
+        scores = Path("results/experiments/smoke.csv")
+        scores.parent.mkdir(parents=True)
+        pd.concat([made_up_run(key, scores_of) for key in run_keys(experiment)]).to_csv(scores, index=False)
+        common = {"config": Path("config"), "experiment": "smoke", "scores": scores}
+        for settings in experiment.tables:
+            table.main(**common, name=settings.name, out=Path(f"reports/tables/{settings.name}.csv"))
+        for settings in experiment.figures:
+            figure.main(**common, name=settings.name, out=Path(f"reports/figures/{settings.name}.svg"))
+        claims.main(config=Path("config"), scores=[scores], out=Path("reports/tables/claims.csv"))
+    return folder
+
+
+def made_up_run(key: RunKey, scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """Resolve a run for real, and make up its scores."""
+    names = key.model_dump()
+    resolve.main(config=Path("config"), out=Path("results/runs", key.path, "run.json"), **names)
+    made_up = scores_of((key.method.removesuffix("-smoke"), key.budget, key.seed, 2))
+    return made_up.assign(**names, label=f"{key.method} <&>")
+
+
+@pytest.fixture
+def workplace(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in."""
+    folder = tmp_path / "work"
+    shutil.copytree(made_once, folder)
+    monkeypatch.chdir(folder)
+    return folder

@@ -15,7 +15,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
 from meshcil.reporting.drawing import apart, series
 from meshcil.reporting.palette import CSS_VARIABLES, LOOKS, looks
-from meshcil.reporting.style import svg_bytes
+from meshcil.reporting.style import pdf_bytes, svg_bytes
 from meshcil.reporting.tables import robustness
 
 KINDS = available("meshcil.reporting.figures")
@@ -114,3 +114,9 @@ def test_labels_are_apart_in_order_and_near(heights: list[float], gap: float) ->
 
 def test_labels_with_room_do_not_move() -> None:
     assert apart([10.0, 90.0, 50.0], 7.0) == [10.0, 90.0, 50.0]
+
+
+def test_equal_figures_give_equal_pdf_files(scores: pd.DataFrame) -> None:
+    draw = load_object("meshcil.reporting.figures", "steps", "draw")
+    first, second = pdf_bytes(draw(scores, {})), pdf_bytes(draw(scores, {}))
+    assert first == second and first.startswith(b"%PDF")

@@ -1,22 +1,18 @@
 """The page: well formed, self-contained, every link leads somewhere, every number says where it is from."""
 
-import contextlib
 import json
 import re
 import shutil
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from meshcil.config.experiment import load_experiment, run_keys
-from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 from meshcil.reporting.layout import find_cell
 from meshcil.reporting.page import read_table
-from meshcil.stages import figure, report, resolve, table
+from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
 
 REPOSITORY = Path(__file__).parents[2]
@@ -61,41 +57,6 @@ class Page(HTMLParser):
 
     def values(self, attribute: str) -> list[str]:
         return [attrs[attribute] or "" for _, attrs in self.elements if attribute in attrs]
-
-
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory, scores_of: Callable[..., pd.DataFrame]) -> Path:
-    """Folder with the settings, runs, scores, tables and figures of `smoke`, all numbers made up."""
-    folder = tmp_path_factory.mktemp("made")
-    with contextlib.chdir(folder):
-        shutil.copytree(REPOSITORY / "config", "config")
-        experiment = load_experiment("smoke", Path("config"))
-        scores = Path("results/experiments/smoke.csv")
-        scores.parent.mkdir(parents=True)
-        pd.concat([made_up_run(key, scores_of) for key in run_keys(experiment)]).to_csv(scores, index=False)
-        common = {"config": Path("config"), "experiment": "smoke", "scores": scores}
-        for settings in experiment.tables:
-            table.main(**common, name=settings.name, out=Path(f"reports/tables/{settings.name}.csv"))
-        for settings in experiment.figures:
-            figure.main(**common, name=settings.name, out=Path(f"reports/figures/{settings.name}.svg"))
-    return folder
-
-
-def made_up_run(key: RunKey, scores_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
-    """Resolve a run for real, and make up its scores."""
-    names = key.model_dump()
-    resolve.main(config=Path("config"), out=Path("results/runs", key.path, "run.json"), **names)
-    made_up = scores_of((key.method.removesuffix("-smoke"), key.budget, key.seed, 2))
-    return made_up.assign(**names, label=f"{key.method} <&>")
-
-
-@pytest.fixture
-def workplace(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it to work in."""
-    folder = tmp_path / "work"
-    shutil.copytree(made_once, folder)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def write_page() -> Page:
