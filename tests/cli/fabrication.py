@@ -32,11 +32,15 @@ def fabricate() -> None:
     collect.main([f / "scores.csv" for f in folders], [f / "run.json" for f in folders], scores, metrics)
     for artifact in plan.experiments["smoke"].tables:
         table.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/tables/{artifact.name}.csv"))
+    pictures = [artifact.name for artifact in plan.experiments["smoke"].figures if artifact.run is not None]
     for artifact in plan.experiments["smoke"].figures:
-        figure.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/figures/{artifact.name}.svg"))
+        if artifact.name not in pictures:
+            figure.main(CONFIG, "smoke", artifact.name, Path(f"reports/figures/{artifact.name}.svg"), scores)
     claims.main(CONFIG, [scores], Path("reports/tables/claims.csv"))
     report.main(CONFIG, ["smoke"], Path("reports/index.html"))
-    records = [Path(path) for path in plan.records("smoke") if "contact_sheet" not in path]
+    records = [
+        Path(path) for path in plan.records("smoke") if not any(name in path for name in ("contact_sheet", *pictures))
+    ]
     track.main("smoke", [*records, Path("reports/report.record.json")], Path("results/tracking/smoke.json"), "null")
 
 

@@ -119,7 +119,7 @@ def test_facts_and_times_come_from_the_records(workplace: Path) -> None:
     assert record["environment"]["host"] in words
     assert record["source"]["lock_sha256"][:12] in words
     times = pd.read_csv("reports/runtime.csv").set_index("stage")
-    assert dict(times["jobs"]) == {"resolve": 2, "table": 5, "figure": 3}
+    assert dict(times["jobs"]) == {"resolve": 2, "table": 5, "figure": 3, "claims": 1}
     assert "Method inemo-smoke" in words and "training.epochs" in words
 
 

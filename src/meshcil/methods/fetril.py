@@ -81,7 +81,7 @@ class Learner(IncrementalClassifier):
         """Inverse of `state`."""
         super().load_state(state)
         self.network.backbone.requires_grad_(self.step == 0)
-        self.means = state["means"].to(self.device) if "means" in state else None
+        self.means = state["means"].to(self.device) if "means" in state else None  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def ledger_rows(self) -> list[LedgerRow]:
         """The mean features are read by the next step, not by prediction."""

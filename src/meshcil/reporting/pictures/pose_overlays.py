@@ -92,7 +92,8 @@ def _pair(shown: Shown, row: pd.Series, image: Image.Image) -> tuple[Image.Image
     covered, occluded = cells(row)
     drawn = draw_overlay(image, edges, zoom=_ZOOM), draw_overlay(image, covered=covered, occluded=occluded, zoom=_ZOOM)
     side = TILE * _ZOOM
-    return tuple(part.resize((side, side), Image.Resampling.LANCZOS) for part in drawn)
+    left, right = (part.resize((side, side), Image.Resampling.LANCZOS) for part in drawn)
+    return left, right
 
 
 def _note(row: pd.Series) -> tuple[str, str]:
