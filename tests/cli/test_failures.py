@@ -73,6 +73,13 @@ def test_a_retried_job_counts_once_and_a_rescued_one_not_at_all() -> None:
     assert [failure.outputs[0] for failure in failures(Path("log"))] == ["results/b/state.safetensors"]
 
 
+def test_a_command_that_dies_without_a_shell_is_called_killed() -> None:
+    Path("logs/a.log").write_text("error: told in vain")
+    died = block().replace("returned non-zero exit status 2.", "died with <Signals.SIGKILL: 9>.")
+    Path("log").write_text(died + END)
+    assert "It was killed" in explain(failures(Path("log")))
+
+
 @pytest.mark.parametrize(("status", "log"), [(137, "error: told in vain"), (1, "epoch 3: loss 0.1")])
 def test_a_killed_job_is_called_killed(status: int, log: str) -> None:
     Path("logs/a.log").write_text(log)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshcil.cli.job_states import JobState, progress, remaining_seconds, show
+from meshcil.cli.scheduling import Scheduling, scheduling
 from meshcil.core.code_digest import repository_root
 from meshcil.stages.plan import load_plan
 
@@ -64,5 +65,29 @@ def test_a_fresh_folder_has_no_estimate_and_a_full_one_is_done(folder: Path) -> 
     assert "unknown time left" in show(progress(plan))
     for path in plan.records("smoke"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps({"seconds": 1.0}))
-    assert show(progress(plan)).splitlines()[-1] == "Everything is done."
+        Path(path).write_text(json.dumps(finished("20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 1.0)))
+    text = show(progress(plan)).splitlines()
+    assert text[-1] == "Everything is done."
+    share = 1 - len(plan.records("smoke")) / 100
+    assert text[-2] == f"{share:.0%} of 2 cores x 0.8 min was spent outside stages."
+
+
+def finished(pipeline: str, ended: str, seconds: float, threads: int = 1, slurm: str | None = None) -> dict:
+    place = {"host": "h", "cores": 2, "threads": threads, "slurm_job_id": slurm}
+    return {"pipeline": pipeline, "ended": ended, "seconds": seconds, "environment": place}
+
+
+def test_time_outside_stages_counts_every_invocation_and_every_core(folder: Path) -> None:
+    jobs = [
+        finished("20261120T120000Z-7", "2026-11-20T12:00:40.000+00:00", 30.0),
+        finished("20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 20.0, threads=8),
+        finished("20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 30.0),
+    ]
+    paths = [folder / str(i) for i in range(4)]
+    for path, job in zip(paths[:3], jobs, strict=True):
+        path.write_text(json.dumps(job))
+    times = scheduling(paths)
+    assert times == Scheduling(wall=100.0, cores=2, inside=100.0)
+    assert times.outside == 0.5
+    paths[3].write_text(json.dumps(finished("20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 1.0, slurm="4")))
+    assert scheduling(paths) is None

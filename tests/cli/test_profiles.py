@@ -19,8 +19,13 @@ def write(folder: Path, name: str, text: str) -> None:
 def test_layers_are_merged_entry_by_entry(tmp_path: Path) -> None:
     write(tmp_path, "default/config.yaml", "cores: all\nquiet: [host]\n")
     write(tmp_path, "big/config.yaml", "jobs: 50\ndefault-resources:\n  - mem_mb=4000\n  - slurm_partition=a\n")
-    write(tmp_path, "local.yaml", "jobs: 3\nquiet: []\ndefault-resources: {slurm_partition: gpu, slurm_account: me}\n")
+    write(tmp_path, "big/config.yaml", (tmp_path / "big/config.yaml").read_text() + "groups: {train: a, predict: b}\n")
+    local = (
+        "jobs: 3\nquiet: []\ndefault-resources: {slurm_partition: gpu, slurm_account: me}\ngroups: {predict: null}\n"
+    )
+    write(tmp_path, "local.yaml", local)
     merged = load_profile("big", tmp_path)
+    assert merged["groups"] == {"train": "a"}
     assert merged["default-resources"] == {"mem_mb": 4000, "slurm_partition": "gpu", "slurm_account": "me"}
     assert (merged["cores"], merged["jobs"], merged["quiet"]) == ("all", 3, [])
     assert "jobs" in load_profile(None, tmp_path)
@@ -83,6 +88,20 @@ def test_jobs_are_known_by_the_prefix_of_their_folder(queue: Path) -> None:
     assert slurm.cancel(prefix) == 2
     assert (queue.parent / "cancelled").read_text() == "7 8\n"
     assert slurm.cancel(prefix) == 0
+
+
+def test_jobs_of_an_earlier_run_are_a_reason_to_refuse_or_are_ended(queue: Path, capsys: pytest.CaptureFixture) -> None:
+    (queue.parent / "bin/scontrol").write_text("#!/bin/sh\necho 'MinJobAge = 300 sec'\n")
+    (queue.parent / "bin/scontrol").chmod(0o755)
+    settings = {"executor": "slurm", "slurm-init-seconds-before-status-checks": 20}
+    prefix = submission.job_prefix(settings)
+    queue.write_text(f"7|{prefix}_1a|RUNNING|None|node1|rule_train\n")
+    with pytest.raises(InputError, match=r"still has jobs of an earlier run in this folder: 7 \(RUNNING\)"):
+        submission.for_slurm(settings, cancel=False)
+    chosen = submission.for_slurm(settings, cancel=True)
+    assert (chosen["slurm-jobname-prefix"], chosen["slurm-status-command"]) == (prefix, "squeue")
+    assert "Cancelled 1 jobs of an earlier run" in capsys.readouterr().err
+    assert submission.for_slurm(settings, cancel=False) == chosen
 
 
 def test_a_machine_without_slurm_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def _failure(rule: str, lines: Sequence[str]) -> Failure:
 
 def _status(command: str, lines: Sequence[str]) -> int | None:
     for line in reversed(lines):
+        if command and command in line and "died with <Signals.SIGKILL" in line:
+            return _KILLED
         if command and command in line and (match := re.search(r"non-zero exit status (\d+)", line)):
             return int(match[1])
     return None

@@ -14,6 +14,7 @@ from statistics import mean
 from meshcil.cli import slurm
 from meshcil.cli.failures import Failure, failures, snakemake_logs
 from meshcil.cli.profiles import load_profile
+from meshcil.cli.scheduling import describe, scheduling
 from meshcil.cli.submission import LOCK, job_prefix
 from meshcil.core.errors import InputError
 from meshcil.stages.plan import Plan
@@ -73,7 +74,7 @@ def progress(plan: Plan) -> Progress:
     broken = {str(Path(name)) for failure in failed for name in failure.outputs}
     jobs = tuple(_state(Path(path), broken) for path in records)
     workers = max(1, sum(job.state == "RUNNING" for job in queue) or os.cpu_count() or 1)
-    return Progress(jobs, failed, queue, _is_locked(LOCK), remaining_seconds(jobs, workers))
+    return Progress(jobs, failed, queue, is_locked(LOCK), remaining_seconds(jobs, workers))
 
 
 def _state(record: Path, failed: Iterable[str]) -> JobState:
@@ -87,7 +88,7 @@ def _state(record: Path, failed: Iterable[str]) -> JobState:
     elif str(record) in failed:
         state = "failed"
     else:
-        state = "running" if any(map(_is_locked, _locks(record, stage))) else "waiting"
+        state = "running" if any(map(is_locked, _locks(record, stage))) else "waiting"
     return JobState(record, stage, family, chain, state, seconds)
 
 
@@ -114,7 +115,8 @@ def _seconds(record: Path) -> float | None:
         return None
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether a process on this machine holds the lock; the file alone may have outlived a killed one."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
@@ -174,7 +176,8 @@ def _row(row: Mapping[str, int]) -> str:
 
 def _outlook(found: Progress, finished: bool) -> str:
     if finished:
-        return "Everything is done."
+        times = scheduling(job.record for job in found.jobs)
+        return f"{describe(times)}\nEverything is done." if times else "Everything is done."
     if found.seconds is None:
         left = "unknown time left: no job of this kind has finished yet"
     else:

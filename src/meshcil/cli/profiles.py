@@ -26,7 +26,8 @@ def known_profiles() -> list[str]:
 def load_profile(name: str | None, folder: Path | None = None) -> dict[str, Any]:
     """The settings of a profile: `default`, then ``name``, then `local.yaml` of this machine.
 
-    Mappings, and lists of `name=value`, are merged entry by entry; of anything else the last value counts.
+    Mappings, and lists of `name=value`, are merged entry by entry; of anything else the last value counts, and an
+    entry that becomes null is dropped.
 
     Args:
         name: a folder beside `default`, or None.
@@ -75,4 +76,4 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     for key, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merge(merged[key], value) if both else value
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}

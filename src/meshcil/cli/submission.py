@@ -42,7 +42,7 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     os.environ.setdefault("MESHCIL_DEVICE", "auto" if profile else "cpu")
     os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     if settings.get("executor") == "slurm":
-        settings = _for_slurm(settings, cancel)
+        settings = for_slurm(settings, cancel)
     command = snakemake_command(write_profile(settings), experiments, extra)
     before = snakemake_logs()
     code = _attend(command, handle)
@@ -77,7 +77,7 @@ def detach(experiments: str, profile: str | None, *, cancel: bool = False) -> tu
     """
     settings = load_profile(profile)
     if settings.get("executor") == "slurm" and not cancel:
-        _for_slurm(settings, cancel)
+        for_slurm(settings, cancel)
     log = Path("logs") / f"submit-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     options = [*(["--profile", profile] if profile else []), *(["--cancel"] if cancel else [])]
@@ -114,7 +114,12 @@ def snakemake_command(profile: Path, experiments: str, extra: Sequence[str] = ()
     ]
 
 
-def _for_slurm(settings: dict[str, Any], cancel: bool) -> dict[str, Any]:
+def for_slurm(settings: dict[str, Any], cancel: bool) -> dict[str, Any]:
+    """Settings of a profile with this folder's job names and the command that works here to watch jobs.
+
+    Raises:
+        InputError: when jobs of an earlier run are alive and not to be cancelled, or Slurm cannot be watched.
+    """
     prefix = job_prefix(settings)
     jobs = slurm.alive(prefix)
     if jobs and not cancel:

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import load_state, write_json_atomic, write_text_atomic
 from meshcil.core.seeding import derive_seed
+from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
 from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import Ledger, annotation_size, exemplars
@@ -76,9 +76,8 @@ def write_ledger(path: Path, run: RunConfig, rows: list, count: int) -> None:
     """One line per thing held, with the counts it enters; the number of exemplars in a column of its own."""
     height, width = run.dataset.image_size
     kept = exemplars(count, height, width, annotation_size(len(run.classes), pose=run.dataset.posed))
-    table = pd.DataFrame(Ledger(tuple(rows)).add(kept).records())
-    table["exemplars"] = count
-    write_text_atomic(path, table.to_csv(index=False))
+    lines = Ledger(tuple(rows)).add(kept).records()
+    write_text_atomic(path, csv_text([{**line, "exemplars": count} for line in lines]))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 from tqdm import tqdm
 
 from meshcil.config.run import load_run
 from meshcil.core.artifacts import load_state, save_state, write_text_atomic
+from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.checkpoint import Interrupted
@@ -55,7 +55,7 @@ def train(
         with tqdm(total=total, desc=f"step {step}", unit="epoch", disable=not sys.stderr.isatty()) as bar:
             rows = interruptible(train_step, method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
-        write_text_atomic(epochs, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
+        write_text_atomic(epochs, csv_text(rows, digits=6))
         for leftover in out.parent.glob("checkpoint-*.safetensors"):
             leftover.unlink()
 
