@@ -75,6 +75,21 @@ def test_pytorch3d_equals_the_closed_form(seed: int) -> None:
     torch.testing.assert_close(found.bary_coords[same], expected.bary_coords[same], atol=1e-3, rtol=0)
 
 
+@pytest.mark.pytorch3d
+@needs_pytorch3d
+@pytest.mark.parametrize("seed", range(3))
+def test_pytorch3d_sees_the_walls_from_inside(seed: int) -> None:
+    """Most faces of a room reach behind the camera."""
+    room = CuboidMesh.from_bounds(torch.tensor([[-4.0, 5.0], [-6.0, 4.0], [-3.0, 6.0]]), 20)
+    pose = torch.randn(3, 3, generator=torch.Generator().manual_seed(seed))
+    found = rasterize(room, pose, CAMERA, 1.0, backend="pytorch3d")
+    expected = rasterize(room, pose, CAMERA, 1.0, backend="cuboid")
+    assert expected.covered.all()
+    assert (found.pix_to_face == expected.pix_to_face).double().mean() >= 0.999
+    same = found.pix_to_face == expected.pix_to_face
+    torch.testing.assert_close(found.zbuf[same], expected.zbuf[same], atol=0, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

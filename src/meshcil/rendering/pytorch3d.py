@@ -18,6 +18,9 @@ INSTALL = (
     " && pip install --no-build-isolation ./pytorch3d"
 )
 
+# Faces that reach behind the camera are cut at this depth, in CAD units; uncut, they would be lost as a whole.
+_NEAREST = 1e-3
+
 
 class PyTorch3DRasterizer(Rasterizer):
     """Z-buffer with one face per cell, no blur, no culling.
@@ -44,7 +47,13 @@ class PyTorch3DRasterizer(Rasterizer):
         points = [self._to_ndc(*element, camera) for element in zip(own, pose.detach(), distance.detach(), strict=True)]
         batch = self._meshes([p.float() for p in points], [mesh.faces for mesh in own])
         packed, *_ = self._rasterize(
-            batch, camera.image_size, blur_radius=0.0, faces_per_pixel=1, perspective_correct=True, cull_backfaces=False
+            batch,
+            camera.image_size,
+            blur_radius=0.0,
+            faces_per_pixel=1,
+            perspective_correct=True,
+            cull_backfaces=False,
+            z_clip_value=_NEAREST,
         )
         face = packed[..., 0].flatten(1)
         # PyTorch3D numbers the faces of the whole batch.
@@ -57,7 +66,7 @@ class PyTorch3DRasterizer(Rasterizer):
         x, y, z = (mesh.vertices.to(pose) @ pose_matrix(pose).T).unbind(-1)
         depth = distance - z
         (cx, cy), (height, width) = camera.center, camera.image_size
-        # Points in the camera's plane have no projection; their faces are culled by depth.
+        # Points in the camera's plane have no projection; their faces are cut.
         scale = camera.focal / torch.where(depth.abs() < 1e-8, 1e-8, depth)
         u, v = cx + scale * x, cy - scale * y
         half = min(height, width) / 2
