@@ -3,7 +3,7 @@
 import ctypes
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,14 +16,21 @@ def devices() -> list[str]:
 
 def seconds(call: Callable[[], object], repeats: int, device: str = "cpu") -> float:
     """Shortest wall time of some calls after one that is not counted: what else the machine does only adds."""
-    times = []
+    return in_turn({"": call}, repeats, device)[""]
+
+
+def in_turn(calls: Mapping[str, Callable[[], object]], repeats: int, device: str = "cpu") -> dict[str, float]:
+    """Shortest wall time of each of several calls, made in turn, so that a busy spell meets all sides alike."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats + 1):
-        start = time.perf_counter()
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - start)
+    # The first round warms up.
+    return {name: min(found[1:]) for name, found in times.items()}
 
 
 def extra_bytes(call: Callable[[], object], device: str = "cpu") -> int:
@@ -47,7 +54,14 @@ def _resident(field: str) -> int:
     return 1024 * int(found.group(1))
 
 
-def matmul_peak(device: str = "cpu", size: int = 2048) -> float:
-    """Floating point operations per second of a square single-precision matrix product."""
+def square_product(device: str = "cpu", size: int = 2048) -> tuple[Callable[[], object], int]:
+    """A square single-precision matrix product, whose speed is the machine's peak, and its number of operations."""
     matrix = torch.randn(size, size, device=device, generator=torch.Generator(device).manual_seed(0))
-    return 2 * size**3 / seconds(lambda: matrix @ matrix, 5, device)
+    result = torch.empty_like(matrix)
+
+    def products() -> None:
+        # Several, so that the call is no shorter than what it is compared with by orders of magnitude.
+        for _ in range(10):
+            torch.mm(matrix, matrix, out=result)
+
+    return products, 10 * 2 * size**3

@@ -23,17 +23,25 @@ class Scene:
     feature_map: Tensor
 
 
-def published_scene(images: int, device: str, dim: int = 128, background: int = 2560) -> Scene:
+def published_scene(
+    images: int,
+    device: str,
+    *,
+    camera: Camera = CAMERA,
+    vertices: int = 1000,
+    dim: int = 128,
+    background: int = 2560,
+) -> Scene:
     """Random unit features; 0.4 x 0.4 x 1.0 units of object."""
     generator = torch.Generator().manual_seed(0)
 
     def unit(*shape: int) -> Tensor:
         return normalize(torch.randn(*shape, generator=generator), dim=-1)
 
-    mesh = CuboidMesh.from_bounds(torch.tensor([[-0.2, 0.2], [-0.2, 0.2], [-0.5, 0.5]]), 1000)
+    mesh = CuboidMesh.from_bounds(torch.tensor([[-0.2, 0.2], [-0.2, 0.2], [-0.5, 0.5]]), vertices)
     features, clutter = unit(len(mesh.vertices), dim), unit(background, dim)
     pose = torch.rand(images, 3, generator=generator) * torch.tensor([6.28, 0.8, 0.4]) - torch.tensor([0, 0.2, 0.2])
-    fragments = rasterize(mesh, pose, CAMERA)
+    fragments = rasterize(mesh, pose, camera)
     cells = features[fragments.pix_to_verts.clamp(min=0)].mul_(fragments.bary_coords[..., None]).sum(-2)
     empty = ~fragments.covered
     cells[empty] = clutter[torch.randint(background, (int(empty.sum()),), generator=generator)]

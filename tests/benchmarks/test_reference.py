@@ -1,11 +1,25 @@
 """What the benchmarks compare with computes the same thing, and their page shows what was measured."""
 
+from functools import partial
+from types import ModuleType
+
 import pytest
 import torch
 
-from benchmarks import training_step, zbuffer
+from benchmarks import (
+    classification,
+    feature_space,
+    inference,
+    measuring,
+    pose_estimation,
+    pose_step,
+    scene,
+    training_step,
+    zbuffer,
+)
 from benchmarks.__main__ import names, page
-from meshcil.geometry import Camera, CuboidMesh
+from meshcil.geometry import Camera, CuboidMesh, pose_error
+from meshcil.inference import classify, estimate_pose
 from meshcil.rendering import rasterize
 
 CAMERA = Camera(90.0, (20.0, 16.0), (32, 40))
@@ -32,7 +46,59 @@ def test_the_dense_z_buffer_equals_the_ray_cast(monkeypatch) -> None:
 
 def test_every_claim_is_run() -> None:
     assert {"classification", "inference", "pose_estimation", "pose_step"} <= set(names())
-    assert not {"measuring", "scene", "zbuffer"} & set(names())
+    assert not {"feature_space", "measuring", "scene", "zbuffer"} & set(names())
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same benchmarks on a small map, once each."""
+    camera = Camera(90.0, (12.0, 10.0), (20, 24))
+    small = partial(scene.published_scene, camera=camera, vertices=60, dim=8, background=20)
+    for module in (classification, pose_estimation, pose_step):
+        monkeypatch.setattr(module, "published_scene", small)
+        monkeypatch.setattr(module, "CAMERA", camera)
+    for module in (classification, pose_estimation, inference):
+        monkeypatch.setattr(module, "REPEATS", 1)
+    for module in (pose_estimation, inference):
+        monkeypatch.setattr(module, "STEPS", 1)
+    monkeypatch.setattr(inference, "VERTICES", 30)
+    monkeypatch.setattr(inference, "CLASSIFIERS", ("mean", "render-and-compare"))
+    monkeypatch.setattr(classification, "square_product", partial(measuring.square_product, size=16))
+    monkeypatch.setattr(inference, "CLASSES", 3)
+    monkeypatch.setattr(inference, "IMAGES", 2)
+    monkeypatch.setattr(inference, "SIDE", 8)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("module", [classification, inference, pose_estimation, pose_step])
+def test_every_claim_compares_two_sides(module: ModuleType) -> None:
+    for name, row in module.measure().items():
+        assert any("speedup" in key or "share" in key for key in row), name
+        assert all(value >= 0 for value in row.values() if not isinstance(value, str))
+        assert all(value > 0 for key, value in row.items() if "seconds" in key or "speedup" in key)
+
+
+def test_sides_are_measured_in_turn() -> None:
+    calls: list[str] = []
+    found = measuring.in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
+    assert calls == ["a", "b"] * 3 and set(found) == {"a", "b"}
+
+
+@pytest.mark.parametrize("form", ["per-cell", "mean"])
+def test_the_rendering_reference_gives_the_same_scores_and_poses(form: str) -> None:
+    camera = Camera(90.0, (12.0, 10.0), (20, 24))
+    small = scene.published_scene(2, "cpu", camera=camera, vertices=60, dim=8, background=20)
+    bank = torch.stack((small.features, small.features.roll(1, 0), small.features.flip(0)))
+    scores = classify(small.feature_map, bank, torch.ones(bank.shape[:2]).bool(), small.background, classifier=form)
+    found, _ = estimate_pose(small.feature_map, small.mesh, small.features, small.background, camera, steps=5)
+    model = feature_space.Model(small.mesh, small.features, camera)
+    maps = feature_space.start_maps(model)
+    for i, cells in enumerate(small.feature_map.flatten(2).mT):
+        behind = (cells @ small.background.T).amax(1)
+        torch.testing.assert_close(feature_space.class_scores(bank, cells, behind, form), scores[i])
+        for render in (feature_space.by_ray_cast, feature_space.by_zbuffer):
+            pose = feature_space.estimate(model, maps, cells, behind, render, 5)
+            assert float(pose_error(pose, found[i]).rad2deg()) < 0.1
 
 
 def test_the_page_shows_every_value() -> None:
