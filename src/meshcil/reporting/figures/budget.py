@@ -60,10 +60,11 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
 def _lines(table: pd.DataFrame, x: str, y: str) -> list[Series]:
     look = looks(table["method"])
     lines = []
-    for (method, label), rows in table.groupby(["method", "label"], sort=False):
+    for label, rows in table.groupby("label", sort=False):
         # Without exemplars there is no point on a logarithmic axis.
         rows = rows.dropna(subset=[x, y])
         rows = rows[rows[x] > 0].sort_values(x)
+        method = rows["method"].iloc[-1] if len(rows) else ""
         error = rows[spread(y)].to_numpy(dtype=float) if spread(y) in rows else None
         if len(rows):
             lines.append(

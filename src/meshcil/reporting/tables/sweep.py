@@ -23,7 +23,8 @@ class Options(Settings):
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows: methods; `budget` is the number of points.
 
-    A seed's curve is measured first, then mean and spread over seeds are taken.
+    Methods with one label are one curve: in MEMO's sweep DER and MEMO have another network at each point; the row is
+    named after that of the last. A seed's curve is measured first, then mean and spread over seeds are taken.
 
     `from` and `to`: first and last point of the method's curve. `AUC-A`, `AUC-L`: area under average incremental and
     last accuracy as fractions over MB; not comparable between methods whose curves span different ranges, hence
@@ -36,9 +37,9 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     settings = validate(Options, dict(options), "options of a `sweep` table")
     points = curve_points(scores, settings.memory)
     rows = []
-    for (method, label, seed), curve in points.groupby(["method", "label", "seed"], sort=False):
+    for (label, seed), curve in points.groupby(["label", "seed"], sort=False):
         ordered = curve.sort_values("megabytes").drop_duplicates("megabytes")
-        rows.append({"method": method, "label": label, "seed": seed, **measures(ordered)})
+        rows.append({"method": ordered["method"].iloc[-1], "label": label, "seed": seed, **measures(ordered)})
     if not rows:
         return pd.DataFrame(columns=["method", "label", "budget", "seeds"])
     return _over_seeds(pd.DataFrame(rows))
