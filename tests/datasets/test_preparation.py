@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.spatial import ConvexHull, Delaunay
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
@@ -65,6 +66,17 @@ def test_occlusion_is_measured_and_in_its_level(prepared):
         assert changed > 0.1 * level
 
 
+def silhouette_overlap(mask, corners):
+    """IoU of a mask's bounding box and the silhouette of a box with these projected corners."""
+    rows, columns = np.nonzero(mask)
+    box = np.zeros_like(mask)
+    box[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    centres = np.stack(np.meshgrid(np.arange(96), np.arange(96)), axis=-1).reshape(-1, 2) + 0.5
+    inside_hull = Delaunay(corners[ConvexHull(corners).vertices]).find_simplex(centres) >= 0
+    silhouette = inside_hull.reshape(96, 96)
+    return (silhouette & box).sum() / (silhouette | box).sum()
+
+
 @pytest.fixture(scope="module")
 def silhouettes(raw, prepared):
     """Per occluded test image: the object's mask, its pose, the vertices of its CAD model, its class's cuboid."""
@@ -90,10 +102,12 @@ def inside(mask, points):
 
 def test_pose_and_cad_model_predict_the_silhouette(silhouettes):
     models = [box_overlap(mask, project(model, pose, CAMERA).numpy()) for mask, pose, model, _ in silhouettes]
-    cuboids = [box_overlap(mask, project(corners, pose, CAMERA).numpy()) for mask, pose, _, corners in silhouettes]
+    cuboids = [
+        silhouette_overlap(mask, project(corners, pose, CAMERA).numpy()) for mask, pose, _, corners in silhouettes
+    ]
     assert np.mean(models) > 0.85
     assert np.min(models) > 0.7
-    # The silhouette of a cuboid that holds all subtypes of a class, against the true mask's bounding box.
+    # A class's cuboid holds all its subtypes, so it is larger than most of them.
     assert np.mean(cuboids) >= 0.7
 
 

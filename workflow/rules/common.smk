@@ -91,9 +91,10 @@ def artifact_scores(stage):
 
 
 def raw_files(wildcards):
-    """What preparation waits for: the record of the rendering, or the folder with one's own files."""
+    """What preparation waits for: the record of the rendering, or the folders with one's own files."""
     dataset = PLAN.datasets[wildcards.dataset]
-    return f"{dataset.root}/generate.record.json" if dataset.generator else dataset.root
+    textures = [dataset.texture_root] if dataset.texture_root else []
+    return [f"{dataset.root}/generate.record.json"] if dataset.generator else [*dataset.roots(), *textures]
 
 
 def step_inputs(wildcards):
