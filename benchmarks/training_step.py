@@ -48,7 +48,7 @@ class Sizes:
 SIZES = {
     "embedded data (12 classes)": Sizes(12, 8, (96, 96), 375.0, 200, 64, 1280, 1.5, 5),
     "Pascal3D+ (12 classes)": Sizes(12, 16, (320, 400), 1500.0, 1000, 128, 2560, 6.0, 1, z_buffer=False),
-    "ObjectNet3D (100 classes)": Sizes(100, 16, (320, 400), 1000.0, 1000, 128, 2560, 6.0, 1, dense=False),
+    "ObjectNet3D (100 classes)": Sizes(100, 8, (320, 400), 1000.0, 1000, 128, 2560, 6.0, 1, dense=False),
 }
 
 
