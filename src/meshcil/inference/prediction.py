@@ -12,8 +12,9 @@ from meshcil.core.arguments import checked
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.inference.classification import class_values, require_bank, require_meshes, score_cells, search_classes
+from meshcil.inference.likelihood import PoseLikelihood, soft_background
 from meshcil.inference.refinement import REFINEMENT_BYTES
-from meshcil.inference.render_and_compare import Group, estimate_groups
+from meshcil.inference.render_and_compare import Group, StartLikelihood, estimate_groups
 from meshcil.inference.similarity import best_similarity, images_per_block, map_columns, own_modes
 
 
@@ -52,6 +53,7 @@ def infer(
     distance: Real = 5.0,
     classifier: str = "per-cell",
     steps: int = 30,
+    likelihood: PoseLikelihood | None = None,
     max_bytes: int = 2**29,
 ) -> Inference:
     """Classify each image and estimate the pose of the predicted class (iNeMo).
@@ -67,6 +69,7 @@ def infer(
         distance: of the camera at the start.
         classifier: the form of the class score (``classify``).
         steps: of pose refinement.
+        likelihood: chooses the start pose; None for the published score.
         max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
@@ -80,7 +83,7 @@ def infer(
     values = max(bank.shape[1], class_values(bank))
     block = images_per_block(feature_map, values, max_bytes, fixed=REFINEMENT_BYTES)
     parts = [
-        _infer_block(images, meshes, bank, valid, background, camera, float(distance), classifier, steps)
+        _infer_block(images, meshes, bank, valid, background, camera, float(distance), classifier, steps, likelihood)
         for images in feature_map.split(block)
     ]
     return Inference(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Inference)))
@@ -96,6 +99,7 @@ def _infer_block(
     distance: float,
     classifier: str,
     steps: int,
+    likelihood: PoseLikelihood | None,
 ) -> Inference:
     with own_modes(feature_map.device):
         columns = map_columns(feature_map)
@@ -111,7 +115,9 @@ def _infer_block(
         for c in label.unique().tolist():
             images = (label == c).nonzero()[:, 0]
             groups.append(Group(images, meshes[c], bank[c], None if start is None else start[images, c]))
-        found = estimate_groups(columns, best, groups, camera, distance, steps)
+        soft = None if likelihood is None else soft_background(columns, background, likelihood)
+        chosen = None if soft is None else StartLikelihood(likelihood, soft)
+        found = estimate_groups(columns, best, groups, camera, distance, steps, chosen)
     size = (len(feature_map), *camera.image_size)
     covered, occlusion = found.covered.view(size), found.occluded.view(size)
     return Inference(scores, label, found.pose, found.distance, found.score, covered, occlusion)

@@ -12,6 +12,7 @@ from meshcil.core.arguments import checked, reject
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.inference.classification import require_camera, require_vertices
+from meshcil.inference.likelihood import PoseLikelihood, likelihood_gain, soft_background
 from meshcil.inference.refinement import REFINEMENT_BYTES, PackedSimilarity, compare, refine
 from meshcil.inference.similarity import (
     best_similarity,
@@ -39,6 +40,19 @@ class Group:
     mesh: Mesh
     features: Float[Tensor, "V D"]
     start: Int[Tensor, " N"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StartLikelihood:
+    """How the start poses of a batch are chosen.
+
+    Attributes:
+        form: of the likelihood.
+        soft: of ``soft_background``.
+    """
+
+    form: PoseLikelihood
+    soft: Float[Tensor, "P B"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +84,7 @@ def estimate_pose(
     *,
     distance: Real = 5.0,
     steps: int = 30,
+    likelihood: PoseLikelihood | None = None,
     max_bytes: int = 2**29,
 ) -> tuple[Float[Tensor, "B 3"], Float[Tensor, " B"]]:
     """Estimate the pose of the object in each image (iNeMo; NeMo).
@@ -86,6 +101,7 @@ def estimate_pose(
         camera: of the map.
         distance: of the camera at the start; it is refined too.
         steps: of refinement; with 0 the result is the best start pose.
+        likelihood: chooses the start pose; None for the published score, max(o, b) - b.
         max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
@@ -118,7 +134,9 @@ def estimate_pose(
                 groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
             columns = map_columns(feature_map[first : first + block])
             best = best_similarity(columns, background)
-            parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps))
+            soft = None if likelihood is None else soft_background(columns, background, likelihood)
+            chosen = None if soft is None else StartLikelihood(likelihood, soft)
+            parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps, chosen))
     return torch.cat([part.pose for part in parts]), torch.cat([part.score for part in parts])
 
 
@@ -129,6 +147,7 @@ def estimate_groups(
     camera: Camera,
     distance: float,
     steps: int,
+    likelihood: StartLikelihood | None = None,
 ) -> Estimates:
     """Start search group by group, then refinement of all images together; to be called within ``own_modes``.
 
@@ -139,11 +158,12 @@ def estimate_groups(
         camera: of the map.
         distance: of the camera at the start.
         steps: of refinement.
+        likelihood: chooses the start poses, also where a group knows its own; None for the published score.
 
     Returns:
         The estimates.
     """
-    similarity, pose = _start(columns, background, groups, camera, distance)
+    similarity, pose = _start(columns, background, groups, camera, distance, likelihood)
     by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
     meshes = [by_image[i] for i in range(len(pose))]
     pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
@@ -155,7 +175,12 @@ def estimate_groups(
 
 
 def _start(
-    columns: Tensor, background: Tensor, groups: Sequence[Group], camera: Camera, distance: float
+    columns: Tensor,
+    background: Tensor,
+    groups: Sequence[Group],
+    camera: Camera,
+    distance: float,
+    likelihood: StartLikelihood | None,
 ) -> tuple[PackedSimilarity, Float[Tensor, "B 3"]]:
     """Similarity tables of all groups in one buffer, and the best start pose of each image."""
     _, cells, images = columns.shape
@@ -170,7 +195,11 @@ def _start(
         features = group.features[: len(group.mesh.vertices)]
         table = relative_similarity(part, behind, features, out=values[first:])
         grid = start_grid(group.mesh, camera, distance, columns.dtype, columns.device)
-        chosen[own] = grid.gain(table, behind).argmax(0) if group.start is None else group.start
+        if likelihood is not None:
+            soft = likelihood.soft if count == images else likelihood.soft[:, own]
+            chosen[own] = likelihood_gain(grid, table, behind, soft, likelihood.form).argmax(0)
+        else:
+            chosen[own] = grid.gain(table, behind).argmax(0) if group.start is None else group.start
         base[own] = first + torch.arange(count, device=columns.device)
         width[own] = count
         first += table.numel()

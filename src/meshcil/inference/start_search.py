@@ -56,7 +56,12 @@ class StartGrid:
         """Bytes of the tensors."""
         return sum(part.nbytes for part in (self.index, self.weight, self.cell, self.first))
 
-    def gain(self, table: Float[Tensor, "V P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "S B"]:
+    def gain(
+        self,
+        table: Float[Tensor, "V P B"],
+        background: Float[Tensor, "P B"],
+        nothing: Float[Tensor, "P B"] | None = None,
+    ) -> Float[Tensor, "S B"]:
         """How much better each pose explains each image than the background alone does.
 
         mean over all cells of max(o, b) - b, with o the rendered similarity, 0 where nothing is rendered (iNeMo;
@@ -64,14 +69,15 @@ class StartGrid:
 
         Args:
             table: of ``relative_similarity``.
-            background: of ``best_similarity``.
+            background: of ``best_similarity``, or whatever the table is relative to.
+            nothing: similarity o of a cell where nothing is rendered, if it is not 0.
 
         Returns:
             One minus the published start loss.
         """
         values = table.flatten(0, 1)
         # Where nothing is rendered, o = 0, which only exceeds a background below 0.
-        empty = background.neg().clamp_(min=0)
+        empty = (background.neg() if nothing is None else nothing - background).clamp_(min=0)
         below = empty if bool(empty.any()) else None
         parts = self._parts(passing_bytes(table.device) // (background[0].numel() * table.element_size()))
         totals = [self._total(values, below, poses, rows) for poses, rows in parts]

@@ -17,6 +17,7 @@ from meshcil.config.methods.inemo import Settings
 from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import Camera
 from meshcil.inference.classification import classify
+from meshcil.inference.likelihood import PoseLikelihood
 from meshcil.inference.prediction import infer
 from meshcil.losses.background_noise import noise
 from meshcil.losses.contrastive import vertex_contrastive
@@ -53,6 +54,9 @@ class Learner(Method):
         self.camera = Camera(facts.focal / stride, (width / 2, height / 2), (height, width))
         self.meshes = class_meshes(facts.bounds, settings.target_vertices)
         self.vertices = max(len(mesh.vertices) for mesh in self.meshes)
+        self.likelihood = None
+        if settings.inference.start_pose == "likelihood":
+            self.likelihood = PoseLikelihood(settings.losses.kappa_contrastive, self.rules.background_weight)
         self.teacher: FeatureNetwork | None = None
         self._exemplars: ImagePool | None = None
         self._exemplar_ids: tuple[str, ...] = ()
@@ -181,6 +185,7 @@ class Learner(Method):
             distance=self.facts.distance,
             classifier=block.classifier,
             steps=block.refinement_steps,
+            likelihood=self.likelihood,
         )
         return Prediction(
             answer.scores,

@@ -39,6 +39,9 @@ class InferenceSettings(Block):
 
     classifier: Literal["per-cell", "mean", "render-and-compare"] = "per-cell"
     """How vertex similarities become class scores."""
+    start_pose: Literal["similarity", "likelihood"] = "similarity"
+    """How the start pose is chosen: by max(o, b) - b as in the paper, or by the likelihood that the contrastive loss
+    trained (inference/likelihood.py)."""
     refinement_steps: int = Field(30, ge=0)
     """Adam steps of the pose refinement."""
 
