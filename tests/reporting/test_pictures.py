@@ -103,6 +103,36 @@ def test_images_are_picked_by_their_place_and_say_what_was_found(shown: Shown) -
     assert len(svg) < MAX_BYTES + 10_000
 
 
+def test_the_worst_errors_are_the_surest_ones_one_per_class(shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    rows = shown.predictions
+    sure = (rows["sample_id"] == "sofa2") | (rows["sample_id"] == "car1")
+    fits = rows.assign(
+        fit=rows["fit"].where(~sure, 0.9), pose_error=rows["pose_error"].where(rows["sample_id"] != "bus1", 3)
+    )
+    worst = draw(Shown(shown.classes, fits, shown.focal, shown.bounds, shown.data), {"images": 3, "pick": "worst"})
+    assert texts(worst)[1:7:2] == ["bus (is car)", "bus (is sofa)", "bus"]
+    assert texts(worst)[2:7:2] == ["pose 12° off, fit 0.90"] * 2 + ["pose 172° off, fit 0.23"]
+
+
+def test_a_confusion_matrix_shows_what_is_taken_for_what(shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", "confusion", "draw")
+    found = texts(draw(shown, {"test_sets": ["clean", "L1"]}))
+    assert found.count("100") == 2 * 3 and found.count("car") == 4 and "L1" in found
+    with pytest.raises(InputError, match="no predictions"):
+        draw(shown, {"test_sets": ["L3"]})
+
+
+def test_pose_errors_rise_where_the_errors_are(shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", "pose-errors", "draw")
+    assert {"clean", "L1", "30"} <= set(texts(draw(shown, {"test_sets": ["clean", "L1"]})))
+    missing = shown.predictions.assign(pose_error=float("nan"))
+    lost = Shown(shown.classes, missing, shown.focal, shown.bounds, shown.data)
+    assert draw(lost, {}) != draw(shown, {})
+    with pytest.raises(InputError, match="more than five"):
+        draw(shown, {"test_sets": ["clean"] * 6})
+
+
 def test_the_whole_figure_stays_small(shown: Shown) -> None:
     draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
     assert len(draw(shown, {"test_sets": ["clean", "L1"] * 2, "images": 6})) < MAX_BYTES + 10_000

@@ -1,11 +1,12 @@
 """Test images with the predicted mesh and the occlusion map drawn over them, one row per test set.
 
-Images are picked by their place in the test set, never by what was predicted for them.
+Images are picked by their place in the test set, not by what was predicted for them, unless the worst errors are
+asked for.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from PIL import Image
@@ -34,6 +35,8 @@ class Options(Settings):
     """Test sets from top to bottom; the same images are shown of all that share their ids."""
     images: int = Field(4, ge=1)
     """Images per test set, of classes that lie evenly apart in the dataset's order."""
+    pick: Literal["place", "worst"] = "place"
+    """Images by their place in the test set, or the errors that the model was surest of, one per true class."""
     row_labels: dict[str, str] = {}
     """What to write before a test set instead of its name."""
 
@@ -49,7 +52,8 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> str:
     mosaic = Image.new("RGB", (settings.images * step * _ZOOM, len(settings.test_sets) * pitch * _ZOOM), INK)
     corners, notes = [], []
     for y, test_set in enumerate(settings.test_sets):
-        rows = _rows(shown.predictions, test_set, shown.classes, settings.images)
+        choose = _rows if settings.pick == "place" else _worst
+        rows = choose(shown.predictions, test_set, shown.classes, settings.images)
         images = shown.images(test_set, [row["sample_id"] for row in rows])
         for x, row in enumerate(rows):
             place = (x * step, y * pitch)
@@ -85,6 +89,18 @@ def _rows(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], coun
         of_class = table[table["true_class"] == known[i * len(known) // count % len(known)]].sort_values("sample_id")
         found.append(of_class.iloc[i * len(of_class) // count])
     return found
+
+
+def _worst(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], count: int) -> list[pd.Series]:
+    """Wrongly classified images with the best fit, one per true class; if few, the largest pose errors too."""
+    table = predictions[predictions["test_set"] == test_set].sort_values("sample_id", kind="stable")
+    if table.empty:
+        return _rows(predictions, test_set, classes, count)
+    wrong = table[table["true_class"] != table["predicted_class"]].sort_values("fit", ascending=False, kind="stable")
+    wrong = wrong.drop_duplicates("true_class")
+    right = table[table["true_class"] == table["predicted_class"]]
+    turned = right.sort_values("pose_error", ascending=False, kind="stable").drop_duplicates("true_class")
+    return [row for _, row in pd.concat([wrong, turned]).head(count).iterrows()]
 
 
 def _pair(shown: Shown, row: pd.Series, image: Image.Image) -> tuple[Image.Image, Image.Image]:

@@ -1,0 +1,56 @@
+"""How far off the estimated poses are: the share of images with an error below each angle."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from meshcil.config.base import Settings, validate
+from meshcil.core.errors import InputError
+from meshcil.reporting.drawing import percent_axes
+from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, PURPLE, VERMILION
+from meshcil.reporting.shown import Shown
+from meshcil.reporting.style import RC, svg_bytes
+
+_COLOURS = (BLUE, GREEN, VERMILION, PURPLE, GREY)
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
+_THRESHOLDS = (10, 30)
+
+
+class Options(Settings):
+    """Settings of this kind of figure."""
+
+    test_sets: tuple[str, ...] = ("clean",)
+    """Test sets, at most five."""
+
+
+@rc_context(RC)
+def draw(shown: Shown, options: Mapping[str, Any]) -> str:
+    """One rising line per test set; all images count, wrongly classified ones too, and those without a pose as 180°.
+
+    Raises:
+        InputError: for an unknown option, more than five test sets, or one without predictions.
+    """
+    settings = validate(Options, dict(options), "options of a `pose-errors` figure")
+    if len(settings.test_sets) > len(_COLOURS):
+        raise InputError("options of a `pose-errors` figure", "name more than five test sets", "Leave some out")
+    figure = Figure()
+    axes = percent_axes(figure, "images with a smaller error")
+    for test_set, colour, dashes in zip(settings.test_sets, _COLOURS, _DASHES, strict=False):
+        rows = shown.predictions[shown.predictions["test_set"] == test_set]
+        if rows.empty:
+            known = ", ".join(shown.predictions["test_set"].unique())
+            raise InputError(f"test set {test_set!r}", "has no predictions to show", f"Known: {known}")
+        errors = numpy.degrees(numpy.sort(rows["pose_error"].fillna(math.pi).to_numpy()))
+        share = 100 * numpy.arange(1, len(errors) + 1) / len(errors)
+        axes.step([0, *errors, 180], [0, *share, 100], where="post", color=colour, linestyle=dashes, label=test_set)
+    for angle in _THRESHOLDS:
+        axes.axvline(angle, color=INK, alpha=0.3, linewidth=0.8)
+    axes.set_xlim(0, 180)
+    axes.set_xticks([0, *_THRESHOLDS, 60, 90, 120, 150, 180])
+    axes.set_xlabel("pose error [°]")
+    axes.legend(loc="lower right", fontsize=9)
+    return svg_bytes(figure).decode()
