@@ -26,7 +26,6 @@ from meshcil.reporting.page import (
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 
-_RECORD = "*.record.json"
 _REDRAW = "Delete it and draw it again"
 
 
@@ -76,12 +75,17 @@ def sources(experiments: Mapping[str, ExperimentSettings], places: Places) -> li
 
 
 def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) -> list[Path]:
-    """Records of the jobs behind the page."""
+    """Records of the jobs behind the page, which its facts and run times are taken from.
+
+    A folder may also hold records of steps or test sets that the settings asked for once: those lead nowhere.
+
+    Raises:
+        InputError: when one is not a record.
+    """
     runs = keys(experiments)
-    found = [path for key in runs for path in sorted((places.runs / key.path).rglob(_RECORD))]
-    for dataset in dict.fromkeys(key.dataset for key in runs):
-        found += [path for part in ("raw", "prepared") for path in sorted((places.data / part / dataset).glob(_RECORD))]
-        found += [path for path in [places.reports / "figures" / _named("contact_sheet", dataset)] if path.is_file()]
+    sheets = [_named("contact_sheet", name) for name in dict.fromkeys(key.dataset for key in runs)]
+    found = [places.runs / key.path / name for key in runs for name in ("resolve.record.json", "score.record.json")]
+    found += [places.reports / "figures" / name for name in sheets]
     found += [places.reports / "tables" / "claims.record.json"]
     for name, settings in experiments.items():
         studies = (places.runs.parent / "studies" / study / f"seed{seed}" for study, seed in study_jobs(settings))
@@ -89,7 +93,27 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
         found += [places.experiments / _named("collect", name)]
         found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
         found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
-    return [path for path in dict.fromkeys(found) if path.is_file()]
+    return sorted(producers([path for path in found if path.is_file()], places.reports.parent))
+
+
+def producers(paths: Iterable[Path], work: Path) -> dict[Path, Record]:
+    """Records and those of all jobs they rest on, by path.
+
+    Args:
+        paths: of the records to begin with.
+        work: folder that the paths inside the records are relative to.
+
+    Raises:
+        InputError: when one is missing or is not a record.
+    """
+    found: dict[Path, Record] = {}
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found |= read_records([path])
+            waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
+    return found
 
 
 def _named(stage: str, name: str) -> str:

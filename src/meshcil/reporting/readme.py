@@ -9,7 +9,7 @@ Reads the tables and figures of the experiment `laptop` and the records behind t
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ import pandas as pd
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import Record, facts
-from meshcil.reporting.gather import read_records
+from meshcil.reporting.gather import producers
 from meshcil.reporting.layout import spread
 from meshcil.reporting.page import read_table
 
@@ -56,7 +56,7 @@ def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
     text = _read_text(readme)
     tables = {name: read_table(reports / "tables" / f"{name}.csv") for name in ("summary", "occlusion")}
     records = [reports / "tables" / f"table-{name}.record.json" for name in tables]
-    made = made_by(producers(records, reports.parent))
+    made = made_by(list(producers(records, reports.parent).values()))
     pictures = {name: _picture(reports / "figures" / f"{name}.svg") for name in (*FIGURES, SHEET)}
     folder = Path(os.path.relpath(images, readme.parent)).as_posix()
     part = "\n\n".join([_figures(folder), number_table(tables, reports), made, _sheet(folder)])
@@ -107,26 +107,6 @@ def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
 def _cell(row: pd.Series, column: str) -> str:
     deviation = row.get(spread(column), "")
     return f"{row[column]} ± {deviation}" if deviation else row[column]
-
-
-def producers(records: Iterable[Path], work: Path) -> list[Record]:
-    """Records of the jobs, and of all jobs they rest on, each once.
-
-    Args:
-        records: files.
-        work: folder that the paths inside the records are relative to.
-
-    Raises:
-        InputError: when one is missing or is not a record.
-    """
-    found: dict[Path, Record] = {}
-    waiting = list(records)
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found |= read_records([path])
-            waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
-    return list(found.values())
 
 
 def made_by(records: Sequence[Record]) -> str:
