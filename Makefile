@@ -1,6 +1,8 @@
 # Two commands do everything: `make reproduce` and `make test`. `make help` explains the rest.
 
-EXPERIMENT ?= laptop
+# The experiment that DVC keeps; see dvc.yaml.
+KEPT := $(shell sed -n 's/^ *- experiment: *//p' dvc.yaml)
+EXPERIMENT ?= $(KEPT)
 PROFILE ?=
 CANCEL ?=
 PORT ?= 5000
@@ -10,7 +12,7 @@ BIN := .venv/bin
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test audit ui bench docs clean help lock
+.PHONY: setup reproduce test audit publish restore ui bench docs clean help lock
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -47,7 +49,7 @@ endef
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
 	@$(BIN)/meshcil submit $(EXPERIMENT) $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel)
-	@$(if $(filter laptop,$(EXPERIMENT)),$(RECORD))
+	@$(if $(filter $(KEPT),$(EXPERIMENT)),$(RECORD))
 	@echo "Report: reports/index.html"
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
@@ -59,8 +61,15 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 	$(BIN)/basedpyright
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-audit: $(STAMP)  ## Check that no input or output of any job was altered since it ran
+audit: $(STAMP)  ## Check data, code, settings, packages, results, tables, DVC and MLflow against the records; trains nothing
 	@$(BIN)/meshcil audit
+
+publish: $(STAMP)  ## Audit, push the results to the DVC remote, and say what to commit
+	@$(BIN)/meshcil publish
+
+restore: $(STAMP)  ## Get this commit's published results from the DVC remote, and audit them; trains nothing
+	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
+	@$(BIN)/meshcil restore
 
 ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
 	@$(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1

@@ -24,4 +24,6 @@ rule all:
     default_target: True
     input:
         "reports/index.html",
+        # Named here too, so that a deleted one is made again although the page is still there.
+        [PLAN.artifact_files(name) for name in EXPERIMENTS],
         expand("results/tracking/{name}.json", name=EXPERIMENTS),

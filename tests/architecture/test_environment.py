@@ -56,5 +56,18 @@ def test_make_targets() -> None:
     text = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
     documented = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
-    expected = {"setup", "reproduce", "test", "audit", "ui", "bench", "docs", "clean", "help", "lock"}
+    expected = {
+        "setup",
+        "reproduce",
+        "test",
+        "audit",
+        "publish",
+        "restore",
+        "ui",
+        "bench",
+        "docs",
+        "clean",
+        "help",
+        "lock",
+    }
     assert targets == documented == expected

@@ -153,6 +153,8 @@ def test_commit_and_changes(checkout: Path) -> None:
     clean = source.source_facts()
     assert clean.commit and clean.dirty is False and clean.tree_sha256 is None
     (checkout / "dvc.lock").write_text("new\n")
+    (checkout / "reports").mkdir()
+    (checkout / "reports/ANCHOR").write_text("digest\n")
     assert source.source_facts() == clean
     (checkout / "src/a.py").write_text("A = 2\n")
     dirty = source.source_facts()

@@ -5,7 +5,8 @@ import pytest
 
 from meshcil.config.experiment import Artifact
 from meshcil.core.errors import InputError
-from meshcil.reporting.origin import origin
+from meshcil.reporting.origin import origin, origins
+from meshcil.reporting.scores import overall
 
 
 def artifact(kind: str, **options: object) -> Artifact:
@@ -52,6 +53,25 @@ def test_each_kind_of_table_is_asked(
 def test_rows_of_one_method_are_told_apart(sweep: pd.DataFrame) -> None:
     _, rows = found(artifact("budget"), sweep, "icarl/total-24", "carried")
     assert [(r["budget"], r["metric"], r["test_set"]) for r in rows] == [("total-24", "carry_bytes", "")]
+
+
+def test_the_order_of_rows_by_their_numbers_does_not_matter(sweep: pd.DataFrame) -> None:
+    every = origins(artifact("budget"), sweep, "t.csv")
+    assert {row for row, _ in every} >= {"icarl/total-24", "icarl/total-48"}
+    for (row, column), rows in every.items():
+        assert set(rows["budget"]) == {row.partition("/")[2]} and set(rows["method"]) == {row.partition("/")[0]}
+        assert rows["metric"].nunique() == 1
+        pd.testing.assert_frame_equal(origin(artifact("budget"), sweep, row, column, "t.csv")[2], rows)
+
+
+def test_a_number_of_two_measurements_comes_from_both(scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(rows: pd.DataFrame, options: dict) -> pd.DataFrame:
+        chosen = overall(rows, "accuracy").query("method == 'icarl' and seed == 0 and test_set in ('L1', 'L3')")
+        return pd.DataFrame({"method": ["icarl"], "loss [%]": [-100 * chosen["value"].diff().iloc[-1]]})
+
+    monkeypatch.setattr("meshcil.reporting.tables.summary.build", build)
+    _, rows = found(artifact("summary"), scores, "icarl", "loss")
+    assert {row["test_set"] for row in rows} == {"L1", "L3"}
 
 
 def test_what_is_not_measured_comes_from_nothing(scores: pd.DataFrame) -> None:

@@ -158,6 +158,23 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def publish() -> None:
+    """Push the results to the DVC remote, after an audit, and say what to commit so that a clone finds them."""
+    from meshcil.cli.publication import publish as push
+
+    files = " ".join(push())
+    print(f"Pushed. Commit what points to it:\n  git add --force {files}\n  git commit -m 'Publish results'")
+
+
+@app.command()
+def restore() -> None:
+    """Get the published results of this commit from the DVC remote, audit them, and train nothing."""
+    from meshcil.cli.publication import restore as pull
+
+    print(f"Restored; the audit found no difference. Left to run: {pull()}")
+
+
 def main() -> None:
     """Entry point of the `meshcil` command."""
     run(app, sys.argv[1:])

@@ -43,7 +43,7 @@ def inspect(against: str | None = None) -> Inspection:
     notes += remarks
     findings += check_files(records) + check_code(same) + check_configuration(records) + check_lock(records)
     findings += check_recomputed(records) + anchored
-    for more, remarks in (check_commits(same), check_dvc(), check_tags(records)):
+    for more, remarks in (check_commits(same), check_dvc(records), check_tags(records)):
         findings += more
         notes += remarks
     loose = unreached(records)

@@ -37,7 +37,7 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     """
     settings = load_profile(profile)
     check_folders()
-    handle = _lock()
+    handle = lock()
     # A GPU is used where the profile is one for GPUs or clusters; on the CPU the bytes are always the same.
     os.environ.setdefault("MESHCIL_DEVICE", "auto" if profile else "cpu")
     os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
@@ -133,8 +133,9 @@ def for_slurm(settings: dict[str, Any], cancel: bool) -> dict[str, Any]:
     return {**settings, "slurm-jobname-prefix": prefix, "slurm-status-command": command}
 
 
-def _lock() -> int:
+def lock() -> int:
     """Hold the lock of the working folder until this process and all it started have ended."""
+    LOCK.parent.mkdir(exist_ok=True)
     handle = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -80,3 +80,8 @@ def unreached(records: Mapping[Path, Record]) -> list[Path]:
             reached.add(path)
             waiting += [Path(parent.path) for parent in records[path].parents]
     return [path for path in records if path not in reached and records[path].stage != "track"]
+
+
+def shown_experiments(records: Mapping[Path, Record]) -> str | None:
+    """Experiments that the present report shows, separated by commas; none before there is one."""
+    return str(records[FINAL].key.get("experiments", "")) if FINAL in records else None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.anchor import FINAL
+from meshcil.lineage.anchor import shown_experiments
 from meshcil.lineage.files import file_facts, record_path
 from meshcil.lineage.reading import read_record, record_files
 from meshcil.lineage.schema import FileFacts, Record
@@ -41,9 +41,10 @@ def current(records: Mapping[Path, Record]) -> dict[Path, Record]:
 
     They were made from an earlier report, which this one has replaced.
     """
-    report = records.get(FINAL)
-    shown = str(report.key.get("experiments", "")).split(",") if report else []
-    return {p: r for p, r in records.items() if r.stage != "track" or not report or r.key.get("experiment") in shown}
+    shown = shown_experiments(records)
+    if shown is None:
+        return dict(records)
+    return {p: r for p, r in records.items() if r.stage != "track" or r.key.get("experiment") in shown.split(",")}
 
 
 def check_files(records: Mapping[Path, Record]) -> list[str]:

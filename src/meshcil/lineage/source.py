@@ -11,8 +11,9 @@ from meshcil.core.code_digest import repository_root
 from meshcil.core.hashing import sha256_bytes, sha256_file
 from meshcil.lineage.schema import EnvironmentFacts, SourceFacts
 
-# The pipeline itself rewrites dvc.lock; counting it would make every second run look like one of changed code.
-_TRACKED = ("--", ".", ":(exclude)dvc.lock")
+# What the pipeline itself writes; counting it would make every second run look like one of changed code.
+_WRITTEN = ("dvc.lock", "reports", "results")
+_TRACKED = ("--", ".", *(f":(exclude){name}" for name in _WRITTEN))
 
 
 def source_facts() -> SourceFacts:

@@ -4,42 +4,102 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from meshcil.config.base import read_yaml
+from meshcil.lineage.anchor import shown_experiments
+from meshcil.lineage.schema import Record
+
 LOCK = Path("dvc.lock")
 _CACHE = Path(".dvc/cache/files/md5")
+_SOURCES = ("config", "dvc.yaml", "requirements.lock", "src", "workflow")
+"""What git keeps and stages depend on."""
 
 
-def check_dvc() -> tuple[list[str], list[str]]:
+def check_dvc(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
     """Compare dvc.lock with the working folder, as `dvc status` does.
+
+    DVC compares source and configuration byte by byte, comments included. Where these were edited after the jobs ran,
+    their own digests decide, and what DVC says is only a note.
+
+    Args:
+        records: of the jobs, which name the commits that they ran from.
 
     Returns:
         Findings and notes.
     """
     if not LOCK.exists():
         return [], [f"there is no {LOCK} here: DVC holds no version of these results"]
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+    kept, shown = kept_experiments(), shown_experiments(records)
+    if kept and shown and kept != shown:
+        return [], [f"{LOCK} keeps {kept}, the report shows {shown}: what DVC holds is not compared"]
+    done = dvc("status", "--json")
     try:
         stages = json.loads(done.stdout)
     except json.JSONDecodeError:
         return [f"{LOCK}: cannot be checked ({' '.join(done.stderr.split()) or 'dvc gave no answer'})"], []
-    return [finding for stage, changes in stages.items() for finding in _findings(stage, changes)], []
+    commits = {record.source.commit for record in records.values()}
+    findings, notes = [], []
+    for stage, changes in stages.items():
+        for path, finding in _findings(stage, changes):
+            (notes if _edited(path, commits) else findings).append(finding)
+    return findings, notes
 
 
-def _findings(stage: str, changes: list[Any]) -> list[str]:
+def kept_experiments() -> str | None:
+    """The experiments that dvc.yaml keeps, as `make reproduce EXPERIMENT=` takes them; none if it names none.
+
+    Raises:
+        InputError: when dvc.yaml is not YAML.
+    """
+    path = Path("dvc.yaml")
+    named = (
+        [v.get("experiment") for v in read_yaml(path).get("vars", ()) if isinstance(v, dict)] if path.exists() else []
+    )
+    return next((name for name in named if isinstance(name, str)), None)
+
+
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run DVC in the working folder."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+
+
+def _findings(stage: str, changes: list[Any]) -> list[tuple[str, str]]:
+    """Path and sentence of each difference."""
     found = []
     for change in changes:
         if isinstance(change, str):
-            found.append(f"{LOCK}: {change} in stage {stage}")
+            found.append(("dvc.yaml", f"{LOCK}: {change} in stage {stage}"))
             continue
         for kind, paths in change.items():
             what = kind.removeprefix("changed ").removesuffix("s")
-            found += [f"{path}: is {how} by {LOCK} ({what} of stage {stage})" for path, how in paths.items()]
+            for path, how in paths.items():
+                how = how if isinstance(how, str) else f"modified ({', '.join(how)})"
+                found.append((path, f"{path}: is {how} by {LOCK} ({what} of stage {stage})"))
     return found
+
+
+def _edited(path: str, commits: Iterable[str | None]) -> bool:
+    """Whether a file or folder under git differs from what it was when a job ran."""
+    if path.partition("/")[0] not in _SOURCES:
+        return False
+    for commit in commits:
+        command = ["git", "--no-optional-locks", "diff", "--quiet", commit or "HEAD", "--", path]
+        if subprocess.run(command, capture_output=True).returncode == 1:
+            return True
+    return False
+
+
+def uncovered(records: Mapping[Path, Record]) -> list[str]:
+    """Outputs of jobs that are part of no output in dvc.lock, so that a clone would lack them."""
+    kept = [PurePosixPath(path) for path in dvc_versions()]
+    made = dict.fromkeys(entry.path for record in records.values() for entry in record.outputs if entry.base == "work")
+    return [path for path in made if not any(PurePosixPath(path).is_relative_to(out) for out in kept)]
 
 
 def dvc_versions() -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""Publish, restore in a clean clone, and agreement of DVC and Snakemake about what an edit reruns."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshcil.core.hashing import sha256_file
+from meshcil.stages.plan import load_plan
+from tests.workflow.conftest import ROOT
+from tests.workflow.published import call, clone, dvc, jobs, make, publish, workflow
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
+
+FIGURE = Path("reports/figures/smoke-steps.svg")
+
+
+def test_dvc_keeps_the_default_experiment_with_all_its_rendered_datasets() -> None:
+    kept = yaml.safe_load((ROOT / "dvc.yaml").read_text())["vars"][0]
+    datasets = load_plan([kept["experiment"]], ROOT / "config").datasets
+    assert kept["rendered"] == [name for name, settings in datasets.items() if settings.generator]
+
+
+@pytest.fixture(scope="module")
+def origin(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkout whose results are in a remote beside it."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("publishing needs a git checkout")
+    return publish(smoke, tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def restored(origin: Path) -> tuple[Path, str]:
+    """A clean clone of it after `make restore`, and what that printed."""
+    folder = clone(origin, origin.with_name("clone"))
+    return folder, make(folder, "restore")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    names = ("data", "results", "reports")
+    files = [path for name in names for path in (folder / name).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files if path.name[0] != "."}
+
+
+def test_a_clean_clone_gets_the_same_report_and_has_nothing_to_run(origin: Path, restored: tuple[Path, str]) -> None:
+    folder, printed = restored
+    assert "the audit found no difference. Left to run: nothing" in printed
+    assert contents(folder) == contents(origin)
+    assert "mlflow.db is not here" in make(folder, "audit")
+
+
+def test_a_deleted_figure_is_the_only_one_drawn_again(restored: tuple[Path, str]) -> None:
+    folder, _ = restored
+    before = sha256_file(folder / FIGURE)
+    (folder / FIGURE).unlink()
+    assert jobs(workflow(folder)) == {"figure": 1, "report": 1, "track": 1}
+    assert sha256_file(folder / FIGURE) == before
+
+
+# Edit -> what it replaces, by what, and rules that it must rerun.
+EDITS = {
+    "docstring": ("src/meshcil/losses/contrastive.py", '"""', '"""Reworded. ', set()),
+    "comment": ("config/methods/icarl-smoke.yaml", "", "# A remark.\n", set()),
+    "loss": ("src/meshcil/losses/contrastive.py", "import ", "_EDITED = 1\nimport ", {"train", "select", "predict"}),
+    "figure": ("src/meshcil/reporting/figures/steps.py", "import ", "_EDITED = 1\nimport ", {"figure"}),
+    "setting": ("config/methods/icarl-smoke.yaml", "epochs: ", "epochs: 1", {"resolve"}),
+    "dataset": ("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0", {"generate", "prepare"}),
+    "lock": ("requirements.lock", "", "# Another.\n", {"generate", "prepare", "train", "score", "table", "report"}),
+    "rule": ("workflow/rules/evaluate.smk", "--ledgers {input.ledgers}", "  --ledgers {input.ledgers}", {"score"}),
+}
+
+
+def test_the_last_stage_of_dvc_is_what_make_reproduce_runs(origin: Path) -> None:
+    (command,) = re.findall(r"snakemake (.*) --workflow-profile (.*)", (ROOT / "dvc.yaml").read_text())[-1:]
+    assert command == ("all", "workflow/profiles/default --config experiment=${experiment}")
+    made = call(origin, "make", "--dry-run", "reproduce", "STAMP=Makefile")
+    assert "meshcil submit smoke" in made and "dvc commit" in made
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_an_edit_reruns_is_no_matter_of_who_is_asked(origin: Path, edit: str) -> None:
+    name, before, after, expected = EDITS[edit]
+    path = origin / name
+    original = path.read_text()
+    assert before in original
+    path.write_text(original.replace(before, after, 1))
+    try:
+        wanted = jobs(workflow(origin, "--dry-run", "--quiet", "rules"))
+        changed = json.loads(dvc(origin, "status", "--json"))
+    finally:
+        path.write_text(original)
+    assert expected <= set(wanted) and bool(expected) == bool(wanted)
+    # DVC then runs the workflow itself: the same jobs, or none. What it must not do is leave the workflow alone.
+    assert not wanted or "report" in changed, f"DVC would run only {sorted(changed)}"
