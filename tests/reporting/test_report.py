@@ -52,7 +52,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.stack[-1:] != ["style"]:
             self.words.append(data)
-        if self.stack[-1:] in (["td"], ["dd"]) and self.in_cell:
+        if self.in_cell and (self.stack[-1:] in (["td"], ["dd"]) or self.stack[-2:] in (["td", "a"], ["dd", "a"])):
             self.cells[-1] = (self.cells[-1][0], self.cells[-1][1] + data.strip())
 
     def values(self, attribute: str) -> list[str]:
@@ -95,6 +95,27 @@ def test_every_number_names_its_cell_and_equals_it(workplace: Path) -> None:
     for attrs, text in page.cells:
         position, column = find_cell(tables[attrs["data-file"]], attrs["data-row"], attrs["data-column"], "t")
         assert text.replace("\u202f", "") == tables[attrs["data-file"]].loc[position, column]
+
+
+def test_every_measured_number_leads_to_the_scores_it_is_made_from(workplace: Path) -> None:
+    page = write_page()
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    found = json.loads(Path("reports/origins.json").read_text())
+    scores = pd.read_csv("results/experiments/smoke.csv", keep_default_na=False, dtype={"seed": str})
+    checked = 0
+    for attrs, number in page.cells:
+        row, column = attrs["data-row"], attrs["data-column"]
+        if attrs["data-file"] == "runtime.csv" or "[" not in column or not number:
+            continue
+        anchor = found["numbers"][attrs["data-file"]][row][column]
+        assert f'id="{anchor}"' in text and f'href="#{anchor}">{number}</a>' in text
+        origin = found["origins"][anchor]
+        chosen = scores[(scores[list(origin["filter"])] == pd.Series(origin["filter"])).all(axis=1)]
+        assert {s: v for s, (v, _) in origin["values"].items()} == dict(zip(chosen.seed, chosen.value, strict=True))
+        if "%" in column:
+            assert float(number) == pytest.approx(100 * chosen.value.mean(), abs=0.006)
+        checked += 1
+    assert checked > 40
 
 
 def test_text_of_the_settings_is_escaped(workplace: Path) -> None:

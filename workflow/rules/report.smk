@@ -110,11 +110,11 @@ rule claims:
 
 rule report:
     input:
-        files=[PLAN.artifact_files(name) for name in EXPERIMENTS],
+        files=[[*PLAN.artifact_files(name), f"results/experiments/{name}.csv"] for name in EXPERIMENTS],
         records=[rules.claims.output, *[PLAN.records(name) for name in EXPERIMENTS]],
     output:
         page="reports/index.html",
-        beside=["reports/runtime.csv", "reports/ANCHOR"],
+        beside=["reports/runtime.csv", "reports/origins.json", "reports/ANCHOR"],
         record="reports/report.record.json",
     log:
         "logs/reports/report.log",

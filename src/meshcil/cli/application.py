@@ -10,6 +10,8 @@ from meshcil.cli.data import data
 from meshcil.stages.command import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+export = typer.Typer(no_args_is_help=True, help="Write the results for readers who do not use this project.")
+app.add_typer(export, name="export")
 
 app.add_typer(data, name="data")
 
@@ -173,6 +175,17 @@ def restore() -> None:
     from meshcil.cli.publication import restore as pull
 
     print(f"Restored; the audit found no difference. Left to run: {pull()}")
+
+
+@export.command()
+def crate(
+    folder: Annotated[Path, typer.Argument(help="New folder.")],
+    weights: Annotated[bool, typer.Option(help="Include the states of the networks.")] = False,
+) -> None:
+    """Write a Provenance Run Crate 0.5: report, tables, configuration, workflow, records, and what each job did."""
+    from meshcil.cli.exporting import export_crate
+
+    print(f"{folder}: {export_crate(folder, weights=weights)} files")
 
 
 def main() -> None:

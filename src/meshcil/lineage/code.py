@@ -4,6 +4,8 @@ Used by the workflow for the parameter that decides about reruns, and by the rec
 list for both, so that a record never claims code that did not cause a rerun.
 """
 
+from collections.abc import Iterable
+
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig
@@ -57,6 +59,11 @@ def data_modules(stage: str, dataset: DatasetSettings) -> tuple[str, ...]:
 def artifact_modules(stage: str, folder: str, kind: str) -> tuple[str, ...]:
     """Modules of `table` or `figure` and of the kind drawn, in ``folder`` of the reporting package."""
     return (stage_module(stage), module_name(f"meshcil.reporting.{folder}", kind))
+
+
+def report_modules(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Modules of `report` and of the kinds of tables whose numbers it explains."""
+    return (stage_module("report"), *(module_name("meshcil.reporting.tables", kind) for kind in sorted(set(kinds))))
 
 
 def track_modules(tracker: str = "mlflow") -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from meshcil.reporting.page import (
     table_view,
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks
+from meshcil.reporting.provenance import provenance
 
 _REDRAW = "Delete it and draw it again"
 
@@ -71,6 +72,7 @@ def sources(experiments: Mapping[str, ExperimentSettings], places: Places) -> li
     runs = keys(experiments)
     found += [places.sheet(name) for name in dict.fromkeys(key.dataset for key in runs)]
     found += [places.runs / key.path / "run.json" for key in runs]
+    found += [places.experiments / f"{name}.csv" for name in experiments]
     return [path for path in found if path.is_file()]
 
 
@@ -138,8 +140,8 @@ def gather(
     places: Places,
     records: Mapping[Path, Record],
     versions: Mapping[str, str],
-) -> tuple[Report, str]:
-    """The page's content, and the text of `runtime.csv`.
+) -> tuple[Report, str, str]:
+    """The page's content, and the texts of `runtime.csv` and `origins.json`.
 
     Args:
         experiments: settings by name, in the page's order.
@@ -151,6 +153,7 @@ def gather(
         InputError: when a file cannot be read.
     """
     jobs = list(records.values())
+    found = provenance(experiments, places.experiments, records, places.reports.parent)
     times = as_text(runtime(jobs))
     runs = keys(experiments)
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
@@ -163,6 +166,7 @@ def gather(
                 settings,
                 {t.name: read_table(path) for t in settings.tables if (path := places.table(t.name)).is_file()},
                 {f.name: _svg(path) for f in settings.figures if (path := places.figure(f.name)).is_file()},
+                found.anchors,
             )
             for name, settings in experiments.items()
         ),
@@ -172,8 +176,10 @@ def gather(
         runs=_runs(runs, resolved, places, records),
         settings=_settings(resolved),
         files=_files(experiments, places),
+        origins=tuple(found.origins),
+        up=f"{Path(os.path.relpath(places.reports.parent, places.reports)).as_posix()}/",
     )
-    return report, times.to_csv(index=False, lineterminator="\n")
+    return report, times.to_csv(index=False, lineterminator="\n"), found.text()
 
 
 def _svg(path: Path) -> str:
@@ -230,4 +236,4 @@ def _files(experiments: Mapping[str, ExperimentSettings], places: Places) -> tup
     wanted += [places.table(t.name) for settings in experiments.values() for t in settings.tables]
     wanted += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
     found = [path.relative_to(places.reports).as_posix() for path in wanted if path.is_file()]
-    return (*found, "runtime.csv")
+    return (*found, "runtime.csv", "origins.json")

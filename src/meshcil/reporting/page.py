@@ -6,6 +6,7 @@ Every number is a cell of a CSV file and keeps that file, its row and its column
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
+from meshcil.reporting.provenance import Origin
 
 _TITLES = {
     "average": "Average accuracy",
@@ -39,7 +41,7 @@ _HALF_WIDTH = 74
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; ``percent`` (0 to 100) draws a bar behind the number."""
+    """One cell; ``percent`` (0 to 100) draws a bar behind the number, ``origin`` is where the page explains it."""
 
     text: str
     column: str
@@ -47,6 +49,7 @@ class Cell:
     percent: float | None = None
     number: bool = True
     published: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,11 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(path, f"is not a readable CSV file ({error})", "Delete it and write it again") from error
 
 
-def table_view(table: pd.DataFrame, file: str) -> TableView:
+Anchors = Mapping[tuple[str, str], str]
+"""Row and column of a table -> where the page says what made the number."""
+
+
+def table_view(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> TableView:
     """View of a table; spreads join the value they belong to, the label takes the place of the method's name."""
     spreads = {spread(name) for name in table.columns}
     hidden = {table.columns[0], "label", *spreads}
@@ -166,7 +173,7 @@ def table_view(table: pd.DataFrame, file: str) -> TableView:
     for position, key in enumerate(row_keys(table)):
         row = table.iloc[position]
         label = row["label"] if "label" in table else row.iloc[0]
-        cells = tuple(_cell(row, name) for name in columns)
+        cells = tuple(_cell(row, name, anchors.get((key, name), "")) for name in columns)
         rows.append(Row(key, label, colours.get(row.iloc[0], ""), cells))
     several = seeds.pop() if len(seeds) == 1 and seeds != {"1"} else ""
     return TableView(file, tuple(_heading(name) for name in columns), tuple(rows), table.columns[0], several)
@@ -180,18 +187,18 @@ def _is_number(column: str) -> bool:
     return bool(unit(column)) or column in ("exemplars", "seeds", "jobs", "step")
 
 
-def _cell(row: pd.Series, column: str) -> Cell:
+def _cell(row: pd.Series, column: str, origin: str) -> Cell:
     text, percent = row[column], None
     if unit(column) == "%" and text:
         percent = min(100.0, max(0.0, float(text)))
     shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
     found = row.get(spread(column), "")
-    return Cell(shown, column, found, percent, _is_number(column), " published" in column)
+    return Cell(shown, column, found, percent, _is_number(column), " published" in column, origin)
 
 
-def cards(table: pd.DataFrame, file: str) -> tuple[Card, ...]:
+def cards(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
     """Headline quantities of a `summary` table; quantities that no run measured are left out."""
-    view = table_view(table, file)
+    view = table_view(table, file, anchors)
     found = []
     for index, heading in enumerate(view.columns):
         name = heading.text.replace("π/", "pi/")
@@ -201,7 +208,12 @@ def cards(table: pd.DataFrame, file: str) -> tuple[Card, ...]:
     return tuple(found)
 
 
-def blocks(settings: ExperimentSettings, tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]) -> list[Block]:
+def blocks(
+    settings: ExperimentSettings,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, str],
+    anchors: Mapping[str, Anchors] = MappingProxyType({}),
+) -> list[Block]:
     """Tables in the experiment's order, each with the figures of its name (`budget`, `budget-images`).
 
     A figure without such a table stands alone, after the figure before it.
@@ -210,6 +222,7 @@ def blocks(settings: ExperimentSettings, tables: Mapping[str, pd.DataFrame], fig
         settings: of the experiment.
         tables: by name, as text.
         figures: SVG text by name.
+        anchors: of the cells, by file.
     """
     heads: dict[str, Artifact] = {table.name: table for table in settings.tables}
     members: dict[str, list[Artifact]] = {name: [] for name in heads}
@@ -224,11 +237,15 @@ def blocks(settings: ExperimentSettings, tables: Mapping[str, pd.DataFrame], fig
             order.insert(last + 1, owner)
         members[owner].append(figure)
         last = order.index(owner)
-    return [_block(heads[name], members[name], tables, figures) for name in order]
+    return [_block(heads[name], members[name], tables, figures, anchors) for name in order]
 
 
 def _block(
-    head: Artifact, members: Sequence[Artifact], tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]
+    head: Artifact,
+    members: Sequence[Artifact],
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, str],
+    anchors: Mapping[str, Anchors],
 ) -> Block:
     caption = _plain(head.caption)
     views = []
@@ -239,7 +256,8 @@ def _block(
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
             paper = f"figures/{figure.name}.pdf" if figure.run is None else ""
             views.append(FigureView(f"figures/{figure.name}.svg", svg, note, paper))
-    table = table_view(tables[head.name], f"tables/{head.name}.csv") if head.name in tables else None
+    file = f"tables/{head.name}.csv"
+    table = table_view(tables[head.name], file, anchors.get(file, {})) if head.name in tables else None
     return Block(head.name, head.title or head.name.replace("-", " ").capitalize(), caption, tuple(views), table)
 
 
@@ -248,12 +266,17 @@ def _plain(caption: str) -> str:
 
 
 def experiment_view(
-    name: str, settings: ExperimentSettings, tables: Mapping[str, pd.DataFrame], figures: Mapping[str, str]
+    name: str,
+    settings: ExperimentSettings,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, str],
+    anchors: Mapping[str, Anchors],
 ) -> ExperimentView:
     """View of an experiment; its first `summary` table gives the headline numbers."""
     summaries = [t.name for t in settings.tables if t.kind == "summary" and t.name in tables]
-    headline = cards(tables[summaries[0]], f"tables/{summaries[0]}.csv") if summaries else ()
-    return ExperimentView(name, settings, headline, tuple(blocks(settings, tables, figures)))
+    file = f"tables/{summaries[0]}.csv" if summaries else ""
+    headline = cards(tables[summaries[0]], file, anchors.get(file, {})) if summaries else ()
+    return ExperimentView(name, settings, headline, tuple(blocks(settings, tables, figures, anchors)))
 
 
 @dataclass(frozen=True)
@@ -298,6 +321,10 @@ class Report:
     settings: tuple[SettingsView, ...]
     files: tuple[str, ...]
     """Files beside the page, relative to it."""
+    origins: tuple[Origin, ...]
+    """What the numbers of the tables were made from."""
+    up: str
+    """From the page to the folder that paths in records are relative to, with `/` at its end."""
 
     @property
     def verdicts(self) -> dict[str, int]:

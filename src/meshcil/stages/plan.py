@@ -20,6 +20,7 @@ from meshcil.lineage.code import (
     aligner_modules,
     artifact_modules,
     data_modules,
+    report_modules,
     run_modules,
     settings_modules,
     stage_module,
@@ -80,6 +81,8 @@ class Plan:
         if stage in names:
             artifact = self.artifact(stage, names[stage])[1]
             return artifact_modules(stage, "tables" if stage == "table" else artifact.folder, artifact.kind)
+        if stage == "report":
+            return report_modules(table.kind for value in self.experiments.values() for table in value.tables)
         return track_modules() if stage == "track" else (stage_module(stage),)
 
     def settings(self, stage: str, names: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from meshcil.config.base import yaml_files
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.anchor import ANCHOR, anchor_text
-from meshcil.lineage.code import stage_module
+from meshcil.lineage.code import report_modules
 from meshcil.lineage.files import record_path
 from meshcil.lineage.record import record_job
 from meshcil.lineage.source import packages_digest
@@ -28,23 +28,24 @@ def main(
     results: Annotated[Path, typer.Option(help="Folder with runs and experiments.")] = Path("results"),
     data: Annotated[Path, typer.Option(help="Folder with raw and prepared datasets.")] = Path("data"),
 ) -> None:
-    """Write the page, the run time per stage as `runtime.csv`, and the digest of the page's record as `ANCHOR`."""
+    """Write the page; beside it run times, the origin of every number, and the digest of the page's record."""
     settings = {name: load_experiment(name, config) for name in experiments}
     files = [file for name in experiments for file in yaml_files(config / "experiments" / f"{name}.yaml")]
     places = Places(out.parent, results / "runs", results / "experiments", data)
     records = record_files(settings, places)
-    times = out.parent / "runtime.csv"
+    times, origins = out.parent / "runtime.csv", out.parent / "origins.json"
     with record_job(
         "report",
         inputs=[*files, *sources(settings, places), *records],
-        outputs=[out, times],
+        outputs=[out, times, origins],
         settings={name: value.model_dump(mode="json") for name, value in settings.items()},
-        modules=(stage_module("report"),),
+        modules=report_modules(table.kind for value in settings.values() for table in value.tables),
         key={"experiments": ",".join(experiments)},
     ):
         found = read_records(records)
-        report, runtime = gather(settings, places, found, _versions(found.values()))
+        report, runtime, numbers = gather(settings, places, found, _versions(found.values()))
         write_text_atomic(times, runtime)
+        write_text_atomic(origins, numbers)
         write_text_atomic(out, render(report))
     write_text_atomic(out.parent / ANCHOR.name, anchor_text(record_path("report", out)))
 
