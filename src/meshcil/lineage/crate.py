@@ -4,7 +4,7 @@ https://w3id.org/ro/wfrun/provenance/0.5. Files are either part of the crate, or
 """
 
 import mimetypes
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -97,10 +97,12 @@ class Crate:
         profiles = [self._add(uri, "CreativeWork", name=name, version=uri[-3:]) for uri, name in PROFILES.items()]
         root["conformsTo"] = profiles
         root["name"], root["description"] = self.about.name, self.about.description
-        root["datePublished"], root["author"] = newest, self.agent
+        root["datePublished"] = newest
         mit = "https://spdx.org/licenses/MIT"
         root["license"] = self._add(mit, "CreativeWork", name="MIT License", description="Code and results", url=mit)
-        root["publisher"] = self._add(self.about.url, "Organization", name="MeshCIL authors", url=self.about.url)
+        root["author"] = root["publisher"] = self._add(
+            self.about.url, "Organization", name="MeshCIL authors", url=self.about.url
+        )
         self.crate.metadata["conformsTo"] = [
             self._add("https://w3id.org/ro/crate/1.1", "CreativeWork", name="RO-Crate", version="1.1"),
             profiles[-1],
@@ -148,8 +150,8 @@ class Crate:
         action["description"] = " ".join(record.argv)
         action["startTime"], action["endTime"], action["actionStatus"] = record.started, record.ended, _DONE
         action["instrument"], action["agent"] = self.tools[record.stage], self.agent
-        action["object"] = [self._place(entry) for entry in record.inputs]
-        action["result"] = [self._place(entry) for entry in record.outputs]
+        _link(action, "object", [self._place(entry) for entry in record.inputs])
+        _link(action, "result", [self._place(entry) for entry in record.outputs])
         if (name := path.as_posix()) in self.files:
             action["subjectOf"] = self.files[name]
         self.crate.root_dataset.append_to("mentions", action)
@@ -208,6 +210,12 @@ def media_type(path: str) -> str:
         or mimetypes.guess_type(path)[0]
         or ("text/plain" if not suffix else "application/octet-stream")
     )
+
+
+def _link(entity: Entity, name: str, values: Sequence[Entity]) -> None:
+    """Set a property; a single value stands alone, as RO-Crate recommends."""
+    if values:
+        entity[name] = values[0] if len(values) == 1 else list(values)
 
 
 def _slug(text: str) -> str:

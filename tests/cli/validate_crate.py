@@ -1,6 +1,6 @@
 """Validate a crate without a network: `python validate_crate.py CRATE CONTEXT SEVERITY` in roc-validator's environment.
 
-CONTEXT is the context that the package rocrate ships; RO-Crate 1.1 differs from it in the addresses of Bioschemas' terms.
+CONTEXT is the context that the package rocrate ships; that of RO-Crate 1.1 has other addresses for Bioschemas' terms.
 Prints the findings as JSON.
 """
 
@@ -28,8 +28,8 @@ class Answer:
     """What is answered to a request for a context."""
 
     status_code = 200
-    headers = {"Content-Type": "application/ld+json"}  # noqa: RUF012
-    links: dict = {}  # noqa: RUF012
+    headers = {"Content-Type": "application/ld+json"}
+    links: dict = {}
     ok = True
     from_cache = True
 
