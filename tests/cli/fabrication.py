@@ -29,7 +29,8 @@ def fabricate() -> None:
     folders = [Path("results/runs") / key.path for key in plan.members["smoke"]]
     scores = Path("results/experiments/smoke.csv")
     metrics = scores.with_suffix(".metrics.json")
-    collect.main([f / "scores.csv" for f in folders], [f / "run.json" for f in folders], scores, metrics)
+    runs = {"scores": [f / "scores.csv" for f in folders], "runs": [f / "run.json" for f in folders]}
+    collect.main(out=scores, metrics=metrics, **runs)
     for artifact in plan.experiments["smoke"].tables:
         table.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/tables/{artifact.name}.csv"))
     pictures = [artifact.name for artifact in plan.experiments["smoke"].figures if artifact.run is not None]
@@ -38,9 +39,8 @@ def fabricate() -> None:
             figure.main(CONFIG, "smoke", artifact.name, Path(f"reports/figures/{artifact.name}.svg"), scores)
     claims.main(CONFIG, [scores], Path("reports/tables/claims.csv"))
     report.main(CONFIG, ["smoke"], Path("reports/index.html"))
-    records = [
-        Path(path) for path in plan.records("smoke") if not any(name in path for name in ("contact_sheet", *pictures))
-    ]
+    # What needs images or learning is not made up: pictures, contact sheets, aligners.
+    records = [path for path in map(Path, plan.records("smoke")) if path.is_file()]
     track.main("smoke", [*records, Path("reports/report.record.json")], Path("results/tracking/smoke.json"), "null")
 
 

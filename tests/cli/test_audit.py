@@ -201,7 +201,7 @@ def recompute_everything() -> None:
         text = scores_text(load_run(folder / "run.json"), [Path(p) for p in plan.predictions(key)], ledgers)
         (folder / "scores.csv").write_text(text)
     scores = Path("results/experiments/smoke.csv")
-    text, numbers = collected([f / "scores.csv" for f in folders], [f / "run.json" for f in folders])
+    text, numbers = collected([f / "scores.csv" for f in folders], [f / "run.json" for f in folders], [])
     scores.write_text(text)
     scores.with_suffix(".metrics.json").write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
     for artifact in plan.experiments["smoke"].tables:
