@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meshcil.config.experiment import ExperimentSettings, run_keys, study_jobs
+from meshcil.config.experiment import ExperimentSettings, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
@@ -90,8 +90,6 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
     found += [places.reports / "figures" / name for name in sheets]
     found += [places.reports / "tables" / "claims.record.json"]
     for name, settings in experiments.items():
-        studies = (places.runs.parent / "studies" / study / f"seed{seed}" for study, seed in study_jobs(settings))
-        found += [path for folder in studies for path in sorted(folder.glob(_RECORD))]
         found += [places.experiments / _named("collect", name)]
         found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
         found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
