@@ -55,3 +55,12 @@ def test_lines_mark_the_reference(scores_of: Callable[..., pd.DataFrame]) -> Non
     vertical = sorted({float(line.get_xdata()[0]) for line in axes.lines if line.get_linestyle() == "--"})
     table = comparison.build(scores, {"reference": "icarl"}).set_index("method")
     assert vertical == pytest.approx(sorted([table.loc["icarl", "average [%]"], table.loc["icarl", "last [%]"]]))
+
+
+def test_the_axis_is_as_wide_as_the_values(scores: pd.DataFrame) -> None:
+    low, high = figure.draw(scores, {}).axes[0].get_xlim()
+    table = comparison.build(scores, {})
+    values = table[["average [%]", "last [%]"]]
+    assert low % 10 == 0 and values.min().min() - 12 <= low <= values.min().min() - 2
+    assert high == 100 or values.max().max() + 2 <= high <= values.max().max() + 12
+    assert figure.draw(scores.iloc[:0], {}).axes[0].get_xlim() == (0, 100)

@@ -45,7 +45,7 @@ def row_names(table: pd.DataFrame) -> list[str]:
     """Label of each row, with what else tells rows of one label apart."""
     names = list(table["label"])
     for column in ("budget", "protocol", "dataset"):
-        if column in table.columns and len(set(names)) < len(names):
+        if column in table.columns and table[column].nunique() > 1 and len(set(names)) < len(names):
             names = [f"{name}, {value}" for name, value in zip(names, table[column], strict=True)]
     return names
 

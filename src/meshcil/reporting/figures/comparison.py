@@ -59,7 +59,7 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
             axes.axvline(values[row], color=colour, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
     axes.set_yticks(table.index, row_names(table), color=INK)
     axes.invert_yaxis()
-    axes.set_xlim(0, 100)
+    axes.set_xlim(*_limits(table))
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
     axes.tick_params(axis="y", length=0)
@@ -70,3 +70,12 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     legend_above(figure, handles)
     say_when_empty(axes, list(table.index))
     return figure
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Whole tens around all values: variants of one method lie close together."""
+    values = table[[column for column, *_ in _SHOWN]].to_numpy(dtype=float)
+    if not numpy.isfinite(values).any():
+        return 0.0, 100.0
+    low, high = numpy.nanmin(values), numpy.nanmax(values)
+    return max(0.0, 10 * numpy.floor(low / 10 - 0.2)), min(100.0, 10 * numpy.ceil(high / 10 + 0.2))
