@@ -8,7 +8,8 @@ import torch
 from meshcil.geometry import CuboidMesh, Mesh, TriangleMesh
 from meshcil.inference import CLASSIFIERS, classify, estimate_pose, infer, refinement, similarity
 from meshcil.inference.refinement import REFINEMENT_BYTES, PackedSimilarity
-from meshcil.inference.similarity import own_modes
+from meshcil.inference.similarity import best_similarity, map_columns, own_modes, relative_similarity
+from meshcil.inference.start_search import start_grid
 from tests.inference.memory import peak_bytes
 from tests.inference.scenes import Scene, make_scene
 
@@ -79,6 +80,18 @@ def test_all_similarities_are_never_held_at_once(form: str) -> None:
     call()
     everything = 4 * 4 * bank.shape[0] * bank.shape[1] * 16 * 16
     assert peak_bytes(call) < everything / 20
+
+
+def test_the_start_search_passes_over_its_poses() -> None:
+    scene = make_scene(images=12, dtype=torch.float32, size=24)
+    mesh, columns = scene.meshes[2], map_columns(scene.feature_map)
+    background = best_similarity(columns, scene.background)
+    table = relative_similarity(columns, background, scene.bank[2, : len(mesh.vertices)])
+    grid = start_grid(mesh, scene.camera, 5.0, torch.float32, table.device)
+    rendered = len(grid.cell) * 12 * table.element_size()
+    assert rendered > 8 * PASSING
+    # The rendered values of some poses, and what adds them up.
+    assert peak_bytes(lambda: grid.gain(table, background)) < 4 * PASSING
 
 
 @pytest.mark.parametrize("general", [False, True])

@@ -55,10 +55,10 @@ def test_a_map_that_is_not_square_with_its_principal_point_off_the_centre() -> N
 
 
 def test_similarity_space_equals_feature_space_in_single_precision() -> None:
-    """Also where a step lands next to a kink of the loss, which 1 in 30 of these cases does."""
+    """Also where a step lands next to a kink of the loss: with rays in single precision 1 case in 30 would differ."""
     errors = []
-    for size in (16, 24):
-        scene = make_scene(images=102, dtype=torch.float32, size=size)
+    for size, seed in ((24, 0), (32, 1)):
+        scene = make_scene(images=102, dtype=torch.float32, size=size, seed=seed)
         start, _ = estimate(scene, steps=0)
         found, _ = estimate(scene, steps=30)
         errors.append(pose_error(found, refine_in_feature_space(scene, start, 30)).rad2deg())

@@ -92,13 +92,19 @@ def prediction_frame(
     # Blank without a pose; the method's `pose_error` would count a missing one as the largest error.
     frame["pose_error"] = torch.where(found.isnan().all(dim=1), torch.nan, method.pose_error(true, found)).numpy()
     frame["occlusion"] = table.occlusion.tolist()
-    if answers.distance is not None and answers.fit is not None:
-        frame["distance"], frame["fit"] = answers.distance.double().numpy(), answers.fit.double().numpy()
-    for name in ("covered", "occluded"):
-        cells = getattr(answers, name)
-        if cells is not None:
-            frame[name] = [encode_png(image) for image in cells.numpy()]
-    return frame
+    return frame.assign(**mesh_columns(answers))
+
+
+def mesh_columns(answers: Prediction) -> dict[str, list[float] | list[bytes]]:
+    """What a method with meshes answers beside the pose; maps as PNGs of one bit per cell."""
+    columns: dict[str, list[float] | list[bytes]] = {}
+    for name in OF_MESH:
+        values = getattr(answers, name)
+        if values is not None and values.dtype == torch.bool:
+            columns[name] = [encode_png(cells) for cells in values.numpy()]
+        elif values is not None:
+            columns[name] = values.double().tolist()
+    return columns
 
 
 def predict_table(run: RunConfig, method: Method, table: PreparedSplit, title: str) -> Prediction:
