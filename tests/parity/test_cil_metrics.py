@@ -9,6 +9,7 @@ from meshcil.evaluation import (
     average_incremental_accuracy,
     forgetting,
     last_accuracy,
+    linear_cka,
 )
 
 MEMO_CURVE = (0.55, 0.69, 0.705, 0.718, 0.722)
@@ -66,3 +67,23 @@ def test_published_accuracy_per_megabyte():
     assert round(accuracy_per_megabyte(69.98, 23.54), 2) == 2.97
     with pytest.raises(ValueError, match="must be positive"):
         accuracy_per_megabyte(50.0, 0.0)
+
+
+def test_centred_kernel_alignment():
+    a = np.array([[1, 2], [3, 4], [5, 0], [2, 2]], dtype=float)
+    b = np.array([[2, 1, 0], [0, 1, 3], [1, 1, 1], [4, 0, 2]], dtype=float)
+    assert linear_cka(a, a) == pytest.approx(1) and linear_cka(a, a, unbiased=True) == pytest.approx(1)
+    turned = 2 * a @ np.array([[0, -1], [1, 0]]) + 5
+    assert linear_cka(a, turned) == pytest.approx(1)
+    assert linear_cka(a, b) == pytest.approx(0.2873612, abs=1e-6)
+    assert linear_cka(a, b, unbiased=True) == pytest.approx(0.1147079, abs=1e-6)
+    with pytest.raises(ValueError, match="must differ between images"):
+        linear_cka(a, np.ones((4, 1)))
+    with pytest.raises(ValueError, match="with n from 2"):
+        linear_cka(a, b[:3])
+
+
+def test_few_images_push_the_biased_alignment_towards_one():
+    draws = np.random.default_rng(0).normal(size=(2, 20, 500))
+    assert linear_cka(*draws) > 0.9
+    assert abs(linear_cka(*draws, unbiased=True)) < 0.2

@@ -1,0 +1,60 @@
+"""A quantity of each block of a network, one line per quantity, relative to the largest block where it has a unit."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
+from meshcil.reporting.palette import looks
+from meshcil.reporting.style import RC
+from meshcil.reporting.tables import layers
+
+_SHOWN = {
+    "movement": ("gradient norm", "gradient norm per root of parameters", "shift"),
+    "likeness": (
+        "CKA of maps, unbiased",
+        "CKA of maps, unbiased, fresh weights",
+        "CKA of pooled maps, unbiased",
+        "CKA of pooled maps, unbiased, fresh weights",
+    ),
+}
+
+
+class Options(Settings):
+    """Settings of this kind of figure."""
+
+    show: Literal["movement", "likeness"] = "movement"
+    """Gradients and shifts, each relative to its largest block; or likeness between steps."""
+
+
+@rc_context(RC)
+def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+    """One line per quantity over the blocks of the first study named.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    settings = validate(Options, dict(options), "options of a `layers` figure")
+    table = layers.build(scores, {})
+    table = table[table["label"] == table["label"].iloc[0]] if len(table) else table
+    titles = [title for title in _SHOWN[settings.show] if title in table and table[title].notna().any()]
+    look = looks(pd.Series(titles, dtype=str))
+    lines = []
+    for title in titles:
+        values = table[title].to_numpy(dtype=float)
+        share = values / numpy.nanmax(values) if settings.show == "movement" else values
+        lines.append(Series(title, look[title], numpy.arange(1, len(values) + 1), 100 * share, None))
+    figure = Figure()
+    axes = percent_axes(figure, "of the largest block" if settings.show == "movement" else "CKA")
+    draw_lines(axes, lines)
+    label_ends(axes, lines)
+    say_when_empty(axes, lines)
+    if lines:
+        axes.set_xticks(lines[0].x)
+    axes.set_xlabel("block, from the image")
+    return figure

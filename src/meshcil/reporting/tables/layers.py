@@ -1,0 +1,43 @@
+"""Block by block: gradients, shifts of parameters, likeness between steps (MEMO, section 4.3)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from meshcil.config.base import Settings, validate
+from meshcil.reporting.layout import assemble
+
+COLUMNS = {
+    "gradient norm": "gradient",
+    "gradient norm per root of parameters": "gradient_per_root",
+    "shift": "shift",
+    "shift after the first epoch": "shift_after_first_epoch",
+    "CKA of maps": "cka_map_biased",
+    "CKA of maps, unbiased": "cka_map_unbiased",
+    "CKA of maps, unbiased, fresh weights": "cka_map_unbiased_fresh",
+    "CKA of pooled maps, unbiased": "cka_pooled_unbiased",
+    "CKA of pooled maps, unbiased, fresh weights": "cka_pooled_unbiased_fresh",
+}
+
+
+class Options(Settings):
+    """None: the table has one form."""
+
+
+def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows: blocks, counted from the image. Columns: means over seeds and over all steps but the first.
+
+    `shift`: mean squared change of the block's parameters in a step. `CKA`: likeness of the networks of two steps, mean
+    over pairs; the biased estimate is pushed towards 1 where a map has more entries than there are images. `fresh
+    weights`: the control, where a network does not begin as a copy of the one before.
+
+    Raises:
+        InputError: for an unknown option.
+    """
+    validate(Options, dict(options), "options of a `layers` table")
+    # The first step begins from random weights and moves everything (MEMO, section 4.3).
+    rows = scores[scores["metric"].isin(COLUMNS.values()) & (scores["step"].astype(int) > 0)]
+    rows = rows.assign(block=rows["class_name"])
+    columns = {title: rows[rows["metric"] == metric] for title, metric in COLUMNS.items()}
+    return assemble(rows, columns, "block")
