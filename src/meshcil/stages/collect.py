@@ -17,10 +17,10 @@ HEADLINES = ("average_incremental_accuracy", "last_accuracy", "forgetting_before
 
 
 def main(
+    scores: Annotated[list[Path], typer.Option(help="scores.csv of each run.", default_factory=list)],
+    runs: Annotated[list[Path], typer.Option(help="run.json of each run, in the same order.", default_factory=list)],
     out: Annotated[Path, typer.Option(help="<experiment>.csv")],
     metrics: Annotated[Path, typer.Option(help="Headline numbers for `dvc metrics` (JSON).")],
-    scores: Annotated[list[Path], typer.Option(help="scores.csv of each run.")] = [],  # noqa: B006
-    runs: Annotated[list[Path], typer.Option(help="run.json of each run, in the same order.")] = [],  # noqa: B006
     studies: Annotated[list[Path], typer.Option(help="scores.csv of each study; it names itself.")] = [],  # noqa: B006
 ) -> None:
     """Write the scores of an experiment, each row with the names of its run."""
