@@ -102,6 +102,17 @@ def test_damaged_files_are_all_listed_and_block_unless_they_may_be_skipped(place
     assert code == 0 and ["boat", "6", "3"] in [line.split() for line in text.splitlines()]
 
 
+def test_an_image_that_is_listed_twice(place: Path) -> None:
+    archives.lines(place / "raw/Image_sets/bus_imagenet_val.txt", ["val0", "val1", "val0"])
+    code, text = check()
+    assert code == 2 and "duplicate: 1 problems" in text and "bus/val0 is listed twice" in text
+    assert call("prepare", "tiny", "--workers", "1")[0] == 2
+    configure(unusable="skip")
+    assert check()[0] == 0
+    assert call("prepare", "tiny", "--workers", "1")[0] == 0
+    assert load_info(place / "data/prepared/tiny").counts["clean"] == 5
+
+
 def test_what_is_odd_but_usable_is_said(place: Path) -> None:
     archives.record(place / "raw/Annotations/bus_imagenet/fine.mat", archives.entry("Bus"), size=(81, 60))
     code, text = check()

@@ -120,9 +120,10 @@ def occluded(root: Path, classes: tuple[str, ...] = ("boat", "bus"), level: int 
 def ood_cv(root: Path, classes: tuple[str, ...] = ("boat",), nuisance: str = "pose") -> Path:
     """One image with the class as its second object, and one in no nuisance list (i.i.d.)."""
     for name in classes:
-        for k in range(2):
-            picture(root / "images" / name / f"ood{k}.JPEG", name, 30 + k)
+        for k, image in enumerate(("ood0", "ood1", "iid")):
+            picture(root / "images" / name / f"{image}.JPEG", name, 30 + k)
         record(root / "annotations" / name / "ood0.mat", entry(name))
+        record(root / "annotations" / name / "iid.mat", entry(name))
         record(root / "annotations" / name / "ood1.mat", entry("car"), entry(name, VIEW | {"azimuth": 90.0}))
         lines(root / "lists" / f"{name}_{nuisance}.txt", ["ood0 0", "ood1 1"])
         lines(root / "lists" / f"{name}_all.txt", ["ood0 0", "ood1 1", "iid 0"])

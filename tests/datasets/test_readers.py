@@ -67,6 +67,7 @@ def test_ood_cv_takes_the_listed_object(tmp_path):
     rows = prepared(archives.ood_cv(tmp_path), "ood-cv", "test", nuisance="pose")
     assert sorted(rows) == ["boat/ood0", "boat/ood1_01"]
     assert rows["boat/ood1_01"].azimuth == pytest.approx(math.radians(90))
+    assert list(prepared(tmp_path, "ood-cv", "test", nuisance="iid")) == ["boat/iid"]
 
 
 def test_objectnet3d_takes_object_0_of_the_class_with_its_own_viewport(tmp_path):

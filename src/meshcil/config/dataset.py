@@ -34,7 +34,7 @@ class TestSet(Settings):
     level: int | None = None
     """Occlusion level 1-3 (`occluded-pascal3d`)."""
     nuisance: str | None = None
-    """Nuisance (`ood-cv`): shape, pose, texture, context or weather."""
+    """Nuisance (`ood-cv`): shape, pose, texture, context or weather; iid for the images of none."""
 
 
 class DatasetSettings(Settings):

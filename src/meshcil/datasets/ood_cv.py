@@ -13,6 +13,7 @@ from meshcil.datasets.base import RawImage, RawSample, read_list, require_folder
 from meshcil.datasets.pascal3d import read_posed, require_distance
 
 NUISANCES = ("shape", "pose", "texture", "context", "weather")
+IID = "iid"
 
 
 def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[RawSample]:
@@ -21,7 +22,7 @@ def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[Raw
     Args:
         root: folder that holds ``images``, ``annotations`` and ``lists``.
         classes: categories, in class order.
-        nuisance: one of ``NUISANCES``.
+        nuisance: one of ``NUISANCES``, or ``IID``: what ``<class>_all.txt`` lists and no nuisance does.
 
     Raises:
         InputError: when a folder is missing, an object number is no number, or no class has images.
@@ -30,12 +31,20 @@ def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[Raw
         require_folder(root / folder, f"OOD-CV {folder}")
     samples = []
     for class_name in classes:
-        path = root / "lists" / f"{class_name}_{nuisance}.txt"
-        if path.exists():
-            samples += [_sample(root, path, class_name, line) for line in read_list(path)]
+        if nuisance == IID:
+            taken = {sample.id for name in NUISANCES for sample in _listed(root, class_name, name)}
+            samples += [sample for sample in _listed(root, class_name, "all") if sample.id not in taken]
+        else:
+            samples += _listed(root, class_name, nuisance)
     if not samples:
-        raise InputError(root / "lists", f"no list for nuisance '{nuisance}'", f"Use one of {', '.join(NUISANCES)}")
+        known = ", ".join((*NUISANCES, IID))
+        raise InputError(root / "lists", f"no list for nuisance '{nuisance}'", f"Use one of {known}")
     return samples
+
+
+def _listed(root: Path, class_name: str, name: str) -> list[RawSample]:
+    path = root / "lists" / f"{class_name}_{name}.txt"
+    return [_sample(root, path, class_name, line) for line in read_list(path)] if path.exists() else []
 
 
 def _sample(root: Path, path: Path, class_name: str, line: list[str]) -> RawSample:
