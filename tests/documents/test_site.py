@@ -27,7 +27,7 @@ def test_every_document_is_in_the_menu(site: Path) -> None:
     documents = {p.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for p in (ROOT / "docs").rglob("*.md")}
     menu = (site / "index.html").read_text()
     missing = [name for name in documents - {"index.html"} if f'href="{name}"' not in menu]
-    assert not missing, missing
+    assert not missing, f"{missing} are not in the menu: add them under `nav` in mkdocs.yml"
 
 
 def test_the_reference_names_what_packages_export(site: Path) -> None:

@@ -10,7 +10,7 @@ from meshcil.models.backbones.pyramid import build as build_pyramid
 
 def doubled(width: int = 4, depth: int = 8, mixing: float = 0.5) -> AggregatedBackbone:
     backbone = AggregatedBackbone(CifarResNet(width, depth, cosine=True), mixing)
-    backbone.double()
+    backbone.add_stable_branch()
     return backbone
 
 
@@ -31,7 +31,7 @@ def test_doubling_changes_no_output_at_first(mixing: float) -> None:
     backbone = AggregatedBackbone(CifarResNet(4, 8, cosine=True), mixing).eval()
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     alone = backbone(images)
-    backbone.double()
+    backbone.add_stable_branch()
     torch.testing.assert_close(backbone.eval()(images), alone)
 
 

@@ -19,8 +19,8 @@ WORDS = {"statement": "It is better.", "where": "abstract", "published": "2 to 6
 BETTER = Claim(name="better", terms=(INEMO, ICARL), by=("budget",), **WORDS)
 PAPER = ClaimsSettings(source="A paper", url="https://example.org", claims=(BETTER, Claim(name="other", **WORDS)))
 SEEDS = (0, 1, 2)
-LATER = ("inemo-needs", "eli-")
-"""Claims whose methods come with another experiment; until then they are not measured."""
+LATER = ("eli-",)
+"""Claims that name a test set instead of methods, or studies."""
 
 
 @pytest.fixture

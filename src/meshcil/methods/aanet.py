@@ -38,7 +38,7 @@ class Learner(RebalancingMethod):
 
     def _double(self) -> None:
         if self.step > 0 and self.network.backbone.stable is None:
-            self.network.backbone.double()
+            self.network.backbone.add_stable_branch()
 
     def phases(self) -> list[Phase]:
         """Both branches and the classifier; then, where asked for, the shares of the branches on a balanced set."""

@@ -52,7 +52,7 @@ class AggregatedBackbone(Backbone):
         self.mixing: nn.Parameter | None = None
         self._start = mixing
 
-    def double(self) -> None:
+    def add_stable_branch(self) -> None:
         """Add the stable branch, a copy of the plastic one with its convolutions fixed."""
         device = next(self.parameters()).device
         self.stable = nn.ModuleList(_scaled(copy.deepcopy(stage)) for stage in self.plastic).to(device)
