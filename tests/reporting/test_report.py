@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from meshcil.core.errors import InputError
+from meshcil.reporting import reproducibility
 from meshcil.reporting.layout import find_cell
 from meshcil.reporting.page import read_table
 from meshcil.stages import figure, report, table
@@ -233,3 +234,14 @@ def test_text_is_readable_in_both_schemes(scheme: str) -> None:
         for ground in ("panel", "page") if text in ("ink", "muted", "accent") else ("panel",):
             bright, dim = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
             assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)
+
+
+def test_reproducibility_states_every_claim_with_its_verdict(workplace: Path) -> None:
+    assert reproducibility.main(["--reports", "reports", "--out", "REPRODUCIBILITY.md"]) == 0
+    text = Path("REPRODUCIBILITY.md").read_text(encoding="utf-8")
+    judged = read_table(Path("reports/tables/claims.csv"))
+    assert all(statement in text for statement in judged["statement"])
+    assert "not measured" in text and "Measured on" in text
+    Path("reports/tables/claims.csv").unlink()
+    assert reproducibility.main(["--reports", "reports", "--out", "other.md"]) == 2
+    assert not Path("other.md").exists()
