@@ -6,14 +6,17 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 from meshcil.cli.application import app
 from meshcil.cli.tags import check_tags
+from meshcil.cli.tracked_runs import run_table
 from meshcil.lineage.anchor import anchor
 from meshcil.lineage.audit import check_files, read_records
 from meshcil.stages import track
 from meshcil.stages.command import run
-from meshcil.tracking.stored import DATABASE, stored_anchors, stored_tags, tracked_runs
+from meshcil.tracking.stored import DATABASE, stored_anchors, stored_runs, stored_tags, tracked_runs
 from tests.cli.conftest import stand_in
 
 pytestmark = [pytest.mark.xdist_group("finished"), pytest.mark.filterwarnings("ignore")]
@@ -45,6 +48,12 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     assert findings == [] == check_files(records) and check_tags(records) == ([], [])
     assert stored_anchors() == {"smoke": anchor()}
     assert set(tracked_runs()) == set(before) and not set(tracked_runs().values()) & set(before.values())
+    found = {run.name: run for run in stored_runs()}
+    assert "primitives3d-tiny/2-2/icarl-smoke/total-16/seed0" in found
+    run_of = found["primitives3d-tiny/2-2/icarl-smoke/total-16/seed0"]
+    assert run_of.experiment == "smoke" and run_of.state == "FINISHED" and run_of.metrics["clean/last_accuracy"] > 0
+    (row,) = [r for r in printed(run_table([run_of], run_of.ended / 1000 + 7300)).splitlines() if "icarl" in r]
+    assert "finished" in row and "2 h ago" in row and f"{100 * run_of.metrics['clean/last_accuracy']:.2f}" in row
     alter_tag("update tags set value = 'elsewhere' where key = 'meshcil.host'")
     findings, _ = check_tags(records)
     assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
@@ -55,6 +64,13 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     assert stored_tags() == {}
     DATABASE.write_bytes(b"no database")
     assert "is no MLflow database" in check_tags(records)[0][0]
+
+
+def printed(table: Table) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
 
 
 def alter_tag(statement: str) -> None:

@@ -140,8 +140,14 @@ def submit(
 @app.command()
 def status(
     experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")] = "laptop",
+    runs: Annotated[bool, typer.Option("--runs", help="Show the runs logged to MLflow instead.")] = False,
 ) -> None:
     """Show which jobs are done, run, wait or failed and why, and about how long the rest will take."""
+    from meshcil.cli.tracked_runs import show_runs
+
+    if runs:
+        show_runs()
+        return
     from meshcil.cli.job_states import progress, show
     from meshcil.core.code_digest import repository_root
     from meshcil.stages.plan import load_plan

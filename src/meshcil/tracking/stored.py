@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from meshcil.core.artifacts import read_json
@@ -67,3 +68,39 @@ def _query(database: Path, query: str) -> list[tuple]:
         raise InputError(database, f"is no MLflow database ({error})", _REMEDY) from error
     finally:
         connection.close()
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run, dataset or report in the database; its jobs are nested below it.
+
+    Attributes:
+        experiment: its name.
+        name: of the run.
+        state: `RUNNING`, `FINISHED`, `FAILED` or `KILLED`.
+        ended: milliseconds since 1970; None while it runs.
+        metrics: last value of each.
+    """
+
+    experiment: str
+    name: str
+    state: str
+    ended: int | None
+    metrics: Mapping[str, float]
+
+
+def stored_runs(database: Path = DATABASE) -> list[StoredRun]:
+    """Runs that were not deleted, the newest first.
+
+    Raises:
+        InputError: when the file is no MLflow database.
+    """
+    metrics: dict[str, dict[str, float]] = defaultdict(dict)
+    for run, key, value in _query(database, "select run_uuid, key, value from latest_metrics where is_nan = 0"):
+        metrics[run][key] = value
+    query = (
+        "select r.run_uuid, e.name, r.name, r.status, r.end_time from runs r"
+        " join experiments e on e.experiment_id = r.experiment_id where r.lifecycle_stage = 'active'"
+        " and r.run_uuid not in (select run_uuid from tags where key = 'mlflow.parentRunId') order by r.start_time desc"
+    )
+    return [StoredRun(*row[1:], metrics.get(row[0], {})) for row in _query(database, query)]
