@@ -45,12 +45,13 @@ def audit(
         str | None,
         typer.Option(help="Anchor to compare with: a digest, a file with one, a record, or a git revision."),
     ] = None,
+    retrain_sample: Annotated[int, typer.Option(min=0, help="Training steps to run again, chosen at random.")] = 0,
 ) -> None:
     """Check that nothing between the data and the report was altered; exit code 1 when something was."""
     from meshcil.cli.inspection import inspect
     from meshcil.lineage.anchor import anchor
 
-    result = inspect(against)
+    result = inspect(against, retrain_sample)
     for note in result.notes:
         print(f"note: {note}")
     for finding in result.findings:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from meshcil.cli.configuration import check_configuration
 from meshcil.cli.recomputation import check_recomputed
+from meshcil.cli.reexecution import check_sample
 from meshcil.cli.tags import check_tags
 from meshcil.lineage.anchor import check_anchor, unreached
 from meshcil.lineage.audit import check_files, current, read_records
@@ -27,11 +28,12 @@ class Inspection:
     jobs: int
 
 
-def inspect(against: str | None = None) -> Inspection:
+def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     """Audit the working folder; see docs/audit.md for what each part can and cannot show.
 
     Args:
         against: what the report's record is compared with; see `meshcil.lineage.anchor.check_anchor`.
+        sample: training steps to run again.
 
     Raises:
         InputError: when ``against`` cannot be understood.
@@ -43,7 +45,7 @@ def inspect(against: str | None = None) -> Inspection:
     notes += remarks
     findings += check_files(records) + check_code(same) + check_configuration(records) + check_lock(records)
     findings += check_recomputed(records) + anchored
-    for more, remarks in (check_commits(same), check_dvc(records), check_tags(records)):
+    for more, remarks in (check_commits(same), check_dvc(records), check_tags(records), check_sample(records, sample)):
         findings += more
         notes += remarks
     loose = unreached(records)
