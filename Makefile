@@ -12,7 +12,7 @@ BIN := .venv/bin
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test audit publish restore ui bench docs clean help lock
+.PHONY: setup reproduce test test-cluster audit publish restore ui bench docs clean help lock
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -25,7 +25,7 @@ STAMP := .venv/.lock-$(DIGEST)
 
 help:  ## Explain the targets
 	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, CANCEL=1 to end an earlier run's jobs, PYTHON=$(PYTHON), PORT=$(PORT)):"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or the lock has changed
 
@@ -60,6 +60,9 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-cluster: $(STAMP)  ## Run the smoke experiment on a real Slurm and PostgreSQL started here (root on Debian)
+	$(BIN)/pytest -n 0 -m cluster tests/cluster
 
 audit: $(STAMP)  ## Check data, code, settings, packages, results, tables, DVC and MLflow against the records; trains nothing
 	@$(BIN)/meshcil audit

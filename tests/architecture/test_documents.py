@@ -13,7 +13,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "co
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
-MAKE = re.compile(r"\bmake ([a-z]+)\b(?:[^`\n]*?EXPERIMENT=([a-z0-9-]+))?(?:[^`\n]*?PROFILE=([a-z]+))?")
+MAKE = re.compile(r"\bmake ([a-z-]+)\b(?:[^`\n]*?EXPERIMENT=([a-z0-9-]+))?(?:[^`\n]*?PROFILE=([a-z]+))?")
 # What the pages on extensions tell the reader to write.
 TO_BE_WRITTEN = {"smoothed", "crates", "signs", "smoothed-replay"}
 
@@ -62,7 +62,7 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_commands_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     subcommands = {command.name or command.callback.__name__ for command in app.registered_commands}
     subcommands |= {group.name for group in app.registered_groups}
     profiles = {path.name for path in (ROOT / "workflow/profiles").iterdir()}
