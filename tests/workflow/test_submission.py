@@ -1,5 +1,7 @@
 """`meshcil submit`, the one way to start Snakemake: what is on the screen when something fails."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,3 +44,19 @@ def test_a_detached_run_goes_on_by_itself_and_says_where_it_prints(obstructed: P
     while "1 job failed." not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
+
+
+def test_a_run_that_is_stopped_calls_nothing_a_failure(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "meshcil.cli", "submit", "smoke"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("data/raw/.primitives3d-tiny*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert output.splitlines()[-1].endswith("What was finished is kept; the same command goes on.")
+    assert "FAILED" not in output and "memory" not in output

@@ -45,15 +45,14 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
         settings = for_slurm(settings, cancel)
     command = snakemake_command(write_profile(settings), experiments, extra)
     before = snakemake_logs()
-    code = _attend(command, handle)
-    if code:
+    code, stopped = _attend(command, handle)
+    if code and not stopped:
         # A full disk or a folder that cannot be written stops Snakemake itself, with a traceback.
         check_folders()
+    if code:
         found = [failure for log in sorted(snakemake_logs() - before) for failure in failures(log)]
-        print(
-            f"\n{explain(found)}" if found else f"\nStopped (exit code {code}); the same command goes on.",
-            file=sys.stderr,
-        )
+        end = f"Stopped (exit code {code}). What was finished is kept; the same command goes on."
+        print(f"\n{explain(found) if found and not stopped else end}", file=sys.stderr, flush=True)
     return code
 
 
@@ -145,12 +144,16 @@ def lock() -> int:
     return handle
 
 
-def _attend(command: Sequence[str], handle: int) -> int:
-    """Run Snakemake; signals are its to handle: it cancels or finishes jobs, and this process tells the end."""
+def _attend(command: Sequence[str], handle: int) -> tuple[int, bool]:
+    """Run Snakemake; its exit code, and whether somebody asked it to stop.
+
+    Signals are Snakemake's to handle: it cancels or finishes jobs. This process lives on to tell the end.
+    """
     process = subprocess.Popen(command, pass_fds=(handle,))
+    received: list[int] = []
     # Ctrl-C reaches both by the terminal; other signals reach this process alone.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: process.send_signal(number))
+        signal.signal(number, lambda number, _frame: (received.append(number), process.send_signal(number)))
     code = process.wait()
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else 128 - code, bool(received)
