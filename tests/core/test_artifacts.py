@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from meshcil.core.artifacts import load_state, read_json, save_state, write_bytes_atomic, write_json_atomic
+from meshcil.core.artifacts import (
+    load_state,
+    read_json,
+    remove_unfinished,
+    save_state,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 from meshcil.core.errors import InputError
 
 
@@ -85,3 +92,11 @@ def test_json_is_canonical_and_damage_is_named(tmp_path: Path) -> None:
         read_json(path)
     with pytest.raises(InputError, match="is not a file"):
         read_json(tmp_path)
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".a.json.x1.tmp", ".a.json.x2.tmp", ".b.json.x1.tmp", "a.json", "a.json.tmp"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path / "a.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.json.x1.tmp", "a.json", "a.json.tmp"]
+    remove_unfinished(tmp_path / "not" / "there")

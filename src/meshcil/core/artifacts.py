@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
+
+
+def remove_unfinished(path: Path) -> None:
+    """Delete what writers of ``path`` left that were killed while writing; nobody else may be writing it now."""
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meshcil.config.run import RunConfig
-from meshcil.core.artifacts import write_json_atomic
+from meshcil.core.artifacts import remove_unfinished, write_json_atomic
 from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, repository_root, source_file
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
@@ -61,6 +61,8 @@ def record_job(
         before = [file_facts(Path(path)) for path in inputs]
         parents = find_parents(before)
         target = record_path(stage, targets[0], name)
+        for path in (*targets, target):
+            remove_unfinished(path)
         # The record of an earlier attempt must not vouch for what the body is about to write.
         with suppress(FileNotFoundError, NotADirectoryError):
             target.unlink()

@@ -56,8 +56,9 @@ def train(
             rows = interruptible(train_step, method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
         write_text_atomic(epochs, csv_text(rows, digits=6))
-        for leftover in out.parent.glob("checkpoint-*.safetensors"):
-            leftover.unlink()
+        for pattern in ("checkpoint-*.safetensors", ".checkpoint-*.tmp"):
+            for leftover in out.parent.glob(pattern):
+                leftover.unlink()
 
 
 def interruptible(train: Callable[..., list[EpochRow]], *arguments: Any) -> list[EpochRow]:
