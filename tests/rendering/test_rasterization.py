@@ -115,6 +115,13 @@ def test_impossible_arguments_are_refused(changes: dict, message: str) -> None:
         rasterize(**(arguments | changes))
 
 
+def test_triangles_on_another_device_are_refused() -> None:
+    mesh = tetrahedron()
+    object.__setattr__(mesh, "vertices", mesh.vertices.to("meta"))
+    with pytest.raises(ValueError, match="mesh must be on device cpu like pose, but it is on meta"):
+        rasterize([cuboid(), mesh], poses(2), CAMERA)
+
+
 def test_a_window_sees_its_part_of_the_map() -> None:
     rows, columns = slice(5, 20), slice(3, 30)
     whole = rasterize(cuboid(), poses(2), CAMERA)

@@ -1,5 +1,6 @@
 """The plan: which runs, which test sets after which step, which records."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,36 @@ def test_images_without_poses_go_with_2d_methods_only() -> None:
         resolve_run(key, CONFIG)
     run = resolve_run(key.model_copy(update={"method": "icarl-smoke"}), CONFIG)
     assert run.method.pose is None and run.method.head == "nearest-mean"
+
+
+def test_a_figure_of_images_waits_for_the_last_predictions_of_its_run(plan: Plan) -> None:
+    folder = f"results/runs/{KEY.path}/step1"
+    assert plan.figure_inputs({"figure": "smoke-overlays"}) == {
+        "data": "data/prepared/primitives3d-tiny/dataset.json",
+        "predictions": [f"{folder}/predictions-robustness.parquet"],
+    }
+    assert plan.figure_inputs({"figure": "smoke-steps"}) == {"scores": "results/experiments/smoke.csv"}
+    assert plan.modules("figure", {"figure": "smoke-overlays"})[1] == "meshcil.reporting.pictures.pose_overlays"
+    assert plan.modules("figure", {"figure": "smoke-steps"})[1] == "meshcil.reporting.figures.steps"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("method: inemo-smoke, budget", "method: icarl, budget", "is no run of this experiment"),
+        ("kind: pose-overlays", "kind: steps", "kind `steps` is unknown. Known pictures: "),
+        (
+            "    caption: &steps",
+            "    run: {dataset: d, protocol: p, method: m, budget: b, seed: 0}\n    caption: &steps",
+            "table",
+        ),
+    ],
+)
+def test_impossible_figures_of_images_are_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    file = tmp_path / "config" / "experiments" / "smoke.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        load_plan(["smoke"], tmp_path / "config")

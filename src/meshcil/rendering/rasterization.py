@@ -11,7 +11,7 @@ from torch import Tensor
 from meshcil.core.arguments import checked, reject, require_finite, require_precision
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.cuboids import CuboidMesh
-from meshcil.geometry.meshes import Mesh
+from meshcil.geometry.meshes import Mesh, TriangleMesh
 from meshcil.rendering.base import Fragments, Rasterizer, RayHits
 from meshcil.rendering.cuboid import CuboidRasterizer
 
@@ -48,6 +48,10 @@ def rasterize(
     meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
     if len(meshes) not in (1, len(pose)):
         reject("mesh", f"be one mesh or one per pose ({len(pose)}), but there are {len(meshes)}")
+    for own in meshes:
+        # A cuboid goes to the pose's device as eight numbers per axis; triangles are taken where they are.
+        if isinstance(own, TriangleMesh) and own.vertices.device != pose.device:
+            reject("mesh", f"be on device {pose.device} like pose, but it is on {own.vertices.device}")
     require_precision(pose=pose)
     require_finite(pose=pose)
     if not isinstance(distance, Tensor):
