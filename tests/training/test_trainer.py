@@ -1,6 +1,7 @@
 """The optimiser loop: resume, learning rates, failures."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,27 @@ def test_later_steps_may_have_other_epochs_and_rates() -> None:
     assert (method.phases()[0].epochs, method.phases()[0].lr) == (7, 0.5)
     method.begin_step(1)
     assert (method.phases()[0].epochs, method.phases()[0].lr) == (3, 0.125)
+
+
+def test_a_batch_of_one_image_keeps_the_running_statistics(tmp_path: Path) -> None:
+    """Its map has one cell, of which batch norm could take no variance."""
+    method = build("replay", epochs=1)
+    method.begin_step(0)
+    whole = pool([0])
+    data = TrainingData(replace(whole, images=whole.images[:, :, :16, :16]), torch.zeros(1, dtype=torch.bool))
+    before = {name: value.clone() for name, value in method.network.named_buffers()}
+    weights = method.network.head.weight.detach().clone()
+    train_step(method, data, tmp_path / "checkpoint")
+    assert all(torch.equal(value, before[name]) for name, value in method.network.named_buffers())
+    assert not torch.equal(method.network.head.weight, weights)
+
+
+def test_gradients_are_logged_by_block_and_cut_where_they_are_too_large(tmp_path: Path) -> None:
+    method = build("replay", epochs=1, block_gradients=True, gradient_limit=1e-9, optimizer="sgd", momentum=0.0)
+    method.begin_step(0)
+    before = [p.detach().clone() for p in method.network.backbone.parameters()]
+    [row] = train_step(method, _data([0, 1] * 4), tmp_path / "checkpoint")
+    assert all(row[f"gradient_{block:02d}"] > 1e-6 for block in (1, 2, 3)) and "gradient_04" not in row
+    after = method.network.backbone.parameters()
+    decay = 2 * method.settings.training.weight_decay
+    assert all(bool(((a - b).abs() <= 1e-8 + decay * b.abs()).all()) for a, b in zip(after, before, strict=True))
