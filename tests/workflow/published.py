@@ -1,5 +1,6 @@
 """A checkout of its own with the smoke experiment, published to a DVC remote beside it."""
 
+import json
 import os
 import re
 import shutil
@@ -43,9 +44,10 @@ def jobs(output: str) -> dict[str, int]:
     return {rule: int(number) for rule, number in JOB.findall(output) if rule not in ("total", "all")}
 
 
-def dvc(folder: Path, *arguments: str) -> str:
-    """DVC in a checkout."""
-    return call(folder, sys.executable, "-m", "dvc", *arguments)
+def changed_stages(folder: Path) -> dict[str, list]:
+    """Stages that DVC would run, and why."""
+    output = call(folder, sys.executable, "-m", "dvc", "status", "--json")
+    return json.JSONDecoder().raw_decode(output[output.index("{") :])[0]
 
 
 def clone(source: Path, folder: Path) -> Path:

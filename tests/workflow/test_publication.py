@@ -1,6 +1,5 @@
 """Publish, restore in a clean clone, and agreement of DVC and Snakemake about what an edit reruns."""
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import yaml
 from meshcil.core.hashing import sha256_file
 from meshcil.stages.plan import load_plan
 from tests.workflow.conftest import ROOT
-from tests.workflow.published import call, clone, dvc, jobs, make, publish, workflow
+from tests.workflow.published import call, changed_stages, clone, jobs, make, publish, workflow
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
 
@@ -88,7 +87,7 @@ def test_what_an_edit_reruns_is_no_matter_of_who_is_asked(origin: Path, edit: st
     path.write_text(original.replace(before, after, 1))
     try:
         wanted = jobs(workflow(origin, "--dry-run", "--quiet", "rules"))
-        changed = json.loads(dvc(origin, "status", "--json"))
+        changed = changed_stages(origin)
     finally:
         path.write_text(original)
     assert expected <= set(wanted) and bool(expected) == bool(wanted)
