@@ -75,6 +75,10 @@ class Provenance:
         return json.dumps({"numbers": numbers, "origins": found}, indent=1, sort_keys=True) + "\n"
 
 
+# Their numbers are differences and intervals over many measurements: `meshcil trace` follows one of them at a time.
+_COMPARISONS = ("alignment", "alignment-answer", "detection")
+
+
 def provenance(
     experiments: Mapping[str, ExperimentSettings], folder: Path, records: Mapping[Path, Record], work: Path
 ) -> Provenance:
@@ -99,6 +103,8 @@ def provenance(
         scores = read_scores(path)
         place = Path(os.path.relpath(path, work)).as_posix()
         for table in settings.tables:
+            if table.kind in _COMPARISONS:
+                continue
             cells = found.anchors.setdefault(f"tables/{table.name}.csv", {})
             for cell, rows in origins(table, scores, f"table {table.name}").items():
                 rows_key = (name, *rows.index)
