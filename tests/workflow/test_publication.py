@@ -62,8 +62,8 @@ def test_a_deleted_figure_is_the_only_one_drawn_again(restored: tuple[Path, str]
 EDITS = {
     "docstring": ("src/meshcil/losses/contrastive.py", '"""', '"""Reworded. ', set()),
     "comment": ("config/methods/icarl-smoke.yaml", "", "# A remark.\n", set()),
-    "loss": ("src/meshcil/losses/contrastive.py", "import ", "_EDITED = 1\nimport ", {"train", "select", "predict"}),
-    "figure": ("src/meshcil/reporting/figures/steps.py", "import ", "_EDITED = 1\nimport ", {"figure"}),
+    "loss": ("src/meshcil/losses/contrastive.py", "\nimport ", "\n_EDITED = 1\nimport ", {"train", "predict"}),
+    "figure": ("src/meshcil/reporting/figures/steps.py", "\nfrom ", "\n_EDITED = 1\nfrom ", {"figure"}),
     "setting": ("config/methods/icarl-smoke.yaml", "epochs: ", "epochs: 1", {"resolve"}),
     "dataset": ("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0", {"generate", "prepare"}),
     "lock": ("requirements.lock", "", "# Another.\n", {"generate", "prepare", "train", "score", "table", "report"}),
