@@ -24,8 +24,6 @@ from meshcil.stages.score import scores_text
 from meshcil.stages.table import table_text
 from tests.cli.fabrication import PREPARED, RAW
 
-pytestmark = pytest.mark.xdist_group("finished")
-
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
 TABLE = Path("reports/tables/smoke-summary.csv")
 

@@ -15,8 +15,6 @@ from meshcil.lineage.audit import read_records
 from meshcil.stages.command import run
 from tests.cli.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("finished")
-
 LOCK = Path(__file__).with_name("roc-validator.lock")
 # The address of a file in the crate is its path; the validator would have an absolute one.
 UNAVOIDABLE = {"process-run-crate-0.5_5.1"}

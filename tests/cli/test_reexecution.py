@@ -13,8 +13,6 @@ from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import Record
 from tests.cli.test_audit import RUN
 
-pytestmark = pytest.mark.xdist_group("finished")
-
 
 def scored(checkout: Path) -> tuple[Path, Record]:
     """The record of a scoring that ran as a command."""

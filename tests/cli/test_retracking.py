@@ -19,7 +19,7 @@ from meshcil.stages.command import run
 from meshcil.tracking.stored import DATABASE, stored_anchors, stored_runs, stored_tags, tracked_runs
 from tests.cli.conftest import stand_in
 
-pytestmark = [pytest.mark.xdist_group("finished"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 OUT = Path("results/tracking/smoke.json")
 
 

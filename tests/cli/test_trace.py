@@ -17,8 +17,6 @@ from meshcil.stages.command import run
 from tests.cli.fabrication import RAW
 from tests.cli.test_audit import RUN, TABLE, append, replace
 
-pytestmark = pytest.mark.xdist_group("finished")
-
 ROBUSTNESS = Path("reports/tables/smoke-robustness.csv")
 NUMBER = ("--row", "icarl-smoke", "--column", "L2")
 

@@ -18,7 +18,7 @@ from meshcil.cli.stored_model import load_model
 from meshcil.core.errors import InputError
 from tests.browser import visit
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(600)]
 
 RUNS = Path("results/runs/primitives3d-tiny/2-2")
 IMAGES = Path("data/raw/primitives3d-tiny/pascal3d/Images")

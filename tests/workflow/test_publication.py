@@ -11,7 +11,7 @@ from meshcil.stages.plan import load_plan
 from tests.workflow.conftest import ROOT
 from tests.workflow.published import call, changed_stages, clone, jobs, make, publish, workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
 FIGURE = Path("reports/figures/smoke-steps.svg")
 

@@ -17,7 +17,7 @@ from meshcil.datasets.prepared import load_info
 from tests.datasets import archives
 from tests.workflow.conftest import ROOT, snakemake_command
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
 POSED = {"focal": 200.0, "image_size": [64, 64], "cuboid_coverage": 1.0}
 FLAT = {"image_size": [32, 32]}
@@ -118,7 +118,7 @@ def test_every_layout_goes_from_raw_files_to_scores(place: Path) -> None:
     for name in DATASETS:
         assert load_info(place / "data/prepared" / name).counts["train"] > 0
         [scores] = (place / "results/runs" / name).rglob("scores.csv")
-        rows = list(csv.DictReader(scores.open(encoding="utf-8")))
+        rows = list(csv.DictReader(scores.read_text(encoding="utf-8").splitlines()))
         accuracy = [row for row in rows if row["metric"] == "accuracy" and not row["task"] and not row["class_name"]]
         sets = load_info(place / "data/prepared" / name).test_sets
         assert {row["test_set"] for row in accuracy} == set(sets), name

@@ -128,7 +128,6 @@ def test_a_new_module_changes_nothing(copy: Path, before: dict, package: str) ->
 
 
 @pytest.mark.workflow
-@pytest.mark.xdist_group("workflow")
 @pytest.mark.timeout(900)
 def test_snakemake_agrees(smoke: Path, copy: Path) -> None:
     def plan() -> str:

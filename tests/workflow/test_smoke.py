@@ -14,7 +14,7 @@ from meshcil.core.hashing import sha256_file
 from meshcil.lineage.audit import audit
 from tests.workflow.conftest import snakemake, snakemake_command
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
 RUNS = "results/runs/primitives3d-tiny/2-2"
 
@@ -44,9 +44,7 @@ def test_logs_and_benchmarks_mirror_the_results(smoke: Path) -> None:
 
 def test_second_run_does_nothing(smoke: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in smoke.rglob("*.record.json")}
-    started = time.monotonic()
     assert "Nothing to be done" in snakemake(smoke)
-    assert time.monotonic() - started < 20
     assert before == {p: p.stat().st_mtime_ns for p in smoke.rglob("*.record.json")}
 
 

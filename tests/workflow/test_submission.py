@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture
@@ -46,10 +46,21 @@ def test_a_detached_run_goes_on_by_itself_and_says_where_it_prints(obstructed: P
         time.sleep(0.2)
 
 
+def hear_interrupts() -> None:
+    """A shell starts background commands deaf to SIGINT, and what they start inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_run_that_is_stopped_calls_nothing_a_failure(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "meshcil.cli", "submit", "smoke"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob("data/raw/.primitives3d-tiny*")):

@@ -1,24 +1,7 @@
 """Aligners: fitted beside the chain of a run, and judged under every gate."""
 
-from meshcil.config.gates import GATES
-
 ALIGNED = f"{STEP}/{{aligner}}"
 ALIGNED_LOG = f"{STEP_LOG}/{{aligner}}"
-
-
-def alignment_inputs(wildcards):
-    """Inputs of fitting: the run, the data, the states before and after the step, exemplars and ledger."""
-    files = {"state": f"{STEP}/state.safetensors", "ledger": f"{STEP}/ledger.csv"}
-    return step_inputs(wildcards) | {name: path.format(**wildcards) for name, path in files.items()}
-
-
-def aligned_files(wildcards):
-    """What a run is scored from through an aligner: the first step's predictions, then those of every gate."""
-    steps = range(1, len(PLAN.runs[PLAN.key(wildcards)].steps))
-    folders = [f"{RUN}/step{step}/{{aligner}}".format(**wildcards) for step in steps]
-    first = f"{RUN}/step0/predictions-clean.parquet".format(**wildcards)
-    gated = [f"{folder}/predictions-{gate}.parquet" for folder in folders for gate in GATES]
-    return {"predictions": [first, *gated], "ledgers": [f"{folder}/ledger.csv" for folder in folders]}
 
 
 rule align:
@@ -64,7 +47,7 @@ rule predict_aligned:
         **HEAVY,
     params:
         **provenance("predict_aligned"),
-        folder=ALIGNED,
+        folder=lambda wildcards, output: os.path.dirname(output.record),
     message:
         "predict through {wildcards.aligner}: {wildcards.method} seed {wildcards.seed}, step {wildcards.step}"
     shell:

@@ -1,4 +1,4 @@
-"""Plan, wildcards and input functions: which file depends on which; no science."""
+"""Plan, paths, wildcards and parameters that all rules share; no science."""
 
 import os
 import re
@@ -81,37 +81,6 @@ def artifact_experiment(stage):
     return name
 
 
-def artifact_scores(stage):
-    """Input of `table` and `figure`: the scores of its experiment."""
-
-    def path(wildcards):
-        return f"results/experiments/{PLAN.artifact(stage, wildcards[stage])[0]}.csv"
-
-    return path
-
-
-def raw_files(wildcards):
-    """What preparation waits for: the record of the rendering, or the folders with one's own files."""
-    dataset = PLAN.datasets[wildcards.dataset]
-    textures = [dataset.texture_root] if dataset.texture_root else []
-    return [f"{dataset.root}/generate.record.json"] if dataset.generator else [*dataset.roots(), *textures]
-
-
-def step_inputs(wildcards):
-    """Inputs of training: the run, the data, and after the first step what the step before left."""
-    files = {"run": f"{RUN}/run.json", "data": "data/prepared/{dataset}/dataset.json"}
-    if int(wildcards.step) > 0:
-        before = f"{RUN}/step{int(wildcards.step) - 1}"
-        files |= {"previous": f"{before}/state.safetensors", "exemplars": f"{before}/exemplars.json"}
-    return {name: path.format(**wildcards) for name, path in files.items()}
-
-
-def selection_inputs(wildcards):
-    """Inputs of selection: the run, the data, the state, and the exemplars of the step before."""
-    files = {name: path for name, path in step_inputs(wildcards).items() if name != "previous"}
-    return files | {"state": f"{STEP}/state.safetensors".format(**wildcards)}
-
-
 def optional(**options):
     """Parameter with the options whose input exists at this step, e.g. `previous="previous"`."""
 
@@ -125,19 +94,3 @@ def optional(**options):
 def train_priority(wildcards):
     """Mesh methods take longest: their chains start first, so that no core idles at the end."""
     return 30 if PLAN.runs[PLAN.key(wildcards)].method.kind == "inemo" else 10
-
-
-def run_predictions(wildcards):
-    """Predictions that a run is scored from."""
-    return PLAN.predictions(PLAN.key(wildcards))
-
-
-def run_ledgers(wildcards):
-    """Ledgers of all steps of a run."""
-    key = PLAN.key(wildcards)
-    return [f"results/runs/{key.path}/step{step}/ledger.csv" for step in range(len(PLAN.runs[key].steps))]
-
-
-def experiment_records(wildcards):
-    """Records of all jobs of an experiment."""
-    return PLAN.records(wildcards.experiment)

@@ -7,12 +7,6 @@ localrules:
     runs,
 
 
-def experiment_scores(wildcards):
-    """Scores of an experiment's runs, the resolved settings that go with each, and scores of its studies."""
-    scores, runs = PLAN.score_files(wildcards.experiment)
-    return {"scores": scores, "runs": runs, "studies": PLAN.study_scores(wildcards.experiment)}
-
-
 rule runs:
     input:
         [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],

@@ -8,6 +8,7 @@ localrules:
 rule track:
     input:
         records=experiment_records,
+        claims="reports/tables/claims.record.json",
         report="reports/report.record.json",
     output:
         runs="results/tracking/{experiment}.json",
@@ -24,5 +25,5 @@ rule track:
     message:
         "log {wildcards.experiment} to MLflow"
     shell:
-        "python -m meshcil.stages.track --experiment {wildcards.experiment} --records {input.records} {input.report}"
-        " --out {output.runs} > {log} 2>&1"
+        "python -m meshcil.stages.track --experiment {wildcards.experiment} --records {input.records}"
+        " {input.claims} {input.report} --out {output.runs} > {log} 2>&1"

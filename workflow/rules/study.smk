@@ -3,11 +3,6 @@
 STUDY = "results/studies/{study}/seed{seed}"
 
 
-def study_files(wildcards):
-    """What a study reads: files of a real dataset where they are there, the record of a rendered one."""
-    return PLAN.study_inputs(wildcards.study)
-
-
 rule study:
     input:
         unpack(study_files),
