@@ -8,7 +8,8 @@ import pytest
 from meshcil.config.experiment import Artifact, ExperimentSettings, RunBlock
 from meshcil.core.errors import InputError
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.page import blocks, cards, flat_settings, read_table, table_view
+from meshcil.reporting.layout import read_table
+from meshcil.reporting.page import blocks, cards, flat_settings, table_view
 
 SVG = '<?xml version="1.0"?><svg width="3" viewBox="0 0 3 3"><path id="p"/><use xlink:href="#p"/></svg>'
 

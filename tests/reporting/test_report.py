@@ -11,8 +11,7 @@ import pytest
 
 from meshcil.core.errors import InputError
 from meshcil.reporting import reproducibility
-from meshcil.reporting.layout import find_cell
-from meshcil.reporting.page import read_table
+from meshcil.reporting.layout import find_cell, read_table
 from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
 

@@ -47,7 +47,7 @@ rule predict_aligned:
         **HEAVY,
     params:
         **provenance("predict_aligned"),
-        folder=lambda wildcards, output: os.path.dirname(output.record),
+        folder=output_folder,
     message:
         "predict through {wildcards.aligner}: {wildcards.method} seed {wildcards.seed}, step {wildcards.step}"
     shell:

@@ -91,6 +91,11 @@ def optional(**options):
     return text
 
 
+def output_folder(wildcards, output):
+    """Parameter: the folder that a job writes to."""
+    return os.path.dirname(output.record)
+
+
 def train_priority(wildcards):
     """Mesh methods take longest: their chains start first, so that no core idles at the end."""
     return 30 if PLAN.runs[PLAN.key(wildcards)].method.kind == "inemo" else 10

@@ -9,9 +9,8 @@ from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 from meshcil.lineage.schema import Record
 from meshcil.lineage.trace import Chain, trace
-from meshcil.reporting.layout import find_cell
+from meshcil.reporting.layout import find_cell, read_table
 from meshcil.reporting.origin import OVER_STEPS, origin
-from meshcil.reporting.page import read_table
 from meshcil.reporting.scores import read_scores
 
 

@@ -13,7 +13,7 @@ from meshcil.core.errors import InputError
 from meshcil.reporting.claims import sources_view
 from meshcil.reporting.facts import Record, duration, facts, runtime, total_seconds
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.layout import as_text
+from meshcil.reporting.layout import as_text, read_table
 from meshcil.reporting.page import (
     DatasetView,
     Report,
@@ -21,7 +21,6 @@ from meshcil.reporting.page import (
     SettingsView,
     experiment_view,
     flat_settings,
-    read_table,
     table_view,
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks

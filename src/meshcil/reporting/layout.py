@@ -5,6 +5,7 @@ blank.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -134,3 +135,17 @@ def find_cell(table: pd.DataFrame, row: str, column: str, where: str) -> tuple[i
 def number_columns(table: pd.DataFrame) -> Sequence[str]:
     """Columns with measured values: those with a unit, and counts."""
     return [name for name in table.columns if unit(name) or name in ("exemplars", "seeds")]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of the report, as text.
+
+    Raises:
+        InputError: when the file is missing or is not CSV.
+    """
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "Run the `table` stage that writes it") from error
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(path, f"is not a readable CSV file ({error})", "Delete it and write it again") from error

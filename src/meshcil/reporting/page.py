@@ -5,13 +5,11 @@ Every number is a cell of a CSV file and keeps that file, its row and its column
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
-from meshcil.core.errors import InputError
 from meshcil.reporting.claims import Source, counts
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
@@ -138,20 +136,6 @@ class ExperimentView:
     settings: ExperimentSettings
     cards: tuple[Card, ...]
     blocks: tuple[Block, ...]
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of the report, as text.
-
-    Raises:
-        InputError: when the file is missing or is not CSV.
-    """
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise InputError(path, "does not exist", "Run the `table` stage that writes it") from error
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(path, f"is not a readable CSV file ({error})", "Delete it and write it again") from error
 
 
 Anchors = Mapping[tuple[str, str], str]

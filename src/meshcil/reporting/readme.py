@@ -18,8 +18,7 @@ from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import Record, facts
 from meshcil.reporting.gather import producers
-from meshcil.reporting.layout import spread
-from meshcil.reporting.page import read_table
+from meshcil.reporting.layout import read_table, spread
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 FIGURES = {

@@ -14,7 +14,7 @@ from meshcil.core.hashing import sha256_file
 from meshcil.reporting.claims import Judged, Source, counts, sources_view
 from meshcil.reporting.facts import Record
 from meshcil.reporting.gather import read_records
-from meshcil.reporting.page import read_table
+from meshcil.reporting.layout import read_table
 from meshcil.reporting.readme import made_by
 
 _HEAD = """# Reproducibility

@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from meshcil.config.base import Settings, validate
+from meshcil.evaluation.contrast import interval
 from meshcil.reporting.alignment import alignment_pairs, told
 from meshcil.reporting.scores import RUN
 
@@ -47,19 +46,12 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _row(aligner: object, gate: str, knows: str, gains: pd.Series, confidence: float) -> tuple:
-    values = gains.dropna().to_numpy()
+    values = gains.dropna().tolist()
     if not len(values):
         return aligner, gate, knows, 0, math.nan, math.nan, math.nan, "not measured"
-    low, high = _interval(values, confidence)
-    mean = float(values.mean())
-    return aligner, gate, knows, len(values), mean, low, high, _sentence(gate, knows, mean, low, high, confidence)
-
-
-def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    if len(values) < 2:
-        return math.nan, math.nan
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    found = interval(values, confidence)
+    answer = _sentence(gate, knows, found.mean, found.low, found.high, confidence)
+    return aligner, gate, knows, found.count, found.mean, found.low, found.high, answer
 
 
 def _sentence(gate: str, knows: str, mean: float, low: float, high: float, confidence: float) -> str:
