@@ -19,7 +19,7 @@ from meshcil.datasets.base import RawImage, RawSample, Reader, Source, require_f
 from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
-from meshcil.datasets.shards import PROGRESS, Recipe, write_skipped, write_table
+from meshcil.datasets.shards import PROGRESS, Recipe, mapper, write_skipped, write_table
 from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
@@ -179,16 +179,18 @@ def prepare_dataset(
     require_folder(readers["train"].source.root, "raw data")
     listed = {split: list_unique(reader, split, skip_unusable) for split, reader in readers.items()}
     bounds = {} if frame.focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
-    recipe = Recipe(tuple(classes), skip_unusable, workers, sum(len(kept) for kept, _ in listed.values()), progress)
+    total = sum(len(kept) for kept, _ in listed.values())
     counts: dict[str, int] = {}
     digests, skipped = {}, {}
-    for split, (samples, repeated) in listed.items():
-        partition = "train" if split == "train" else "test"
-        options = {"reader": readers[split], "frame": frame, "partition": partition}
-        left_out = write_table(out, split, samples, prepare_sample, options, recipe, done=sum(counts.values()))
-        skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
-        counts[split] = len(samples) - len(left_out)
-        digests[split] = sha256_path(out / f"{split}.parquet")
+    with mapper(workers) as apply:
+        recipe = Recipe(tuple(classes), skip_unusable, apply, total, progress)
+        for split, (samples, repeated) in listed.items():
+            partition = "train" if split == "train" else "test"
+            options = {"reader": readers[split], "frame": frame, "partition": partition}
+            left_out = write_table(out, split, samples, prepare_sample, options, recipe, done=sum(counts.values()))
+            skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
+            counts[split] = len(samples) - len(left_out)
+            digests[split] = sha256_path(out / f"{split}.parquet")
     write_skipped(out, skipped)
     shutil.rmtree(out / PROGRESS)
     write_json_atomic(out / "cuboids.json", bounds)

@@ -37,14 +37,14 @@ class Recipe:
     Attributes:
         classes: in class order.
         skip: leave out unusable images instead of stopping.
-        workers: processes.
+        mapper: applies a function to samples, in order.
         total: images of all splits.
         progress: called with (images done, images in all).
     """
 
     classes: tuple[str, ...]
     skip: bool
-    workers: int
+    mapper: Mapper
     total: int
     progress: Callable[[int, int], None] | None = None
 
@@ -96,14 +96,13 @@ def write_table(
     parts = [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
     table, left_out = out / f"{split}.parquet", []
     attempt = partial(_attempt, prepare, dict(options), recipe.skip)
-    with _mapper(recipe.workers) as mapper:
-        for number, part in enumerate(parts):
-            mark = out / PROGRESS / f"{split}-{number:05d}.json"
-            if not mark.is_file():
-                file = table / f"{number:05d}.parquet" if len(parts) > 1 else table
-                write_json_atomic(mark, _write_part(file, mapper(attempt, part), recipe, done))
-            left_out += [tuple(entry) for entry in read_json(mark)]
-            done += len(part)
+    for number, part in enumerate(parts):
+        mark = out / PROGRESS / f"{split}-{number:05d}.json"
+        if not mark.is_file():
+            file = table / f"{number:05d}.parquet" if len(parts) > 1 else table
+            write_json_atomic(mark, _write_part(file, recipe.mapper(attempt, part), recipe, done))
+        left_out += [tuple(entry) for entry in read_json(mark)]
+        done += len(part)
     _require_classes(split, samples, left_out)
     return left_out
 
@@ -141,8 +140,8 @@ def _write_part(file: Path, results: Iterator[PreparedRow | Left], recipe: Recip
 
 
 @contextmanager
-def _mapper(workers: int) -> Iterator[Mapper]:
-    """A `map` over processes that keeps the order."""
+def mapper(workers: int) -> Iterator[Mapper]:
+    """A `map` over processes that keeps the order; starting them takes seconds, so all tables share them."""
     if workers == 1:
         yield map
         return
