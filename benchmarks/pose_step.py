@@ -38,7 +38,7 @@ def _measure(device: str) -> dict[str, object]:
         (fragments.bary_coords.view(8, -1, 3) * probe).sum().backward()
 
     agreement = (ours() == reference()).double().mean().item()
-    taken = in_turn({"reference": reference, "ours": ours, "batched": ours_batched}, 10, device)
+    taken = in_turn({"reference": reference, "ours": ours, "batched": ours_batched}, 30, device)
     slow, fast, fastest = taken["reference"], taken["ours"], taken["batched"] / 8
     slow_bytes, fast_bytes = extra_bytes(reference, device), extra_bytes(ours, device)
     return {

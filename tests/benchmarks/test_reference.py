@@ -80,8 +80,8 @@ def test_every_claim_compares_two_sides(module: ModuleType) -> None:
 
 def test_sides_are_measured_in_turn() -> None:
     calls: list[str] = []
-    found = measuring.in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
-    assert calls == ["a", "b"] * 3 and set(found) == {"a", "b"}
+    found = measuring.in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
+    assert calls == ["a", "a", "b", "b"] * 2 and set(found) == {"a", "b"}
 
 
 @pytest.mark.parametrize("form", ["per-cell", "mean"])
