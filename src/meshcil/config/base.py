@@ -1,5 +1,6 @@
 """Base of every configuration model and the reading of YAML files with ``extends``."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,3 +79,20 @@ def validate(model: type[SettingsType], content: Any, where: str | Path) -> Sett
 def load_settings(model: type[SettingsType], path: Path) -> SettingsType:
     """Read and validate one YAML file; see `read_yaml` and `validate`."""
     return validate(model, read_yaml(path), path)
+
+
+def load_by_kind(settings_of: Callable[[str], type[SettingsType]], path: Path, example: str) -> SettingsType:
+    """Read and validate one YAML file with the settings class that its ``kind`` names.
+
+    Args:
+        settings_of: the class of a kind.
+        path: of the file.
+        example: a kind, for the message.
+
+    Raises:
+        InputError: when the file is missing, names no known kind, or does not validate.
+    """
+    content = read_yaml(path)
+    if not isinstance(content.get("kind"), str):
+        raise InputError(path, "has no `kind`", f"Name the module in {path.parent.name}, e.g. `kind: {example}`")
+    return validate(settings_of(content["kind"]), content, path)

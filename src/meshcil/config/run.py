@@ -4,12 +4,11 @@ from pathlib import Path
 
 from pydantic import Field, SerializeAsAny, field_validator
 
-from meshcil.config.base import Settings, load_settings, read_yaml, validate
+from meshcil.config.base import Settings, load_by_kind, load_settings, validate
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.core.artifacts import read_json
-from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 
 
@@ -74,10 +73,7 @@ def method_settings(kind: str) -> type[MethodSettings]:
 def load_method(name: str, config_root: Path) -> MethodSettings:
     """Read and validate `config/methods/<name>.yaml` with the settings class that its `kind` names."""
     path = config_root / "methods" / f"{name}.yaml"
-    content = read_yaml(path)
-    if not isinstance(content.get("kind"), str):
-        raise InputError(path, "has no `kind`", "Name the method module, e.g. `kind: icarl`")
-    return validate(method_settings(content["kind"]), content, path)
+    return load_by_kind(method_settings, path, "icarl")
 
 
 def load_run(path: Path) -> RunConfig:

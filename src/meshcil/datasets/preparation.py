@@ -19,7 +19,7 @@ from meshcil.datasets.base import RawImage, RawSample, Reader, Source, require_f
 from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
-from meshcil.datasets.shards import PROGRESS, Recipe, mapper, write_skipped, write_table
+from meshcil.datasets.shards import PROGRESS, Left, Recipe, mapper, write_skipped, write_table
 from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
@@ -180,17 +180,10 @@ def prepare_dataset(
     listed = {split: list_unique(reader, split, skip_unusable) for split, reader in readers.items()}
     bounds = {} if frame.focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
     total = sum(len(kept) for kept, _ in listed.values())
-    counts: dict[str, int] = {}
-    digests, skipped = {}, {}
     with mapper(workers) as apply:
         recipe = Recipe(tuple(classes), skip_unusable, apply, total, progress)
-        for split, (samples, repeated) in listed.items():
-            partition = "train" if split == "train" else "test"
-            options = {"reader": readers[split], "frame": frame, "partition": partition}
-            left_out = write_table(out, split, samples, prepare_sample, options, recipe, done=sum(counts.values()))
-            skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
-            counts[split] = len(samples) - len(left_out)
-            digests[split] = sha256_path(out / f"{split}.parquet")
+        skipped = _write_tables(out, listed, readers, frame, recipe)
+    digests = {split: sha256_path(out / f"{split}.parquet") for split in listed}
     write_skipped(out, skipped)
     shutil.rmtree(out / PROGRESS)
     write_json_atomic(out / "cuboids.json", bounds)
@@ -204,12 +197,33 @@ def prepare_dataset(
             focal=None if frame.focal is None else float(frame.focal),
             distance=DISTANCE,
             test_sets=tuple(split for split in readers if split != "train"),
-            counts=counts,
+            counts={
+                split: len(kept) + len(repeated) - len(skipped[split]) for split, (kept, repeated) in listed.items()
+            },
             sha256=digests,
             textures="embedded" if frame.textures is None else "dtd",
             skipped={split: len(entries) for split, entries in skipped.items()},
         ),
     )
+
+
+def _write_tables(
+    out: Path,
+    listed: Mapping[str, tuple[list[RawSample], list[tuple[RawSample, str]]]],
+    readers: Mapping[str, Reader],
+    frame: Frame,
+    recipe: Recipe,
+) -> dict[str, list[Left]]:
+    """Write every split's table; per split what was left out, images that repeat an id first."""
+    skipped: dict[str, list[Left]] = {}
+    done = 0
+    for split, (samples, repeated) in listed.items():
+        partition = "train" if split == "train" else "test"
+        options = {"reader": readers[split], "frame": frame, "partition": partition}
+        left_out = write_table(out, split, samples, prepare_sample, options, recipe, done=done)
+        skipped[split] = [*((sample.id, str(sample.image), cause) for sample, cause in repeated), *left_out]
+        done += len(samples)
+    return skipped
 
 
 def cuboid(reader: Reader, class_name: str, coverage: float) -> list[list[float]]:

@@ -37,9 +37,9 @@ def record_job(
 ) -> Iterator[str]:
     """Run the body of a stage and write its record.
 
-    Yields the job's identity: a digest of its code, settings, inputs, packages, device
-    and threads. What an interrupted job leaves for its
-    continuation bears it in its name, so that a job of other code, settings or inputs does not pick it up.
+    Yields the job's identity: a digest of its code, settings, inputs, packages, device and threads. What an
+    interrupted job leaves for its continuation bears it in its name, so that no job of other code, settings or inputs
+    picks it up.
 
     Args:
         stage: name of the stage.
@@ -92,6 +92,7 @@ def record_job(
             outputs=tuple(file_facts(path) for path in targets),
             parents=parents,
         )
+        # Asked again: an output that is a folder may not have been there before.
         write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"))
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from meshcil.config.base import Settings, read_yaml, validate
-from meshcil.core.errors import InputError
+from meshcil.config.base import Settings, load_by_kind
 from meshcil.core.naming import load_object
 
 
@@ -35,7 +34,4 @@ def load_aligner(path: Path) -> AlignerSettings:
     Raises:
         InputError: when the file is missing, names no known kind, or does not validate.
     """
-    content = read_yaml(path)
-    if not isinstance(content.get("kind"), str):
-        raise InputError(path, "has no `kind`", "Name the aligner's module, e.g. `kind: eli`")
-    return validate(aligner_settings(content["kind"]), content, path)
+    return load_by_kind(aligner_settings, path, "eli")

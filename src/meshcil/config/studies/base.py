@@ -5,8 +5,7 @@ A study is an experiment of its own making, in one job per seed: it is no chain 
 
 from pathlib import Path
 
-from meshcil.config.base import Settings, read_yaml, validate
-from meshcil.core.errors import InputError
+from meshcil.config.base import Settings, load_by_kind
 from meshcil.core.naming import load_object
 
 
@@ -44,7 +43,4 @@ def load_study(path: Path) -> StudySettings:
     Raises:
         InputError: when the file is missing, names no known kind, or does not validate.
     """
-    content = read_yaml(path)
-    if not isinstance(content.get("kind"), str):
-        raise InputError(path, "has no `kind`", "Name the study's module, e.g. `kind: two-tasks`")
-    return validate(study_settings(content["kind"]), content, path)
+    return load_by_kind(study_settings, path, "two-tasks")
