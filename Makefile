@@ -18,6 +18,8 @@ SHELL := bash
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
+# Installed uncompiled; each of some hundred jobs would otherwise compile torch anew, 8 s long, where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The environment is as good as its lock: the stamp carries the digest, so that file times do not matter.
 DIGEST := $(shell $(PYTHON) -c "import hashlib; print(hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest()[:16])")

@@ -65,18 +65,16 @@ def rasterize(
 
 def _fragments(hits: RayHits, camera: Camera) -> Fragments:
     """Lay the hits out as maps, with -1 where nothing is hit."""
-    shape = (len(hits.hit), *camera.image_size)
+    shape = (4, len(hits.hit), *camera.image_size)
     hit = hits.hit.to(hits.depth)
     miss = hit - 1
-
-    def empty(values: Tensor) -> Tensor:
-        return torch.addcmul(miss, values, hit).view(shape)
-
-    verts = torch.stack([empty(vert.to(hit)) for vert in hits.verts]).long()
-    bary = torch.stack([empty(weight) for weight in hits.bary])
+    whole = torch.stack([plane.to(hit) for plane in (*hits.verts, hits.face)])
+    real = torch.stack((*hits.bary, hits.depth))
+    whole, real = (torch.addcmul(miss, planes, hit).view(shape) for planes in (whole, real))
+    whole = whole.long()
     # Stacked in front, then moved: far faster than interleaving.
-    verts, bary = (planes.movedim(0, -1).contiguous() for planes in (verts, bary))
-    return Fragments(empty(hits.face.to(hit)).long(), verts, bary, empty(hits.depth))
+    verts, bary = (planes[:3].movedim(0, -1).contiguous() for planes in (whole, real))
+    return Fragments(whole[3], verts, bary, real[3])
 
 
 def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
