@@ -1,0 +1,108 @@
+"""Measured results to keep beside the code: a page per experiment, with its tables, figures and records.
+
+    python -m meshcil.reporting.results EXPERIMENT... [--reports reports] [--config config] [--out docs/results]
+
+Writes `<out>/<experiment>.md`, and its CSV files, their records and SVG files into `<out>/<experiment>/`. Pictures of
+single images stay in the report.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from meshcil.config.experiment import ExperimentSettings, load_experiment
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.core.errors import InputError
+from meshcil.lineage.files import record_path
+from meshcil.reporting.gather import producers
+from meshcil.reporting.layout import read_table
+from meshcil.reporting.page import Block, TableView, blocks
+from meshcil.reporting.readme import made_by
+
+_REMEDY = "Run `make reproduce EXPERIMENT={name}` first"
+
+
+def write_results(name: str, reports: Path, config: Path, out: Path) -> None:
+    """Write the page of one experiment and copy its files; nothing is written on an error.
+
+    Args:
+        name: of the experiment.
+        reports: folder of the report, inside the working folder that the records speak of.
+        config: folder with `experiments`.
+        out: folder of the pages.
+
+    Raises:
+        InputError: when a table, figure or record is missing.
+    """
+    settings = load_experiment(name, config)
+    tables = {table.name: reports / "tables" / f"{table.name}.csv" for table in settings.tables}
+    figures = [reports / "figures" / f"{figure.name}.svg" for figure in settings.figures if figure.run is None]
+    records = [record_path("table", path, path.stem) for path in tables.values()]
+    files = {path.name: _read(path, name) for path in (*tables.values(), *records, *figures)}
+    # The page links its figures as files, so that their text is not needed here.
+    drawn = {path.stem: "<svg></svg>" for path in figures}
+    parts = blocks(settings, {key: read_table(path) for key, path in tables.items()}, drawn)
+    made = made_by(list(producers(records, reports.parent).values()))
+    for file, content in files.items():
+        write_bytes_atomic(out / name / file, content)
+    write_text_atomic(out / f"{name}.md", _page(name, settings, made, parts))
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY.format(name=name)) from error
+
+
+def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Block]) -> str:
+    head = [
+        f"# {settings.title}",
+        " ".join(settings.description.split()),
+        f"`make reproduce EXPERIMENT={name}`. {made} Written by `python -m meshcil.reporting.results {name}`.",
+    ]
+    return "\n\n".join([*head, *(_section(name, block) for block in parts if block.figures or block.table)]) + "\n"
+
+
+def _section(name: str, block: Block) -> str:
+    lines = [f"## {block.title}", block.caption]
+    for figure in block.figures:
+        file = Path(figure.file).name
+        lines += [f"![{figure.note or block.title}]({name}/{file})", *([figure.note] if figure.note else [])]
+    if block.table is not None:
+        file = Path(block.table.file).name
+        record = record_path("table", Path(file), Path(file).stem).name
+        lines += [_table(block.table), f"[{file}]({name}/{file}), [its record]({name}/{record})"]
+    return "\n\n".join(lines)
+
+
+def _table(table: TableView) -> str:
+    heads = [f"{heading.text} [{heading.unit}]" if heading.unit else heading.text for heading in table.columns]
+    lines = [f"| {' | '.join([table.first, *heads])} |"]
+    lines.append("|---|" + "".join("---:|" if heading.number else "---|" for heading in table.columns))
+    for row in table.rows:
+        cells = [f"{cell.text} ± {cell.spread}" if cell.spread else cell.text for cell in row.cells]
+        lines.append(f"| {' | '.join(text.replace('|', '/') for text in [row.label, *cells])} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; bad input is one message and exit code 2."""
+    parser = argparse.ArgumentParser(description="Write pages of measured results from the report.")
+    parser.add_argument("experiments", nargs="+", help="names of experiments that the report shows")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
+    parser.add_argument("--config", type=Path, default=Path("config"), help="folder with experiments")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder for the pages")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.experiments:
+            write_results(name, options.reports, options.config, options.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

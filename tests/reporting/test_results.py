@@ -1,0 +1,64 @@
+"""Pages of measured results: what is copied, what the page says, and what happens when something is missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from meshcil.core.errors import InputError
+from meshcil.reporting.results import main, write_results
+from tests.reporting.test_readme import SUMMARY, record
+
+EXPERIMENT = """title: A title
+description: >
+  What was
+  asked.
+cost: seconds
+runs:
+  - {datasets: [primitives3d], protocols: [3-3-3-3], methods: [inemo, finetune], budgets: [none], seeds: [0]}
+tables:
+  - {name: summary, title: In one table, kind: summary, caption: Explained.}
+figures:
+  - {name: summary, kind: steps, caption: Drawn.}
+  - name: overlays
+    kind: pose-overlays
+    caption: Single images.
+    run: {dataset: primitives3d, protocol: 3-3-3-3, method: inemo, budget: none, seed: 0}
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A working folder after `make reproduce`, reduced to what is read."""
+    files = {
+        "config/experiments/tiny.yaml": EXPERIMENT,
+        "reports/tables/summary.csv": SUMMARY,
+        "reports/tables/table-summary.record.json": json.dumps(record("table", "a" * 40, ["results/t.record.json"])),
+        "reports/figures/summary.svg": "<svg>drawing</svg>",
+        "results/t.record.json": json.dumps(record("train", "b" * 40, [], seed=7)),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_page_and_files(work: Path) -> None:
+    write_results("tiny", work / "reports", work / "config", work / "out")
+    page = (work / "out/tiny.md").read_text()
+    assert page.startswith("# A title\n\nWhat was asked.\n\n`make reproduce EXPERIMENT=tiny`. Measured on 2031-05-04")
+    assert "| iNeMo | total-96 | 88.12 | 80.04 | 9.10 | 61.50 | 30.00 |" in page
+    assert "![Drawn.](tiny/summary.svg)" in page and "overlays" not in page
+    for file in ("summary.csv", "summary.svg", "table-summary.record.json"):
+        assert (work / "out/tiny" / file).read_bytes()
+        assert f"(tiny/{file})" in page
+
+
+def test_nothing_is_written_without_a_figure(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "reports/figures/summary.svg").unlink()
+    with pytest.raises(InputError, match=r"summary\.svg"):
+        write_results("tiny", work / "reports", work / "config", work / "out")
+    assert not (work / "out").exists()
+    places = ["--reports", str(work / "reports"), "--config", str(work / "config"), "--out", str(work / "out")]
+    assert main(["tiny", *places]) == 2
+    assert "make reproduce EXPERIMENT=tiny" in capsys.readouterr().err
