@@ -154,6 +154,20 @@ def test_a_class_of_which_nothing_is_left_is_no_dataset(place: Path) -> None:
     assert code == 2 and "as every clean image of bus" in text
 
 
+def test_a_folder_that_leads_out_of_the_tree_is_refused(place: Path) -> None:
+    """A link within the tree is none that leads out, and the root itself may be one."""
+    models = place / "raw/CAD"
+    (models / "bus").rename(models / "coach")
+    (models / "bus").symlink_to("coach")
+    (place / "elsewhere").symlink_to("raw")
+    assert check()[0] == check("--root", "elsewhere")[0] == 0
+    (models / "coach").rename(place / "coach")
+    (models / "bus").unlink()
+    (models / "bus").symlink_to(place / "coach")
+    code, text = check()
+    assert code == 2 and "link: 1 problems, 1 make it unusable" in text and "CAD/bus: leads out of the data set" in text
+
+
 def test_digests_and_counts_of_the_release_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     archives.mnist(tmp_path / "m")

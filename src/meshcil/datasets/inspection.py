@@ -1,6 +1,7 @@
 """What is wrong with raw files, before anything is prepared: every image is opened, nothing is written."""
 
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +25,7 @@ class Problem:
 
     Attributes:
         split: where; empty when it concerns the whole data set.
-        kind: "listing", "image", "duplicate", "class name", "size", "digest", "count" or "CAD model".
+        kind: "listing", "image", "duplicate", "class name", "size", "digest", "count", "link" or "CAD model".
         where: file or folder.
         cause: what is wrong with it.
         unusable: whether the image cannot be prepared, or without an image the data set.
@@ -88,6 +89,7 @@ def inspect_dataset(
         problems += found
     if frame.focal is not None and "train" in readers:
         problems += _check_models(readers["train"])
+    problems += _check_links(readers, frame)
     total, done, size = sum(map(len, listed.values())), 0, 0.0
     counts: dict[str, dict[str, int]] = {}
     for split, samples in listed.items():
@@ -150,6 +152,21 @@ def _check_models(reader: Reader) -> list[Problem]:
             pooled_vertices(reader.models(name))
         except InputError as error:
             problems.append(Problem("", "CAD model", error.where, error.cause, True))
+    return problems
+
+
+def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
+    """Folders that are links out of the data set: the digest of its files would not cover what lies behind them."""
+    read = {path: reader.source.root for reader in readers.values() for path in reader.files()}
+    if frame.textures is not None:
+        read[frame.textures] = frame.textures
+    problems = []
+    for path, root in read.items():
+        for folder, names, _ in os.walk(path):
+            for link in (Path(folder, name) for name in sorted(names)):
+                if link.is_symlink() and not link.resolve().is_relative_to(root.resolve()):
+                    cause = f"leads out of the data set, to {link.resolve()}"
+                    problems.append(Problem("", "link", str(link), cause, True))
     return problems
 
 
