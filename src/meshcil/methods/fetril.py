@@ -23,7 +23,7 @@ class Learner(IncrementalClassifier):
     """
 
     settings: Settings
-    means: Float[Tensor, "C D"] | None = None
+    mean_features: Float[Tensor, "C D"] | None = None
 
     def begin_step(self, step: int) -> None:
         """Grow the heads; the backbone stays as the first step left it."""
@@ -43,7 +43,8 @@ class Learner(IncrementalClassifier):
     def _add_means(self, images: ImagePool) -> None:
         features, labels = self.pooled(images), images.labels.to(self.device)
         means = torch.stack([features[labels == c].mean(dim=0) for c in range(self.old, self.seen)])
-        self.means = means if self.means is None else torch.cat([self.means[: self.old], means])
+        kept = self.mean_features
+        self.mean_features = means if kept is None else torch.cat([kept[: self.old], means])
 
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy over the new classes' features and the pseudo-features of the old ones."""
@@ -60,11 +61,12 @@ class Learner(IncrementalClassifier):
         self, features: Float[Tensor, "B D"], labels: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "P D"], Int[Tensor, " P"]]:
         """Pseudo-features of old classes made from a batch of new ones, and their labels."""
-        lender = self.old + nearest_new_class(self.means[: self.old], self.means[self.old :])
+        means = self.mean_features
+        lender = self.old + nearest_new_class(means[: self.old], means[self.old :])
         parts, targets = [features[:0]], [labels[:0]]
         for label in range(self.old):
             source = lender[label]
-            moved = translate(features[labels == source], self.means[source], self.means[label])
+            moved = translate(features[labels == source], means[source], means[label])
             parts.append(moved)
             targets.append(labels.new_full((len(moved),), label))
         return torch.cat(parts), torch.cat(targets)
@@ -75,15 +77,16 @@ class Learner(IncrementalClassifier):
 
     def state(self) -> dict[str, Any]:
         """Network and class means."""
-        return super().state() | ({} if self.means is None else {"means": self.means})
+        return super().state() | ({} if self.mean_features is None else {"means": self.mean_features})
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Inverse of `state`."""
         super().load_state(state)
         self.network.backbone.requires_grad_(self.step == 0)
-        self.means = state["means"].to(self.device) if "means" in state else None  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.mean_features = state["means"].to(self.device) if "means" in state else None
 
     def ledger_rows(self) -> list[LedgerRow]:
         """The mean features are read by the next step, not by prediction."""
         rows = super().ledger_rows()
-        return rows if self.means is None else [*rows, carried("mean features", tensor_bytes(self.means))]
+        kept = self.mean_features
+        return rows if kept is None else [*rows, carried("mean features", tensor_bytes(kept))]
