@@ -11,6 +11,7 @@ from meshcil.evaluation import (
     last_accuracy,
     linear_cka,
 )
+from meshcil.evaluation.representation import _hsic_1
 
 MEMO_CURVE = (0.55, 0.69, 0.705, 0.718, 0.722)
 # CIFAR-100, 20 sessions of 5 classes at 41.22 MB (MEMO, table 13).
@@ -77,6 +78,8 @@ def test_centred_kernel_alignment():
     assert linear_cka(a, turned) == pytest.approx(1)
     assert linear_cka(a, b) == pytest.approx(0.2873612, abs=1e-6)
     assert linear_cka(a, b, unbiased=True) == pytest.approx(0.1147079, abs=1e-6)
+    terms = [_hsic_1(*pair) for pair in ((a, b), (a, a), (b, b))]
+    assert terms == pytest.approx([0.1666667, 0.6666667, 3.1666667], abs=1e-6)
     with pytest.raises(ValueError, match="must differ between images"):
         linear_cka(a, np.ones((4, 1)))
     with pytest.raises(ValueError, match="with n from 2"):

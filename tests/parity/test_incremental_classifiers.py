@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 
 from meshcil.config.run import load_method
 from meshcil.core.naming import load_object
@@ -33,6 +33,11 @@ def test_weight_aligning() -> None:
 
 def test_auxiliary_targets() -> None:
     assert auxiliary_targets(torch.tensor([3, 20, 27]), 20).tolist() == [0, 1, 8]
+    method = build("der", facts((20, 8)))
+    method.begin_step(0)
+    assert method.network.auxiliary is None
+    method.begin_step(1)
+    assert method.network.auxiliary.classes == 9
 
 
 @pytest.mark.parametrize(("step", "share"), [(1, 0.5), (2, 0.6667), (5, 0.8333), (9, 0.9)])
@@ -116,6 +121,9 @@ def test_distillation_of_logits() -> None:
     entropy = soft_target_cross_entropy(teacher, teacher, temperature=2.0)
     assert entropy.item() == pytest.approx(1.0743685, abs=1e-5)
     assert (loss - entropy).item() == pytest.approx(0.1226969, abs=1e-5)
+    # As ELI's iCaRL writes it: the mean over all elements, times T^2, a quarter, and the number of old classes.
+    elements = kl_div((student / 2).log_softmax(1), (teacher / 2).softmax(1), reduction="none")
+    assert (elements.mean() * 4 * 0.25 * 3).item() == pytest.approx(0.1226970, abs=1e-6)
 
 
 MAP = torch.arange(1.0, 9.0).reshape(1, 2, 2, 2)

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from meshcil.core.naming import load_object
-from meshcil.models.chain import cut
+from meshcil.models.chain import blocks, cut
 
 
 def build(name: str, depth: int) -> nn.Module:
@@ -45,11 +45,27 @@ def test_cosine_variant() -> None:
 
 
 def test_blocks_of_resnet32() -> None:
-    layers = build("cifar-resnet", 32).layers
-    assert size(*layers[:3]) == 464
-    blocks = [size(layer) for layer in layers[3:]]
-    assert blocks == [4_672] * 5 + [13_952] + [18_560] * 4 + [55_552] + [73_984] * 4
-    assert [sum(blocks[k : k + 5]) for k in (0, 5, 10)] == [23_360, 88_192, 351_488]
+    assert [size(block) for block in blocks(build("cifar-resnet", 32))] == [4_672] * 5 + [13_952] + [18_560] * 4 + [
+        55_552
+    ] + [73_984] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "stem", "stages"),
+    [
+        ("cifar-resnet", 14, 464, (9_344, 32_512, 129_536)),
+        ("cifar-resnet", 20, 464, (14_016, 51_072, 203_520)),
+        ("cifar-resnet", 26, 464, (18_688, 69_632, 277_504)),
+        ("cifar-resnet", 32, 464, (23_360, 88_192, 351_488)),
+        ("imagenet-resnet", 18, 9_536, (147_968, 525_568, 2_099_712, 8_393_728)),
+    ],
+)
+def test_stages(name: str, depth: int, stem: int, stages: tuple[int, ...]) -> None:
+    backbone = build(name, depth)
+    found = blocks(backbone)
+    each = len(found) // len(stages)
+    assert tuple(size(*found[k : k + each]) for k in range(0, len(found), each)) == stages
+    assert size(backbone) == stem + sum(stages)
 
 
 @pytest.mark.parametrize(("name", "depth", "floats"), [("cifar-resnet", 32, 2_272), ("imagenet-resnet", 18, 9_600)])

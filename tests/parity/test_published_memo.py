@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from meshcil.config.experiment import load_experiment, run_keys
-from meshcil.memory.budget import parse_budget
+from meshcil.memory.budget import exemplars_for_budget, parse_budget
 from meshcil.stages.resolve import resolve_run
-from meshcil.training.planning import smallest_bytes
+from meshcil.training.planning import exemplar_size, ledgers_of, smallest_bytes
 from tests.methods.factory import CONFIG
 
 EXPERIMENTS = ("memo-cifar100-b0-5", "memo-cifar100-b0-10", "memo-cifar100-b50-10", "memo-imagenet100-b50-5")
@@ -51,9 +51,30 @@ def test_budgets_are_those_of_der_with_two_thousand_exemplars() -> None:
     assert parse_budget(budget).amount == 11 * 11_176_512 * 4 + 2000 * 150_528
 
 
-def test_every_point_of_the_sweep_holds_its_methods() -> None:
-    keys = list(run_keys(load_experiment("memo-cifar100-b0-10", CONFIG)))
-    assert len(keys) == 25 and len({key.budget for key in keys}) == 5
+# Experiment -> for each of its budgets, rising: exemplars of DER, of MEMO, and of methods with a single network.
+EXEMPLARS = {
+    "memo-cifar100-b0-5": [(2000, 4771, 13466)],
+    "memo-cifar100-b50-10": [(2000, 2729, 5017)],
+    "memo-cifar100-b0-10": [
+        (2096, 2118, 2000),
+        (2000, 2495, 3634),
+        (2000, 2768, 4900),
+        (2000, 3040, 6165),
+        (2000, 3312, 7431),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", EXEMPLARS)
+def test_every_method_of_an_experiment_gets_the_published_number_of_exemplars(name: str) -> None:
+    """Counted from the networks that the configured methods build."""
+    keys = list(run_keys(load_experiment(name, CONFIG)))
+    amounts = sorted({parse_budget(key.budget).amount for key in keys})
+    assert len(amounts) == len(EXEMPLARS[name]) and len(keys) == 5 * len(amounts)
     for key in keys:
-        budget = parse_budget(key.budget)
-        assert smallest_bytes(resolve_run(key, CONFIG), budget, Path("nowhere")) < budget.amount
+        run, budget = resolve_run(key, CONFIG), parse_budget(key.budget)
+        assert smallest_bytes(run, budget, Path("nowhere")) < budget.amount
+        held = ledgers_of(run, Path("nowhere"))[-1].total("paper")
+        column = {"der": 0, "memo": 1}.get(run.method.kind, 2)
+        expected = EXEMPLARS[name][amounts.index(budget.amount)][column]
+        assert exemplars_for_budget(budget.amount, held, exemplar_size(run, "paper")) == expected, key
