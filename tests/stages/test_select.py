@@ -1,0 +1,82 @@
+"""Exemplars of classes that have fewer images than their quota, and what the ledger then counts."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from meshcil.config.run import RunConfig, RunKey
+from meshcil.core.artifacts import write_json_atomic
+from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_png, write_info, write_split
+from meshcil.memory.budget import parse_budget
+from meshcil.memory.ledger import Ledger
+from meshcil.memory.store import ExemplarStore
+from meshcil.stages.resolve import resolve_run
+from meshcil.stages.select import rank_classes, write_ledger
+from meshcil.training.planning import quota
+from meshcil.training.setup import build_method, exemplar_pool, load_pool
+from tests.methods.factory import CONFIG
+
+IMAGES = {"aeroplane": 3, "bottle": 9, "car": 1, "chair": 6}
+BUDGETS = ("per-class-4", "per-class-100", "total-16", "total-1000", "bytes-1000000", "paper-bytes-1000000", "none")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset with unequally many images of each class."""
+    folder = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    rows = [
+        PreparedRow(
+            f"{name}-{i}",
+            name,
+            encode_png(generator.integers(0, 255, (64, 64, 3), dtype=np.uint8)),
+            azimuth=float(generator.uniform(0, 6)),
+            elevation=0.1,
+            theta=0.0,
+            distance=5.0,
+            padding=(0, 0, 0, 0),
+            occlusion=0.0,
+        )
+        for name, count in IMAGES.items()
+        for i in range(count)
+    ]
+    write_split(folder / "train.parquet", rows)
+    write_info(folder, DatasetInfo("uneven", tuple(IMAGES), (64, 64), 120.0, 5.0, (), {"train": len(rows)}, {}))
+    write_json_atomic(folder / "cuboids.json", {name: [[-0.5, 0.5], [-0.3, 0.3], [-0.2, 0.2]] for name in IMAGES})
+    return folder
+
+
+def resolved(method: str, budget: str) -> RunConfig:
+    key = RunKey(dataset="primitives3d-tiny", protocol="2-2", method=method, budget="total-16", seed=0)
+    run = resolve_run(key, CONFIG)
+    return run.model_copy(update={"key": run.key.model_copy(update={"budget": budget})})
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("kind", ["icarl-smoke", "inemo-smoke"])
+def test_a_class_gives_its_quota_or_all_it_has_and_the_ledger_counts_what_is_there(
+    kind: str, budget: str, data: Path, tmp_path: Path
+) -> None:
+    run = resolved(kind, budget)
+    method = build_method(run, data, torch.device("cpu"))
+    store = ExemplarStore()
+    for step, names in enumerate(run.steps):
+        method.begin_step(step)
+        held = Ledger(tuple(method.ledger_rows()))
+        per_class = quota(run, step, held)
+        pool = load_pool(run, data / "train.parquet", names)
+        ranked = rank_classes(run, method, pool, step, parse_budget(budget), per_class)
+        store = method.update_exemplars(store, ranked, per_class)
+        kept = {name: len(ids) for name, ids in store.classes}
+        assert kept == {name: min(per_class, IMAGES[name]) for name in run.seen(step)}
+        write_ledger(tmp_path / "ledger.csv", run, list(held.rows), len(store))
+        with (tmp_path / "ledger.csv").open(newline="") as stream:
+            rows = {row["name"]: row for row in csv.DictReader(stream)}
+        stored = exemplar_pool(run, data, dict(store.classes)).images
+        assert int(rows["exemplar pixels"]["bytes"]) == stored.numel() * stored.element_size()
+        assert {int(row["exemplars"]) for row in rows.values()} == {len(stored)}
+        carried = sum(int(row["bytes"]) for row in rows.values() if row["carry"] == "True")
+        assert not budget.startswith("bytes") or carried <= 1_000_000
