@@ -14,7 +14,6 @@ from pathlib import Path
 from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.lineage.files import record_path
 from meshcil.reporting.gather import producers
 from meshcil.reporting.layout import read_table
 from meshcil.reporting.page import Block, TableView, blocks
@@ -38,7 +37,7 @@ def write_results(name: str, reports: Path, config: Path, out: Path) -> None:
     settings = load_experiment(name, config)
     tables = {table.name: reports / "tables" / f"{table.name}.csv" for table in settings.tables}
     figures = [reports / "figures" / f"{figure.name}.svg" for figure in settings.figures if figure.run is None]
-    records = [record_path("table", path, path.stem) for path in tables.values()]
+    records = [path.with_name(f"table-{path.stem}.record.json") for path in tables.values()]
     files = {path.name: _read(path, name) for path in (*tables.values(), *records, *figures)}
     # The page links its figures as files, so that their text is not needed here.
     drawn = {path.stem: "<svg></svg>" for path in figures}
@@ -72,7 +71,7 @@ def _section(name: str, block: Block) -> str:
         lines += [f"![{figure.note or block.title}]({name}/{file})", *([figure.note] if figure.note else [])]
     if block.table is not None:
         file = Path(block.table.file).name
-        record = record_path("table", Path(file), Path(file).stem).name
+        record = f"table-{Path(file).stem}.record.json"
         lines += [_table(block.table), f"[{file}]({name}/{file}), [its record]({name}/{record})"]
     return "\n\n".join(lines)
 
