@@ -236,8 +236,10 @@ def test_text_is_readable_in_both_schemes(scheme: str) -> None:
 
 
 def test_reproducibility_states_every_claim_with_its_verdict(workplace: Path) -> None:
+    Path("README.md").write_text(f"Before\n{reproducibility.BEGIN}\n{reproducibility.END}\nAfter\n")
     assert reproducibility.main(["--reports", "reports", "--out", "REPRODUCIBILITY.md"]) == 0
     text = Path("REPRODUCIBILITY.md").read_text(encoding="utf-8")
+    assert " further claims | – not measured |" in Path("README.md").read_text(encoding="utf-8")
     judged = read_table(Path("reports/tables/claims.csv"))
     assert all(statement in text for statement in judged["statement"])
     assert "not measured" in text and "Measured on" in text

@@ -52,7 +52,7 @@ def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
     Raises:
         InputError: when a table, column, figure, record or marker is missing.
     """
-    text = _read_text(readme)
+    text = read_text(readme)
     tables = {name: read_table(reports / "tables" / f"{name}.csv") for name in ("summary", "occlusion")}
     records = [reports / "tables" / f"table-{name}.record.json" for name in tables]
     made = made_by(list(producers(records, reports.parent).values()))
@@ -65,16 +65,16 @@ def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
     write_text_atomic(readme, text)
 
 
-def replace_part(text: str, part: str, where: Path) -> str:
+def replace_part(text: str, part: str, where: Path, begin: str = BEGIN, end: str = END) -> str:
     """``text`` with ``part`` between the markers.
 
     Raises:
         InputError: when the markers are not there exactly once, in their order.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise InputError(where, f"lacks the lines {BEGIN} and {END}", "Put each there once, in this order")
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n\n{part}\n\n{END}{rest.split(END)[1]}"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise InputError(where, f"lacks the lines {begin} and {end}", "Put each there once, in this order")
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
 
 
 def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
@@ -135,7 +135,8 @@ def _picture(path: Path) -> bytes:
         raise InputError(path, f"cannot be read ({error.strerror})", _REMEDY) from error
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Text of a document; an `InputError` when it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,8 @@
 """REPRODUCIBILITY.md: the verdict on every claim, and the runs that it rests on; written from the report's files.
 
-python -m meshcil.reporting.reproducibility [--reports reports] [--out REPRODUCIBILITY.md]
+    python -m meshcil.reporting.reproducibility [--reports reports] [--out REPRODUCIBILITY.md] [--readme README.md]
+
+The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
 """
 
 import argparse
@@ -15,8 +17,9 @@ from meshcil.reporting.claims import Judged, Source, counts, sources_view
 from meshcil.reporting.facts import Record
 from meshcil.reporting.gather import read_records
 from meshcil.reporting.layout import read_table
-from meshcil.reporting.readme import made_by
+from meshcil.reporting.readme import made_by, read_text, replace_part
 
+BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 _HEAD = """# Reproducibility
 
 Written by `python -m meshcil.reporting.reproducibility` from `reports/tables/claims.csv` and the records behind it;
@@ -43,6 +46,20 @@ def reproducibility(reports: Path) -> str:
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())
     parts = [_HEAD, made_by(list(records.values())), f"**Verdicts:** {verdicts}."]
     return "\n\n".join([*parts, *map(_section, sources), _runs(records)]) + "\n"
+
+
+def verdict_lines(sources: Sequence[Source]) -> str:
+    """Markdown table with a line per claim: how often it holds, over data sets and budgets."""
+    lines = ["| claim | here |", "|---|---|"]
+    for source in sources:
+        lines.append(f"| **{source.name}** | |")
+        for group in source.measured:
+            marks = [f"{row.mark} {row.verdict}" for row in group]
+            found = [f"{mark} ({marks.count(mark)})" if len(group) > 1 else mark for mark in dict.fromkeys(marks)]
+            lines.append(f"| {group[0].statement.replace('|', '/')} | {', '.join(found)} |")
+        if source.unmeasured:
+            lines.append(f"| {len(source.unmeasured)} further claims | – not measured |")
+    return "\n".join(lines)
 
 
 def chain(record: Path, work: Path) -> dict[Path, Record]:
@@ -103,9 +120,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write REPRODUCIBILITY.md from the report.")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
     parser.add_argument("--out", type=Path, default=Path("REPRODUCIBILITY.md"), help="file to write")
+    parser.add_argument(
+        "--readme", type=Path, default=Path("README.md"), help="file whose table of claims is rewritten"
+    )
     options = parser.parse_args(arguments)
     try:
-        write_text_atomic(options.out, reproducibility(options.reports))
+        page = reproducibility(options.reports)
+        lines = verdict_lines(sources_view(read_table(options.reports / "tables" / "claims.csv")))
+        readme = replace_part(read_text(options.readme), lines, options.readme, BEGIN, END)
+        write_text_atomic(options.out, page)
+        write_text_atomic(options.readme, readme)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
