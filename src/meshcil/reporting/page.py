@@ -115,6 +115,8 @@ class Block:
     caption: str
     figures: tuple[FigureView, ...]
     table: TableView | None
+    pictured: bool = False
+    """Whether it shows images, which need the whole width of the page."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,9 @@ def _block(
             views.append(FigureView(f"figures/{figure.name}.svg", svg, note, paper))
     file = f"tables/{head.name}.csv"
     table = table_view(tables[head.name], file, anchors.get(file, {})) if head.name in tables else None
-    return Block(head.name, head.title or head.name.replace("-", " ").capitalize(), caption, tuple(views), table)
+    title = head.title or head.name.replace("-", " ").capitalize()
+    pictured = any(figure.kind == "pose-overlays" for figure in members)
+    return Block(head.name, title, caption, tuple(views), table, pictured)
 
 
 def _plain(caption: str) -> str:
