@@ -19,7 +19,8 @@ from meshcil.training.data import TrainingData
 def choose_device(name: str, threads: int) -> torch.device:
     """Device by name (`auto`: the GPU when there is one), with ``threads`` CPU threads and deterministic kernels."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Not `use_deterministic_algorithms`, which does the same and imports the compiler, two seconds long.
+    torch.set_deterministic_debug_mode("warn")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
