@@ -87,6 +87,14 @@ def test_a_killed_job_is_called_killed(status: int, log: str) -> None:
     assert "It was killed, most often because memory ran out" in explain(failures(Path("log")))
 
 
+def test_a_job_that_says_why_is_not_called_killed() -> None:
+    Path("logs/a.log").write_text(
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database or disk is full"
+    )
+    Path("log").write_text(block(status=1) + END)
+    assert "killed" not in explain(failures(Path("log")))
+
+
 def test_of_a_group_those_are_named_whose_output_is_missing(tmp_path: Path) -> None:
     slurm = tmp_path / "slurm.log"
     slurm.write_text("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0\n")

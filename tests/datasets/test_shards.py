@@ -67,12 +67,13 @@ def test_an_interrupted_preparation_goes_on_where_it_stood(readers, tmp_path, mo
     with pytest.raises(Stop), resume_folder(out, "a" * 64) as folder:
         prepare(readers, folder, name="out", progress=interrupt)
     assert not out.exists() and made[-1] == (8, 20)
+    (folder / "train.parquet/.00002.parquet.a1b2.tmp").write_bytes(b"of a killed writer")
     again = []
     with resume_folder(out, "a" * 64) as folder:
         prepare(readers, folder, name="out", progress=lambda done, total: again.append(done))
     assert again[0] == 7, "the two finished parts of three images are not made again"
     assert load_info(out).sha256 == load_info(tmp_path / "undisturbed").sha256
-    assert not list(tmp_path.glob(".out*"))
+    assert not list(tmp_path.glob(".out*")) and not list(out.rglob("*.tmp"))
 
 
 def test_what_another_job_left_is_not_used(tmp_path):

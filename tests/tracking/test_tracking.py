@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -70,8 +71,12 @@ def test_null_tracker_takes_every_job() -> None:
     assert build_null().log("e", [job]) == {"resolve.record.json": ""}
 
 
+class Killed(Exception):
+    """Stands for the death of the process."""
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path) -> None:
+def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.tracking import MlflowClient
 
     from meshcil.tracking.mlflow import MlflowTracker
@@ -81,11 +86,16 @@ def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path) -> None:
         "train", "step0/epochs.csv", "step,phase,epoch,lr,ce\n0,train,0,0.1,2.5\n0,train,1,0.1,2.0\n", step=0
     )
     tracker = MlflowTracker(tmp_path)
+    (tmp_path / ".mlflow.db.tmp").write_bytes(b"of a run that was killed while it made the tables")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("meshcil.tracking.mlflow._log_numbers", Mock(side_effect=Killed))
+        tracker.log("e", [resolve, train])
     first = tracker.log("e", [resolve, train])
     assert tracker.log("e", [resolve, train]) == first
     client = MlflowClient(tracker.uri)
     runs = {run.info.run_id: run for run in client.search_runs([client.get_experiment_by_name("e").experiment_id])}
     assert len(runs) == 3
+    assert not list(tmp_path.glob(".mlflow*"))
     parents = {runs[run].data.tags["mlflow.parentRunId"] for run in first.values()}
     (parent,) = parents
     assert runs[parent].info.run_name == GROUP and runs[parent].data.params["depth"] == "2"

@@ -112,5 +112,5 @@ def _tail(log: Path | None) -> list[str]:
 
 def _says_why(tail: Sequence[str]) -> bool:
     return any(
-        re.match(r"\s*(error: |\w*(Error|Exception|Interrupt)\b|interrupted;|slurmstepd: )", line) for line in tail
+        re.match(r"\s*(error: |[\w.]*(Error|Exception|Interrupt)\b|interrupted;|slurmstepd: )", line) for line in tail
     )

@@ -177,6 +177,8 @@ def prepare_dataset(
         InputError: when raw files are missing or damaged. No ``dataset.json`` is written then.
     """
     require_folder(readers["train"].source.root, "raw data")
+    for unfinished in out.rglob(".*.tmp"):
+        unfinished.unlink()  # of a writer that was killed; a table in parts is hashed with all its files
     listed = {split: list_unique(reader, split, skip_unusable) for split, reader in readers.items()}
     bounds = {} if frame.focal is None else {c: cuboid(readers["train"], c, coverage) for c in classes}
     total = sum(len(kept) for kept, _ in listed.values())

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from itertools import islice
 from pathlib import Path
 
@@ -42,10 +43,11 @@ class MlflowTracker(Tracker):
         """Log the jobs that the database does not hold yet; those it holds keep their ids."""
         with _only_one(self.folder / "mlflow.lock"):
             if self.uri.startswith(_SQLITE):
-                _wait_until_writable(Path(self.uri.removeprefix(_SQLITE)))
+                _prepare(Path(self.uri.removeprefix(_SQLITE)))
             client = MlflowClient(self.uri)
             place = self._experiment(client, experiment)
             known = list(_all_runs(client, place.experiment_id))
+            _forget_half_logged(client, known, jobs)
             logged = {run.data.tags[RECORD_TAG]: run.info.run_id for run in known if RECORD_TAG in run.data.tags}
             groups = {run.data.tags[GROUP]: run.info.run_id for run in known if GROUP in run.data.tags}
             for job in jobs:
@@ -73,14 +75,29 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
 
 
+def _prepare(database: Path) -> None:
+    """Make the database where there is none; wait while another program writes to it.
+
+    Raises:
+        InputError: when another program does so for long.
+    """
+    if database.exists():
+        _wait_until_writable(database)
+        return
+    # Under another name: MLflow cannot repeat the making of its tables after that was cut off.
+    fresh = database.with_name(f".{database.name}.tmp")
+    for leftover in database.parent.glob(f"{escape(fresh.name)}*"):
+        leftover.unlink()
+    MlflowClient(f"{_SQLITE}{fresh}").search_experiments(max_results=1)
+    fresh.replace(database)
+
+
 def _wait_until_writable(database: Path, seconds: float = _PATIENCE) -> None:
     """Wait while another program writes to the database.
 
     Raises:
         InputError: when it still does after ``seconds``.
     """
-    if not database.exists():
-        return
     for timeout in (0.0, seconds):
         connection = sqlite3.connect(database, timeout=timeout, isolation_level=None)
         try:
@@ -106,6 +123,14 @@ def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
             return
 
 
+def _forget_half_logged(client: MlflowClient, known: Sequence[Run], jobs: Sequence[Job]) -> None:
+    """Delete the runs of these jobs whose logging was cut off: the jobs are about to be logged anew."""
+    begun = {(job.record, job.started) for job in jobs}
+    for run in known:
+        if RECORD_TAG not in run.data.tags and (run.data.tags.get("meshcil.record"), run.info.start_time) in begun:
+            client.delete_run(run.info.run_id)
+
+
 def _start_group(client: MlflowClient, place: Experiment, job: Job) -> str:
     tags = {GROUP: job.group_id, "mlflow.runName": job.group}
     run = client.create_run(place.experiment_id, start_time=job.started, tags=tags)
@@ -120,10 +145,10 @@ def _log_job(client: MlflowClient, place: Experiment, job: Job, parent: str) -> 
     if job.data:
         context = [InputTag("mlflow.data.context", "input")]
         client.log_inputs(run, [DatasetInput(_dataset(version), context) for version in job.data])
-    # Last: a job interrupted before this line is logged again, not left half logged.
-    client.log_batch(run, tags=[RunTag(RECORD_TAG, job.record_sha256)])
     client.set_terminated(run, end_time=job.ended)
     client.set_terminated(parent, end_time=job.ended)
+    # Last: a job interrupted before this line is logged again, not left half logged.
+    client.log_batch(run, tags=[RunTag(RECORD_TAG, job.record_sha256)])
     return run
 
 
