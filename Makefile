@@ -47,11 +47,12 @@ mkdir -p .dvc/tmp; mv -f dvc.lock .dvc/tmp/ 2> /dev/null || true; \
 	  { mv -f .dvc/tmp/dvc.lock . 2> /dev/null || true; exit 1; }; rm -f .dvc/tmp/dvc.lock
 endef
 
-# One run per folder at a time; its lock ends with the processes that hold it, so nothing has to be unlocked by hand.
+# One run per folder at a time, its recording included; the lock ends with the processes that hold it, so nothing has
+# to be unlocked by hand.
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
 	@$(BIN)/meshcil submit $(EXPERIMENT) $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel)
-	@$(if $(filter $(KEPT),$(EXPERIMENT)),$(RECORD))
+	@$(if $(filter $(KEPT),$(EXPERIMENT)),flock --close logs/make.lock $(SHELL) $(.SHELLFLAGS) '$(RECORD)')
 	@echo "Report: reports/index.html"
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
