@@ -10,6 +10,7 @@ from meshcil.evaluation import (
     average_incremental_accuracy,
     confusion_matrix,
     forgetting,
+    intransigence,
     last_accuracy,
     median_pose_error,
     pose_accuracy,
@@ -31,6 +32,12 @@ def test_forgetting_conventions(rows):
     assert including == pytest.approx(sum(max(drop, 0) for drop in drops) / last)
     blank = np.where(np.tril(np.ones_like(table)) == 1, table, np.nan)
     assert forgetting(blank) == before
+
+
+def test_intransigence_is_what_joint_training_is_ahead_on_new_classes():
+    assert intransigence([0.9, 0.8, 0.7], [0.9, 0.6, 0.8]) == pytest.approx(0.1 / 3)
+    with pytest.raises(ValueError, match="one accuracy per step each, got 2 and 1"):
+        intransigence([0.9, 0.8], [0.9])
 
 
 def test_nothing_to_forget_in_one_step():

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.tables import contest, heads, held, sweep
+from meshcil.reporting.tables import contest, heads, held, intransigence, sweep
 
 MIB = 2**20
 # Budget in MB -> average and last accuracy, of two seeds.
@@ -77,3 +77,24 @@ def test_the_best_of_each_group_competes_under_each_budget(curve: pd.DataFrame) 
     assert table["models [%]"].tolist()[:2] == pytest.approx([52, 60]) and table["models [%]"].isna().tolist()[2]
     assert table["exemplars method"].tolist() == ["N", "N", "N"]
     assert table["lead [%]"].tolist()[:2] == pytest.approx([5, 5]) and table["lead [%]"].isna().tolist()[2]
+
+
+def test_new_classes_are_compared_with_joint_training_of_the_same_seed(curve: pd.DataFrame) -> None:
+    """Values on the diagonal R[b, b] alone; old tasks and single classes do not count."""
+    columns = ["dataset", "protocol", "budget", "class_name", "test_set", "metric", "label"]
+    common = dict(zip(columns, ("d", "p", "none", "", "clean", "accuracy", "x"), strict=True))
+    found = []
+    for method, values in (("joint", (0.9, 0.8)), ("m", (0.9, 0.7))):
+        for seed, shift in ((0, 0.0), (1, 0.1 if method == "joint" else 0.0), (2, 0.0)):
+            if (method, seed) != ("joint", 2):
+                for step, value in enumerate(values):
+                    rows = [(str(step), value + shift * step), ("" if step == 0 else "0", 0.1)]
+                    run = {**common, "method": method, "seed": seed, "step": step, "count": 1}
+                    found += [{**run, "task": task, "value": number} for task, number in rows]
+                found.append({**found[-2], "class_name": "c", "value": 0.2})
+    scores = pd.DataFrame(found, columns=COLUMNS)
+    [row] = intransigence.build(scores, {}).to_dict("records")
+    assert (row["method"], row["seeds"]) == ("m", 2)
+    assert row["intransigence [%]"] == pytest.approx(100 * (0.1 / 2 + 0.2 / 2) / 2)
+    assert row["in the last step [%]"] == pytest.approx(15)
+    assert intransigence.build(scores, {"reference": "other"}).empty

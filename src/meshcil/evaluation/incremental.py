@@ -58,6 +58,25 @@ def forgetting(matrix: Iterable, convention: str = "before-last") -> float:
     return float(np.mean(drops)) if drops else float("nan")
 
 
+def intransigence(joint: Iterable, learned: Iterable) -> float:
+    """Mean over steps of how much worse new classes are learned than by joint training (Chaudhry et al., ECCV 2018).
+
+    Args:
+        joint: accuracy on the classes of each step of a model trained at once on all classes seen by then.
+        learned: accuracy on the same classes right after the step that brought them, R[i, i].
+
+    Returns:
+        In the unit of the accuracies; negative where the method is ahead.
+
+    Raises:
+        ValueError: no step, or two different numbers of steps.
+    """
+    best, own = _per_step(joint), _per_step(learned)
+    if len(best) != len(own):
+        raise ValueError(f"joint and learned must have one accuracy per step each, got {len(best)} and {len(own)}")
+    return float((best - own).mean())
+
+
 def _per_step(values: Iterable) -> NDArray[np.float64]:
     steps = np.asarray(values, dtype=np.float64)
     if steps.ndim != 1 or not steps.size:

@@ -76,7 +76,7 @@ class Provenance:
 
 
 # Their numbers are differences and intervals over many measurements: `meshcil trace` follows one of them at a time.
-_COMPARISONS = ("alignment", "alignment-answer", "detection")
+_COMPARISONS = ("alignment", "alignment-answer", "detection", "intransigence")
 
 
 def provenance(
