@@ -109,7 +109,8 @@ def test_every_layout_passes_the_check(place: Path, name: str, monkeypatch: pyte
 
 def test_every_layout_goes_from_raw_files_to_scores(place: Path) -> None:
     before = sha256_tree(place / "raw")
-    command = snakemake_command(place, "runs", "--config", "experiment=layouts")
+    # A dozen images each: starting further processes for them takes longer than preparing them.
+    command = snakemake_command(place, "runs", "--set-threads", "prepare=1", "--config", "experiment=layouts")
     command[command.index("--snakefile") + 1] = str(place / "Snakefile")
     command[command.index("--workflow-profile") + 1] = str(place / "workflow/profiles/default")
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=dict(os.environ))
