@@ -1,11 +1,13 @@
 """A checkout with a finished, made-up run, made once and copied for each test that spoils it."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from meshcil.core import code_digest
+from meshcil.lineage import installed
 from tests.cli.fabrication import fabricate
 from tests.lineage.test_record import git
 
@@ -41,3 +43,11 @@ def checkout(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     folder = Path(shutil.copytree(finished, tmp_path / "checkout", symlinks=True))
     stand_in(monkeypatch, folder)
     return folder
+
+
+@pytest.fixture
+def locked_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages as locked, whatever is installed where the tests run."""
+    pins = re.findall(r"^(\S+?)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    found = {re.sub(r"[-_.]+", "-", name): version for name, version in pins}
+    monkeypatch.setattr(installed, "installed", lambda: found)

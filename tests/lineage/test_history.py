@@ -1,5 +1,6 @@
 """The code in records is compared with the checkout, the commit and the lock."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ def test_a_commit_with_other_code_is_named(record: Record, copied: Path) -> None
 
 
 def test_an_unknown_commit_is_named(record: Record, copied: Path) -> None:
+    git(copied, "init", "--quiet")
     source = record.source.model_copy(update={"commit": "0" * 40, "dirty": False})
     findings, _ = check_commits({PATH: record.model_copy(update={"source": source})})
     assert findings == [f"commit {'0' * 40}: is not in this repository, and {PATH} was made from it"]
@@ -90,6 +92,13 @@ def test_what_cannot_be_known_is_a_note(record: Record, copied: Path) -> None:
     source = record.source.model_copy(update={"commit": None})
     findings, notes = check_commits({PATH: record.model_copy(update={"source": source})})
     assert findings == [] and "without git" in notes[0]
+
+
+def test_where_git_is_gone_commits_are_not_compared(record: Record, copied: Path) -> None:
+    records = at_commit(record, copied)
+    shutil.rmtree(copied / ".git")
+    findings, notes = check_commits(records)
+    assert findings == [] and notes[0].startswith("there is no git here: 1 jobs are not compared")
 
 
 def test_code_of_another_python_is_not_compared(record: Record) -> None:

@@ -49,15 +49,14 @@ def audit(
 ) -> None:
     """Check that nothing between the data and the report was altered; exit code 1 when something was."""
     from meshcil.cli.inspection import inspect
-    from meshcil.lineage.anchor import anchor
 
     result = inspect(against, retrain_sample)
     for note in result.notes:
         print(f"note: {note}")
     for finding in result.findings:
         print(finding)
-    if digest := anchor():
-        print(f"anchor: {digest}")
+    if result.anchor:
+        print(f"anchor: {result.anchor}")
     if result.findings:
         print(f"{len(result.findings)} differences")
         raise typer.Exit(1)

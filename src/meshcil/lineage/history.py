@@ -10,6 +10,7 @@ from pathlib import Path
 from meshcil.core.code_digest import normalised_source, repository_root, source_file
 from meshcil.core.hashing import sha256_bytes
 from meshcil.lineage.schema import Record
+from meshcil.lineage.source import is_checkout
 
 _DIGITS = 16
 """Hex digits of a module's digest in a record."""
@@ -71,12 +72,16 @@ def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
         Findings, and notes on what cannot be known: jobs run from uncommitted changes or without git.
     """
     findings, notes = [], []
+    known = is_checkout(repository_root())
     by_commit: dict[str | None, dict[Path, Record]] = defaultdict(dict)
     for path, record in records.items():
         by_commit[record.source.commit][path] = record
     for commit, jobs in by_commit.items():
         if commit is None:
             notes.append(f"{len(jobs)} jobs ran without git: only digests of the source vouch for their code")
+            continue
+        if not known:
+            notes.append(f"there is no git here: {len(jobs)} jobs are not compared with their commit {commit[:12]}")
             continue
         if not _is_known(commit):
             findings.append(f"commit {commit}: is not in this repository, and {_several(list(jobs))} made from it")

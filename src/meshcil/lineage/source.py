@@ -21,7 +21,7 @@ def source_facts() -> SourceFacts:
     root = repository_root()
     lock = root / "requirements.lock"
     lock_digest = sha256_file(lock) if lock.is_file() else None
-    commit = _git(root, "rev-parse", "HEAD") if _is_checkout(root) else None
+    commit = _git(root, "rev-parse", "HEAD") if is_checkout(root) else None
     if commit is None:
         tree = _source_digest(root)
         return SourceFacts(commit=None, dirty=None, diff_sha256=None, tree_sha256=tree, lock_sha256=lock_digest)
@@ -36,7 +36,8 @@ def source_facts() -> SourceFacts:
     )
 
 
-def _is_checkout(root: Path) -> bool:
+def is_checkout(root: Path) -> bool:
+    """Whether git keeps this very folder."""
     # A tarball unpacked inside somebody's repository must not take that repository's commit for its own.
     top = _git(root, "rev-parse", "--show-toplevel")
     return top is not None and Path(top.decode().strip()).resolve() == root

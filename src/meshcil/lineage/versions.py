@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from meshcil.config.base import read_yaml
+from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
 from meshcil.lineage.schema import Record
 
@@ -34,7 +35,10 @@ def check_dvc(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
     """
     if not LOCK.exists():
         return [], [f"there is no {LOCK} here: DVC holds no version of these results"]
-    kept, shown = kept_experiments(), shown_experiments(records)
+    try:
+        kept, shown = kept_experiments(), shown_experiments(records)
+    except InputError as error:
+        return [f"{error.where}: {error.cause}"], []
     if kept and shown and kept != shown:
         return [], [f"{LOCK} keeps {kept}, the report shows {shown}: what DVC holds is not compared"]
     done = dvc("status", "--json")
