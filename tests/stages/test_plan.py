@@ -132,3 +132,21 @@ def test_impossible_figures_of_images_are_refused(old: str, new: str, message: s
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         load_plan(["smoke"], tmp_path / "config")
+
+
+def test_a_table_depends_on_the_values_published_for_it(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    file = tmp_path / "config/published/smoke-summary.yaml"
+
+    def digest() -> str:
+        return load_plan(["smoke"], tmp_path / "config").settings("table", {"table": "smoke-summary"})
+
+    digests = [digest()]
+    for text in (
+        "source: s\nvalues: {a: {b: 1}}\n",
+        "# c\nsource: s\nvalues: {a: {b: 1}}\n",
+        "source: s\nvalues: {}\n",
+    ):
+        file.write_text(text)
+        digests.append(digest())
+    assert digests[1] == digests[2] and len(set(digests)) == 3

@@ -11,12 +11,18 @@ def raw_files(wildcards):
 
 
 def step_inputs(wildcards):
-    """Inputs of training: the run, the data, and after the first step what the step before left."""
+    """What a step starts from: the run, the data, and after the first step what the step before left."""
     files = {"run": f"{RUN}/run.json", "data": "data/prepared/{dataset}/dataset.json"}
     if int(wildcards.step) > 0:
         before = f"{RUN}/step{int(wildcards.step) - 1}"
         files |= {"previous": f"{before}/state.safetensors", "exemplars": f"{before}/exemplars.json"}
     return {name: path.format(**wildcards) for name, path in files.items()}
+
+
+def training_inputs(wildcards):
+    """Inputs of training; where the settings name a file of weights, it as well."""
+    weights = PLAN.runs[PLAN.key(wildcards)].method.backbone.weights
+    return step_inputs(wildcards) | ({"weights": weights} if weights else {})
 
 
 def selection_inputs(wildcards):

@@ -31,7 +31,7 @@ rule resolve:
 
 rule train:
     input:
-        unpack(step_inputs),
+        unpack(training_inputs),
     output:
         state=f"{STEP}/state.safetensors",
         epochs=f"{STEP}/epochs.csv",

@@ -1,23 +1,29 @@
-"""Compute scores and tables again from what the jobs stored: no training, no torch.
+"""Compute scores and tables again from what the jobs stored: no training, and torch only for studies.
 
-Scores follow from predictions and ledgers, an experiment's scores from those of its runs, a table from these. Whoever
-alters a number must therefore alter predictions, whatever else is rewritten.
+Scores follow from predictions and ledgers, or from the evidence of a study; an experiment's scores from those of its
+runs and studies, a table from these. Whoever alters a number must therefore alter predictions, whatever else is
+rewritten.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.parquet as pq
+
 from meshcil.config.experiment import Artifact
 from meshcil.config.run import load_run
+from meshcil.config.studies.base import study_settings
 from meshcil.core.artifacts import read_json
 from meshcil.core.code_digest import repository_root
+from meshcil.core.naming import load_module
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.reporting.scores import read_scores
 from meshcil.stages.claims import claims_text
 from meshcil.stages.collect import collected
 from meshcil.stages.score import scores_text
 from meshcil.stages.score_aligned import aligned_scores_text
-from meshcil.stages.table import table_text
+from meshcil.stages.table import table_texts
 
 
 def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
@@ -50,6 +56,19 @@ def _score_aligned(record: Record) -> list[Path]:
     return _unequal(record, aligned_scores_text(load_run(run), str(record.key["aligner"]), predictions, ledgers))
 
 
+def _study(record: Record) -> list[Path]:
+    """What a study measured besides its evidence stands below and is left to its digest."""
+    settings = study_settings(record.settings.values["kind"]).model_validate(record.settings.values)
+    scores, evidence = (_place(entry) for entry in record.outputs[:2])
+    names = pd.read_csv(scores, dtype=str, keep_default_na=False, nrows=1).iloc[0]
+    base, module = load_module("meshcil.studies", "base"), load_module("meshcil.studies", settings.kind)
+    found = base.StudyResult(names["dataset"], names["protocol"], pd.DataFrame())
+    # Beside torch, Arrow's own threads can deadlock.
+    measured = module.scores_of(pq.ParquetFile(evidence).read(use_threads=False).to_pandas(use_threads=False))
+    text = base.tidy(str(record.key["study"]), settings.label, found, int(record.key["seed"]), measured)
+    return [] if scores.read_bytes().startswith(text.to_csv(index=False).encode()) else [scores]
+
+
 def _collect(record: Record) -> list[Path]:
     files = [_place(entry) for entry in record.inputs]
     runs = [path for path in files if path.suffix == ".json"]
@@ -63,7 +82,7 @@ def _table(record: Record) -> list[Path]:
     scores = _place(record.inputs[0])
     published = next((_place(e) for e in record.inputs if Path(e.path).parent.name == "published"), Path("none"))
     artifact = Artifact.model_validate(record.settings.values)
-    return _unequal(record, table_text(artifact, read_scores(scores), published))
+    return _unequal(record, *table_texts(artifact, read_scores(scores), published))
 
 
 def _claims(record: Record) -> list[Path]:
@@ -72,9 +91,10 @@ def _claims(record: Record) -> list[Path]:
     return _unequal(record, claims_text(config, [path for path in files if path.suffix == ".csv"]))
 
 
-def _unequal(record: Record, text: str) -> list[Path]:
-    path = _place(record.outputs[0])
-    return [] if path.read_bytes() == text.encode() else [path]
+def _unequal(record: Record, *texts: str) -> list[Path]:
+    """The first outputs of a job that are not ``texts``."""
+    places = map(_place, record.outputs)
+    return [path for path, text in zip(places, texts, strict=False) if path.read_bytes() != text.encode()]
 
 
 def _place(entry: FileFacts) -> Path:
@@ -84,6 +104,7 @@ def _place(entry: FileFacts) -> Path:
 _STAGES: Mapping[str, Callable[[Record], list[Path]]] = {
     "score": _score,
     "score_aligned": _score_aligned,
+    "study": _study,
     "collect": _collect,
     "table": _table,
     "claims": _claims,

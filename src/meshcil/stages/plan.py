@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from meshcil.config.aligners.base import AlignerSettings, load_aligner
-from meshcil.config.base import Settings
+from meshcil.config.base import Settings, read_yaml
 from meshcil.config.claims import ClaimsSettings, load_claims
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_aligners, run_keys, study_jobs
@@ -49,6 +50,7 @@ class Plan:
         study_members: name and seed of each experiment's studies.
         aligned: runs of each experiment that are judged through an aligner, with its name.
         claims: of the papers.
+        published: by table, the values of papers that are set beside ours.
     """
 
     experiments: dict[str, ExperimentSettings]
@@ -61,6 +63,7 @@ class Plan:
     studies: dict[str, StudySettings]
     study_members: dict[str, tuple[tuple[str, int], ...]]
     claims: tuple[ClaimsSettings, ...] = ()
+    published: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self, names: Mapping[str, str]) -> RunKey:
         """Key of the run that the path components ``names`` stand for."""
@@ -98,7 +101,10 @@ class Plan:
             chosen = self.datasets[names["dataset"]]
         else:
             chosen = self.artifact(stage, names[stage])[1]
-        return sha256_json(chosen.model_dump(mode="json"))
+        values = chosen.model_dump(mode="json")
+        if stage == "table" and names["table"] in self.published:
+            values |= {"published": self.published[names["table"]]}
+        return sha256_json(values)
 
     def resources(self, **base: int) -> dict[str, Callable[..., int]]:
         """Functions of wildcards and attempt, as Snakemake takes resources, that scale ``base`` for a job.
@@ -261,9 +267,15 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
         studies,
         study_members,
         tuple(load_claims(config)),
+        _published(experiments.values(), config),
     )
     _check_artifacts(plan, config)
     return plan
+
+
+def _published(experiments: Iterable[ExperimentSettings], config: Path) -> dict[str, Any]:
+    paths = {table.name: config / "published" / f"{table.name}.yaml" for e in experiments for table in e.tables}
+    return {name: read_yaml(path) for name, path in paths.items() if path.is_file()}
 
 
 def _aligned(experiment: ExperimentSettings, runs: Mapping[RunKey, RunConfig]) -> tuple[tuple[RunKey, str], ...]:

@@ -37,7 +37,7 @@ def select(
     limit_threads(threads)
     config = load_run(run)
     target = choose_device(device, threads)
-    inputs = [run, data / "dataset.json", data / "train.parquet", state]
+    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state]
     inputs += [previous] if previous is not None else []
     with record_run_job(
         "select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads, device=str(target)

@@ -42,13 +42,13 @@ def main(
         key={"experiment": experiment, "table": name},
         name=name,
     ):
-        built = build_table(table, read_scores(scores), published)
-        write_text_atomic(out, to_csv(built))
-        write_text_atomic(out.with_suffix(".tex"), to_latex(built))
+        text, latex = table_texts(table, read_scores(scores), published)
+        write_text_atomic(out, text)
+        write_text_atomic(out.with_suffix(".tex"), latex)
 
 
-def table_text(table: Artifact, scores: pd.DataFrame, published: Path) -> str:
-    """Text of a table's CSV file.
+def table_texts(table: Artifact, scores: pd.DataFrame, published: Path) -> tuple[str, str]:
+    """Texts of a table's CSV file and of its LaTeX file.
 
     Args:
         table: its settings.
@@ -58,14 +58,10 @@ def table_text(table: Artifact, scores: pd.DataFrame, published: Path) -> str:
     Raises:
         InputError: when the settings do not suit the scores.
     """
-    return to_csv(build_table(table, scores, published))
-
-
-def build_table(table: Artifact, scores: pd.DataFrame, published: Path) -> pd.DataFrame:
-    """A table with its published values; see `table_text`."""
     rows = keep(scores, table.select, f"table {table.name}")
     build = load_object("meshcil.reporting.tables", table.kind, "build")
-    return add_published(build(rows, table.options), published)
+    built = add_published(build(rows, table.options), published)
+    return to_csv(built), to_latex(built)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""Scores of studies and of aligned runs follow from what was stored, or are named."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from meshcil.cli.configuration import check_configuration
+from meshcil.cli.recomputation import check_recomputed
+from meshcil.config.gates import GATES, View
+from meshcil.config.studies.base import load_study
+from meshcil.lineage.code import study_modules
+from meshcil.lineage.reading import read_record
+from meshcil.lineage.record import record_job
+from meshcil.stages import score_aligned, table
+from meshcil.studies import two_tasks
+from meshcil.studies.base import StudyResult, tidy
+from tests.cli.fabrication import CONFIG, LEDGER
+from tests.cli.test_audit import RUN, TABLE
+
+STUDY = Path("results/studies/toy-32/seed0")
+
+
+def findings(record: Path) -> list[str]:
+    return check_recomputed({record: read_record(record)})
+
+
+@pytest.fixture
+def study(checkout: Path) -> Path:
+    """Record of a study with made-up answers, and a score that follows from none of them."""
+    looks = [("after-first", 0), ("after-second", 0), ("aligning", 0), ("aligning", 300)]
+    answers = [
+        {"moment": moment, "split": split, "iteration": i, "true_class": k, "predicted_class": k % (4 + i % 7)}
+        for moment, i in looks
+        for split in ("first", "held-out")
+        for k in range(5)
+    ]
+    settings = load_study(Path("config/studies/toy-32.yaml"))
+    result = StudyResult("digits", "5-5", pd.DataFrame(answers), [(0, "", "", "aligner_bytes", 12.0, 1)])
+    outputs = [STUDY / "scores.csv", STUDY / "evidence.parquet"]
+    with record_job(
+        "study",
+        inputs=[],
+        outputs=outputs,
+        settings=settings.model_dump(mode="json"),
+        modules=study_modules(settings.kind),
+        key={"study": "toy-32", "seed": 0},
+    ):
+        STUDY.mkdir(parents=True, exist_ok=True)
+        result.evidence.to_parquet(outputs[1], index=False)
+        measured = two_tasks.scores_of(result.evidence)
+        outputs[0].write_text(tidy("toy-32", settings.label, result, 0, measured).to_csv(index=False))
+    return STUDY / "study.record.json"
+
+
+@pytest.mark.parametrize("altered", ["score", "evidence", "no table"])
+def test_a_study_follows_from_its_evidence(study: Path, altered: str) -> None:
+    scores, evidence = STUDY / "scores.csv", STUDY / "evidence.parquet"
+    assert findings(study) == []
+    if altered == "evidence":
+        pd.read_parquet(evidence).assign(predicted_class=0).to_parquet(evidence, index=False)
+    else:
+        scores.write_text(scores.read_text().replace(",0.8,", ",0.9,", 1) if altered == "score" else "")
+    (finding,) = findings(study)
+    assert finding.startswith(f"{scores}: ")
+
+
+def test_an_aligned_run_follows_from_the_predictions_under_each_gate(checkout: Path) -> None:
+    folder = RUN / "step1/eli-smoke"
+    folder.mkdir()
+    answers = pd.read_parquet(RUN / "step1/predictions-robustness.parquet").query("test_set == 'clean'")
+    for gate in GATES:
+        named = answers.assign(test_set=View("clean", "eli-smoke", gate).name)
+        named.to_parquet(folder / f"predictions-{gate}.parquet", index=False)
+    (folder / "ledger.csv").write_text(LEDGER.format(5))
+    predictions = [RUN / "step0/predictions-clean.parquet", *sorted(folder.glob("*.parquet"))]
+    scores = RUN / "eli-smoke/scores.csv"
+    score_aligned.main(RUN / "run.json", predictions, [folder / "ledger.csv"], scores)
+    record = scores.with_name("score_aligned-eli-smoke.record.json")
+    assert findings(record) == []
+    scores.write_text(scores.read_text().replace("0.", "0.9", 1))
+    assert findings(record) == [f"{scores}: is not what its inputs give, computed again"]
+
+
+def test_published_values_may_get_a_remark_but_no_other_value(checkout: Path) -> None:
+    published = Path("config/published/smoke-summary.yaml")
+    published.write_text("source: A paper.\nvalues:\n  icarl-smoke: {average: 50.0}\n")
+    table.main(CONFIG, "smoke", "smoke-summary", Path("results/experiments/smoke.csv"), TABLE)
+    path = TABLE.with_name("table-smoke-summary.record.json")
+    records = {path: read_record(path)}
+    published.write_text("# A remark.\n" + published.read_text())
+    assert check_configuration(records) == []
+    published.write_text(published.read_text().replace("50.0", "51.0"))
+    assert check_configuration(records) == [f"{published}: has changed since {path} was written"]
