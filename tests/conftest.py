@@ -21,3 +21,14 @@ hypothesis.settings.load_profile("meshcil")
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for the processes that a test starts."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of the things that were altered on purpose the audit named."""
+    found = {outcome: terminalreporter.stats.get(outcome, ()) for outcome in ("passed", "failed")}
+    tried = {
+        outcome: sum(report.when == "call" and "tampering" in report.keywords for report in reports)
+        for outcome, reports in found.items()
+    }
+    if any(tried.values()):
+        terminalreporter.write_line(f"tampering: {tried['passed']} of {sum(tried.values())} caught")

@@ -13,7 +13,6 @@ import pytest
 from meshcil.cli.application import app
 from meshcil.cli.inspection import inspect
 from meshcil.config.run import load_run
-from meshcil.lineage import installed
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
 from meshcil.reporting.scores import read_scores
@@ -21,19 +20,14 @@ from meshcil.stages.collect import collected
 from meshcil.stages.command import run
 from meshcil.stages.plan import load_plan
 from meshcil.stages.score import scores_text
-from meshcil.stages.table import table_text
+from meshcil.stages.table import table_texts
 from tests.cli.fabrication import PREPARED, RAW
 
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
 TABLE = Path("reports/tables/smoke-summary.csv")
 
 
-@pytest.fixture(autouse=True)
-def _locked_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages as locked, whatever is installed where the tests run."""
-    text = Path(__file__).resolve().parents[2].joinpath("requirements.lock").read_text()
-    pins = {re.sub(r"[-_.]+", "-", name): version for name, version in re.findall(r"^(\S+?)==(\S+)", text, re.M)}
-    monkeypatch.setattr(installed, "installed", lambda: pins)
+pytestmark = pytest.mark.usefixtures("locked_packages")
 
 
 def replace(path: str | Path, before: str, after: str) -> Callable[[], None]:
@@ -78,6 +72,10 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
     "headline numbers": (
         append("results/experiments/smoke.metrics.json"),
         "results/experiments/smoke.metrics.json: has changed",
+    ),
+    "table in LaTeX": (
+        append(TABLE.with_suffix(".tex")),
+        f"{TABLE.with_suffix('.tex')}: is not what its inputs give, computed again",
     ),
     "table": (replace(TABLE, "iCaRL", "iCarl"), f"{TABLE}: has changed"),
     "figure": (append("reports/figures/smoke-steps.svg"), "reports/figures/smoke-steps.svg: has changed"),
@@ -125,6 +123,7 @@ def test_an_untouched_tree_passes(checkout: Path, capsys: pytest.CaptureFixture[
     assert f"anchor: {anchor()}" in printed and "OK: " in printed
 
 
+@pytest.mark.tampering
 @pytest.mark.parametrize("what", ALTERED)
 def test_what_was_altered_is_named(checkout: Path, what: str) -> None:
     alter, expected = ALTERED[what]
@@ -203,9 +202,12 @@ def recompute_everything() -> None:
     scores.write_text(text)
     scores.with_suffix(".metrics.json").write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
     for artifact in plan.experiments["smoke"].tables:
-        Path(f"reports/tables/{artifact.name}.csv").write_text(table_text(artifact, read_scores(scores), Path("none")))
+        texts = table_texts(artifact, read_scores(scores), Path("none"))
+        for suffix, text in zip((".csv", ".tex"), texts, strict=True):
+            Path(f"reports/tables/{artifact.name}{suffix}").write_text(text)
 
 
+@pytest.mark.tampering
 def test_dvc_lock(checkout: Path) -> None:
     def dvc(*arguments: str) -> None:
         subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True, capture_output=True)
