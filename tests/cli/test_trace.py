@@ -13,9 +13,11 @@ import pytest
 from meshcil.cli.application import app
 from meshcil.cli.tracing import as_json, find_trace
 from meshcil.lineage.trace import trace
+from meshcil.reporting.layout import read_table, row_keys
 from meshcil.stages.command import run
 from tests.cli.fabrication import RAW
 from tests.cli.test_audit import RUN, TABLE, append, replace
+from tests.reporting.conftest import judge_smoke
 
 ROBUSTNESS = Path("reports/tables/smoke-robustness.csv")
 NUMBER = ("--row", "icarl-smoke", "--column", "L2")
@@ -58,6 +60,17 @@ def test_bytes_come_from_the_ledger_and_not_from_predictions(checkout: Path) -> 
     stages = [job["title"].split()[0] for job in found["jobs"]]
     assert "predict" not in stages and stages.count("select") == 1
     assert "carry_bytes 1000" in found["number"]["sources"][0]["score"]
+
+
+def test_the_difference_of_a_claim_leads_to_both_sides(checkout: Path) -> None:
+    judge_smoke()
+    path = Path("reports/tables/claims.csv")
+    table = read_table(path)
+    row = next(key for key, text in zip(row_keys(table), table["difference"], strict=True) if text)
+    found = as_json(find_trace(path, row, "difference"))
+    assert {source["method"] for source in found["number"]["sources"]} == {"inemo-smoke", "icarl-smoke"}
+    predicted = {job["content"]["key"]["method"] for job in found["jobs"] if job["title"].startswith("predict")}
+    assert predicted == {"inemo-smoke", "icarl-smoke"}
 
 
 def test_a_file_leads_to_every_job_before_it(checkout: Path) -> None:

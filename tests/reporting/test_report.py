@@ -14,6 +14,7 @@ from meshcil.reporting import reproducibility
 from meshcil.reporting.layout import find_cell, read_table
 from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
+from tests.reporting.conftest import judge_smoke
 
 REPOSITORY = Path(__file__).parents[2]
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -116,6 +117,21 @@ def test_every_measured_number_leads_to_the_scores_it_is_made_from(workplace: Pa
             assert float(number) == pytest.approx(100 * chosen.value.mean(), abs=0.006)
         checked += 1
     assert checked > 40
+
+
+def test_the_difference_of_a_claim_leads_to_the_scores_it_is_made_from(workplace: Path) -> None:
+    judge_smoke()
+    page = write_page()
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    found = json.loads(Path("reports/origins.json").read_text())
+    cells = [(attrs["data-row"], number) for attrs, number in page.cells if attrs["data-file"] == "tables/claims.csv"]
+    assert cells
+    for row, number in cells:
+        anchor = found["numbers"]["tables/claims.csv"][row]["difference"]
+        assert f'id="{anchor}"' in text and f'href="#{anchor}">{number}</a>' in text
+        parts = found["origins"][anchor]["contrast_of"]
+        assert len(parts) >= 2 and all(f'id="{part}"' in text for part in parts)
+        assert "inemo-smoke" in {found["origins"][part]["filter"]["method"] for part in parts}
 
 
 def test_text_of_the_settings_is_escaped(workplace: Path) -> None:

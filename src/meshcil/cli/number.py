@@ -1,13 +1,15 @@
 """Where one number of a table comes from: scores, and the jobs that matter to them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import Artifact
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
-from meshcil.lineage.schema import Record
+from meshcil.lineage.schema import FileFacts, Record
 from meshcil.lineage.trace import Chain, trace
 from meshcil.reporting.layout import find_cell, read_table
 from meshcil.reporting.origin import OVER_STEPS, origin
@@ -27,8 +29,15 @@ class Source:
     def needs(self, record: Record) -> bool:
         """Whether a job of a run gives something that the score is computed from."""
         key = record.key
+        if record.stage == "study":
+            return (key["study"], key["seed"]) == (self.run.method, self.run.seed)
         if any(key.get(name) != value for name, value in self.run.model_dump().items()):
             return False
+        if record.stage in ("score", "score_aligned"):
+            # Under a gate a test set is called `clean:<aligner>:<gate>`.
+            return (
+                [str(key["aligner"])] == self.test_set.split(":")[1:2] if "aligner" in key else ":" not in self.test_set
+            )
         if "step" not in key or not self.first <= int(key["step"]) <= self.last:
             return "step" not in key
         if record.stage == "predict":
@@ -62,25 +71,44 @@ class Number:
 
 
 def trace_number(path: Path, row: str, column: str) -> tuple[Number, Chain]:
-    """A number of a table and the jobs behind it.
+    """A number of a table, or of the table of claims, and the jobs behind it.
 
     Raises:
         InputError: when the file is no table of ours, lacks the cell, or a record on the way cannot be used.
     """
     chain = trace(path, lambda job, parent: False)
     record = chain.links[chain.root].record
-    if record.stage != "table":
+    if record.stage not in ("table", "claims"):
         raise InputError(path, "was not written by the `table` stage", "Leave out `--row` and `--column`")
     stored = read_table(path)
     position, name = find_cell(stored, row, column, str(path))
-    scores = record.inputs[0].path
-    artifact = Artifact.model_validate(record.settings.values)
-    rows: Iterable[tuple] = ()
-    if " published" not in name:
-        _, _, found = origin(artifact, read_scores(Path(scores)), row, column, str(path))
-        rows = found.to_dict("records")
-    number = Number(row, name, str(stored.iloc[position][name]), scores, tuple(map(_source, rows)))
+    cell = stored.iloc[position]
+    rows = _behind_claim(record, cell) if record.stage == "claims" else _behind_cell(record, row, name, path)
+    files = ", ".join(entry.path for entry in _scores(record))
+    number = Number(row, name, str(cell[name]), files, tuple(map(_source, rows.to_dict("records"))))
     return number, trace(path, number.matters)
+
+
+def _scores(record: Record) -> list[FileFacts]:
+    return [entry for entry in record.inputs if Path(entry.path).suffix == ".csv"]
+
+
+def _behind_cell(record: Record, row: str, name: str, path: Path) -> pd.DataFrame:
+    """Scores behind a cell of a table; none behind what a paper states."""
+    scores = read_scores(Path(_scores(record)[0].path))
+    artifact = Artifact.model_validate(record.settings.values)
+    return scores[:0] if " published" in name else origin(artifact, scores, row, name, str(path))[2]
+
+
+def _behind_claim(record: Record, cell: pd.Series) -> pd.DataFrame:
+    """Scores behind the difference of a claim, its interval and its verdict."""
+    # Judging takes scipy, for which no other trace should wait.
+    from meshcil.reporting.claims import behind, joined
+
+    scores = joined([read_scores(Path(entry.path)) for entry in _scores(record)])
+    blocks = map(ClaimsSettings.model_validate, record.settings.values["claims"])
+    claim = next(claim for block in blocks for claim in block.claims if claim.name == cell["claim"])
+    return behind(claim, scores).get(cell["data"], scores[:0])
 
 
 def _source(score: dict) -> Source:

@@ -1,16 +1,20 @@
 """From scores to verdicts: which claims of the papers hold on which data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 
 import pandas as pd
 
 from meshcil.config.claims import ANY, Claim, ClaimsSettings, Term
 from meshcil.evaluation.contrast import FAILS, HOLDS, OPEN, UNMEASURED, Interval, interval
+from meshcil.reporting.layout import row_keys
 from meshcil.reporting.scores import RUN
 
 DATA = ["dataset", "protocol"]
+DIFFERENCE = "difference"
+"""Column of the measured contrast."""
 COLUMNS = [
     "claim",
     "data",
@@ -19,7 +23,7 @@ COLUMNS = [
     "statement",
     "where",
     "published",
-    "difference",
+    DIFFERENCE,
     "low",
     "high",
     "seeds",
@@ -38,16 +42,19 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
     Returns:
         Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured.
     """
-    joined = pd.concat(scores, ignore_index=True).drop_duplicates(
-        [*_RUN, "step", "test_set", "task", "class_name", "metric"]
-    )
-    rows = []
+    together, rows = joined(scores), []
     for block in claims:
         for claim in block.claims:
-            found = judge(claim, joined) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
+            found = judge(claim, together) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
             for data, result in found.items():
                 rows.append(_row(block, claim, data, result))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def joined(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Scores of all experiments; a run that several of them share counts once."""
+    measurement = [*_RUN, "step", "test_set", "task", "class_name", "metric"]
+    return pd.concat(scores, ignore_index=True).drop_duplicates(measurement)
 
 
 def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
@@ -67,8 +74,24 @@ def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
     return found
 
 
+def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of the scores that each interval of `judge` is computed from."""
+    terms = [chosen(term, scores) for term in claim.terms]
+    if not terms or any(term.empty for term in terms):
+        return {}
+    found, rows = judge(claim, scores), pd.concat(terms)
+    rows = rows[~rows.index.duplicated()]
+    parts = {", ".join(map(str, key)): part for key, part in rows.groupby([*DATA, *claim.by], sort=False)}
+    return {data: parts[data] for data in found}
+
+
 def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """Values of a term, one for each value of ``by``."""
+    return chosen(term, scores).groupby(list(by), sort=False)["value"].agg(term.over)
+
+
+def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
+    """Measured scores that a term is computed from."""
     rows = scores[(scores["metric"] == term.metric) & (scores["test_set"] == term.test_set)]
     selected = {"task": ("",), "class_name": ("",)} | term.select
     for column, allowed in selected.items():
@@ -76,7 +99,7 @@ def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
             rows = rows[rows[column].astype(str).isin([str(value) for value in allowed])]
     if "step" not in term.select:
         rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
-    return rows.dropna(subset="value").groupby(list(by), sort=False)["value"].agg(term.over)
+    return rows.dropna(subset="value")
 
 
 def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> dict[str, str]:
@@ -104,7 +127,7 @@ def _number(value: float, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """One row of the table of claims; ``mark`` is the verdict's sign, ``kind`` its name as a CSS class."""
+    """One row of the table of claims; ``key`` is its name, ``origin`` where the page explains its difference."""
 
     key: str
     statement: str
@@ -115,6 +138,7 @@ class Judged:
     span: str
     seeds: str
     verdict: str
+    origin: str = ""
 
     @property
     def mark(self) -> str:
@@ -138,25 +162,23 @@ class Source:
     unmeasured: tuple[Judged, ...]
 
 
-def sources_view(table: pd.DataFrame) -> tuple[Source, ...]:
-    """A table of claims, read as text, by paper."""
+def sources_view(
+    table: pd.DataFrame, anchors: Mapping[tuple[str, str], str] = MappingProxyType({})
+) -> tuple[Source, ...]:
+    """A table of claims, read as text, by paper; ``anchors`` of (row, column) lead to what a number is made from."""
     found = []
-    for (name, url), rows in table.groupby(["source", "url"], sort=False):
-        judged = [_judged(row, key) for (_, row), key in zip(rows.iterrows(), _keys(rows), strict=True)]
+    for (name, url), rows in table.assign(key=row_keys(table)).groupby(["source", "url"], sort=False):
+        judged = [_judged(row, anchors.get((row["key"], DIFFERENCE), "")) for _, row in rows.iterrows()]
         measured = [row for row in judged if row.verdict != UNMEASURED]
         claims = tuple(tuple(group) for _, group in groupby(measured, lambda row: row.statement))
         found.append(Source(name, url, claims, tuple(row for row in judged if row.verdict == UNMEASURED)))
     return tuple(found)
 
 
-def _keys(rows: pd.DataFrame) -> list[str]:
-    return [f"{claim}/{data}" for claim, data in zip(rows["claim"], rows["data"], strict=True)]
-
-
-def _judged(row: pd.Series, key: str) -> Judged:
+def _judged(row: pd.Series, origin: str) -> Judged:
     span = f"{row['low']} to {row['high']}" if row["low"] else ""
     texts = [str(row[name]) for name in ("statement", "where", "published", "data", "difference")]
-    return Judged(key, *texts, span, str(row["seeds"]), str(row["verdict"]))
+    return Judged(str(row["key"]), *texts, span, str(row["seeds"]), str(row["verdict"]), origin)
 
 
 def counts(sources: Sequence[Source]) -> dict[str, int]:

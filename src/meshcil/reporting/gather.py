@@ -24,7 +24,7 @@ from meshcil.reporting.page import (
     table_view,
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks
-from meshcil.reporting.provenance import provenance
+from meshcil.reporting.provenance import CLAIMS, provenance
 
 _REDRAW = "Delete it and draw it again"
 
@@ -156,7 +156,7 @@ def gather(
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
     claims = places.table("claims")
     report = Report(
-        claims=sources_view(read_table(claims)) if claims.is_file() else (),
+        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {})) if claims.is_file() else (),
         experiments=tuple(
             experiment_view(
                 name,
@@ -174,6 +174,7 @@ def gather(
         settings=_settings(resolved),
         files=_files(experiments, places),
         origins=tuple(found.origins),
+        contrasts=tuple(found.contrasts),
         up=f"{Path(os.path.relpath(places.reports.parent, places.reports)).as_posix()}/",
     )
     return report, times.to_csv(index=False, lineterminator="\n"), found.text()

@@ -15,7 +15,7 @@ from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
-from meshcil.reporting.provenance import Origin
+from meshcil.reporting.provenance import Contrast, Origin
 
 _TITLES = {
     "average": "Average accuracy",
@@ -311,6 +311,8 @@ class Report:
     """Files beside the page, relative to it."""
     origins: tuple[Origin, ...]
     """What the numbers of the tables were made from."""
+    contrasts: tuple[Contrast, ...]
+    """What the differences of the claims were made from."""
     up: str
     """From the page to the folder that paths in records are relative to, with `/` at its end."""
 

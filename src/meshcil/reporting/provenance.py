@@ -2,15 +2,19 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
+from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import ExperimentSettings
+from meshcil.core.hashing import sha256_file
+from meshcil.reporting.claims import DIFFERENCE, behind, joined
 from meshcil.reporting.facts import Record
+from meshcil.reporting.layout import row_keys
 from meshcil.reporting.origin import OVER_STEPS, origins
 from meshcil.reporting.scores import RUN, read_scores
 
@@ -58,11 +62,27 @@ class Origin:
         return ", ".join([str(self.filter["metric"]), f"after step {self.filter['step']}", *parts])
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """What the number of a claim is computed from: measurements that have origins of their own.
+
+    Attributes:
+        anchor: id of its place on the page.
+        name: of the claim and its data.
+        parts: the measurements.
+    """
+
+    anchor: str
+    name: str
+    parts: tuple[Origin, ...]
+
+
 @dataclass
 class Provenance:
     """Origins, and the anchor of each cell: file below the page's folder -> (row, column) -> anchor."""
 
     origins: list[Origin] = field(default_factory=list)
+    contrasts: list[Contrast] = field(default_factory=list)
     anchors: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -71,18 +91,20 @@ class Provenance:
         for file, cells in self.anchors.items():
             for (row, column), anchor in cells.items():
                 numbers.setdefault(file, {}).setdefault(row, {})[column] = anchor
-        found = {origin.anchor: {k: v for k, v in asdict(origin).items() if k != "anchor"} for origin in self.origins}
+        found: dict[str, Any] = {o.anchor: {k: v for k, v in asdict(o).items() if k != "anchor"} for o in self.origins}
+        found |= {c.anchor: {"contrast_of": [part.anchor for part in c.parts]} for c in self.contrasts}
         return json.dumps({"numbers": numbers, "origins": found}, indent=1, sort_keys=True) + "\n"
 
 
 # Their numbers are differences and intervals over many measurements: `meshcil trace` follows one of them at a time.
 _COMPARISONS = ("alignment", "alignment-answer", "detection", "intransigence")
+CLAIMS = "tables/claims.csv"
 
 
 def provenance(
     experiments: Mapping[str, ExperimentSettings], folder: Path, records: Mapping[Path, Record], work: Path
 ) -> Provenance:
-    """Origins of all numbers of the experiments' tables.
+    """Origins of all numbers of the experiments' tables, and of the claims.
 
     Args:
         experiments: settings by name.
@@ -93,48 +115,94 @@ def provenance(
     Raises:
         InputError: when scores cannot be read, or do not suit a table.
     """
-    found = Provenance()
-    known: dict[tuple, str] = {}
-    scored = {_run(r["key"]): r for r in records.values() if r["stage"] == "score"}
-    for name, settings in experiments.items():
-        path = folder / f"{name}.csv"
-        if not path.is_file():
+    places = {name: folder / f"{name}.csv" for name in experiments}
+    scores = {name: read_scores(path) for name, path in places.items() if path.is_file()}
+    search = _Search({name: Path(os.path.relpath(places[name], work)).as_posix() for name in scores}, records)
+    for name, table_scores in scores.items():
+        for table in experiments[name].tables:
+            if table.kind not in _COMPARISONS:
+                cells = origins(table, table_scores, f"table {table.name}").items()
+                anchors = {cell: search.explain(name, rows, rows.index)[0].anchor for cell, rows in cells}
+                search.found.anchors[f"tables/{table.name}.csv"] = anchors
+    judged = next((record for record in records.values() if record["stage"] == "claims"), None)
+    if judged is not None and scores:
+        _explain_claims([*map(ClaimsSettings.model_validate, judged["settings"]["values"]["claims"])], scores, search)
+    return search.found
+
+
+class _Search:
+    """Origins found so far; rows that several cells share are explained once."""
+
+    def __init__(self, files: Mapping[str, str], records: Mapping[Path, Record]) -> None:
+        self.found = Provenance()
+        self._files = files
+        self._known: dict[tuple, list[Origin]] = {}
+        self._makers = _makers(records)
+
+    def explain(self, experiment: str, rows: pd.DataFrame, numbers: Iterable[int]) -> list[Origin]:
+        """Origins of ``rows`` of an experiment's scores, which have these ``numbers`` there."""
+        key = (experiment, *numbers)
+        if key not in self._known:
+            anchor = f"from-{len(self._known) + 1}"
+            self._known[key] = _origin(anchor, self._files[experiment], rows, self._makers)
+            self.found.origins += self._known[key]
+        return self._known[key]
+
+
+def _explain_claims(blocks: Iterable[ClaimsSettings], scores: Mapping[str, pd.DataFrame], search: _Search) -> None:
+    together = joined([s.assign(experiment=name, number=range(len(s))) for name, s in scores.items()])
+    claims = [claim for block in blocks for claim in block.claims]
+    # Also those that were not measured: the names of the others depend on them.
+    found = [(claim.name, *pair) for claim in claims for pair in (behind(claim, together) or {"": None}).items()]
+    names = row_keys(pd.DataFrame([row[:2] for row in found], columns=["claim", "data"]))
+    anchors = search.found.anchors.setdefault(CLAIMS, {})
+    for name, (_, _, rows) in zip(names, found, strict=True):
+        if rows is None:
             continue
-        scores = read_scores(path)
-        place = Path(os.path.relpath(path, work)).as_posix()
-        for table in settings.tables:
-            if table.kind in _COMPARISONS:
-                continue
-            cells = found.anchors.setdefault(f"tables/{table.name}.csv", {})
-            for cell, rows in origins(table, scores, f"table {table.name}").items():
-                rows_key = (name, *rows.index)
-                if rows_key not in known:
-                    known[rows_key] = f"from-{len(known) + 1}"
-                    found.origins += _origin(known[rows_key], place, rows, scored)
-                cells[cell] = known[rows_key]
-    return found
+        parts: list[Origin] = []
+        for (experiment, *_), group in rows.groupby(["experiment", *_FILTER], sort=False, dropna=False):
+            parts += search.explain(experiment, group, group["number"])
+        anchors[name, DIFFERENCE] = f"claim-{len(anchors) + 1}"
+        search.found.contrasts.append(Contrast(anchors[name, DIFFERENCE], name, tuple(parts)))
 
 
 def _run(names: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(names[name]) for name in ("dataset", "protocol", "method", "budget", "seed"))
 
 
-def _origin(anchor: str, scores: str, rows: pd.DataFrame, scored: Mapping[tuple, Record]) -> list[Origin]:
+_Makers = Mapping[tuple[str, ...], tuple[Path, Record]]
+
+
+def _makers(records: Mapping[Path, Record]) -> _Makers:
+    """Jobs that wrote scores: by run, or by name and seed of a study."""
+    found = {_run(r["key"]): (path, r) for path, r in records.items() if r["stage"] == "score"}
+    studies = {path: r for path, r in records.items() if r["stage"] == "study"}
+    return found | {(r["key"]["study"], str(r["key"]["seed"])): (path, r) for path, r in studies.items()}
+
+
+def _origin(anchor: str, scores: str, rows: pd.DataFrame, makers: _Makers) -> list[Origin]:
     """The origin at an anchor; one for each measurement where a number is made from several."""
     found = []
     for number, (_, group) in enumerate(rows.groupby(_FILTER, sort=False, dropna=False)):
         chosen = {name: group[name].iloc[0] for name in _FILTER}
         chosen["step"] = int(chosen["step"])
         values = {str(r["seed"]): (float(r["value"]), int(r["count"] or 0)) for r in group.to_dict("records")}
-        evidence = [e for seed in group["seed"] for e in _evidence(scored.get(_run({**chosen, "seed": seed})), chosen)]
+        evidence = [e for seed in group["seed"] for e in _evidence(makers, {**chosen, "seed": seed})]
         found.append(Origin(f"{anchor}.{number}" if number else anchor, scores, chosen, values, tuple(evidence)))
     return found
 
 
-def _evidence(record: Record | None, score: Mapping[str, Any]) -> Sequence[Evidence]:
-    """Inputs of a run's scoring that hold what a score is computed from."""
-    if record is None:
+def _evidence(makers: _Makers, score: Mapping[str, Any]) -> Sequence[Evidence]:
+    """Files that hold what a score is computed from: inputs of a run's scoring, or the answers of a study."""
+    studied = makers.get((score["method"], str(score["seed"])))
+    if studied is not None:
+        path, record = studied
+        entry = record["outputs"][1]
+        made = PurePosixPath(entry["path"]).with_name(path.name).as_posix()
+        return [Evidence(entry["path"], entry["sha256"], made, sha256_file(path))]
+    if _run(score) not in makers:
         return []
+    record = makers[_run(score)][1]
     parents = {parent["path"]: parent["sha256"] for parent in record["parents"]}
     suites = record["settings"]["values"]["dataset"]["suites"]
     first = 0 if score["metric"] in OVER_STEPS else score["step"]
