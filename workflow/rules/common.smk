@@ -25,6 +25,10 @@ STEP = f"{RUN}/step{{step}}"
 LOG = RUN.replace("results/", "logs/")
 STEP_LOG = f"{LOG}/step{{step}}"
 
+# DVC keeps these folders whole, also where an experiment leaves one of them empty.
+for folder in ("data/raw", "data/prepared", "results/runs", "results/studies"):
+    os.makedirs(folder, exist_ok=True)
+
 try:
     PLAN = load_plan(EXPERIMENTS, Path(CONFIG))
 except InputError as error:

@@ -10,6 +10,7 @@ localrules:
 rule runs:
     input:
         [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
+        [PLAN.study_scores(name) for name in EXPERIMENTS],
 
 
 rule evaluation:
