@@ -12,11 +12,12 @@ from rich.table import Table
 from meshcil.cli.application import app
 from meshcil.cli.tags import check_tags
 from meshcil.cli.tracked_runs import run_table
+from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import anchor
 from meshcil.lineage.audit import check_files, read_records
 from meshcil.stages import track
 from meshcil.stages.command import run
-from meshcil.tracking.stored import DATABASE, stored_anchors, stored_runs, stored_tags, tracked_runs
+from meshcil.tracking.stored import DATABASE, registered_records, stored_anchors, stored_runs, stored_tags, tracked_runs
 from tests.cli.conftest import stand_in
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -29,6 +30,7 @@ def rebuild(*arguments: str) -> int:
     return int(stop.value.code or 0)
 
 
+@pytest.mark.tampering
 def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +49,9 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     records, findings = read_records()
     assert findings == [] == check_files(records) and check_tags(records) == ([], [])
     assert stored_anchors() == {"smoke": anchor()}
+    assert registered_records() == {
+        sha256_file(path) for path in Path().glob("results/runs/**/step1/select.record.json")
+    }
     assert set(tracked_runs()) == set(before) and not set(tracked_runs().values()) & set(before.values())
     found = {run.name: run for run in stored_runs()}
     assert "primitives3d-tiny/2-2/icarl-smoke/total-16/seed0" in found
@@ -55,6 +60,12 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     (row,) = [r for r in printed(run_table([run_of], run_of.ended / 1000 + 7300)).splitlines() if "icarl" in r]
     assert "finished" in row and "2 h ago" in row and f"{100 * run_of.metrics['clean/last_accuracy']:.2f}" in row
     alter_tag("update tags set value = 'elsewhere' where key = 'meshcil.host'")
+    findings, _ = check_tags(records)
+    assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
+    alter_tag("update model_version_tags set value = '0'")
+    assert len([f for f in check_tags(records)[0] if f.endswith("select.record.json is not registered")]) == 2
+    assert rebuild("--rebuild") == 0
+    records, _ = read_records()
     findings, _ = check_tags(records)
     assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
     alter_tag("update experiment_tags set value = '0' where key = 'meshcil.anchor'")

@@ -14,7 +14,8 @@ from PIL import Image
 
 from meshcil.cli.demonstration import command
 from meshcil.cli.prediction import predict_files
-from meshcil.cli.stored_model import load_model
+from meshcil.cli.registered_model import _load_pyfunc
+from meshcil.cli.stored_model import load_model, read_window
 from meshcil.core.errors import InputError
 from tests.browser import visit
 
@@ -60,6 +61,38 @@ def test_answers_are_those_of_the_predict_stage(smoke: Path, monkeypatch: pytest
     ):
         assert answer.class_name == stored.loc[name, "predicted_class"]
         assert answer.pose[0] == pytest.approx(stored.loc[name, "azimuth"], abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_registered_model_answers_as_predict_does(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+    import pandas as pd
+
+    monkeypatch.chdir(smoke)
+    mlflow.set_tracking_uri(f"sqlite:///{smoke}/mlflow.db")
+    name = "primitives3d-tiny.2-2.inemo-smoke.total-16.seed0"
+    model = mlflow.pyfunc.load_model(f"models:/{name}/1")
+    found = model.predict(pd.DataFrame({"image": [image(smoke).read_bytes()]})).iloc[0]
+    stored = load_model(RUNS / "inemo-smoke/total-16/seed0")
+    (answer,) = stored.ask([read_window(image(smoke), stored.image_size)])
+    assert found["class"] == answer.class_name and found["score"] == answer.scores[answer.class_name]
+    angles = found[["azimuth", "elevation", "theta"]].astype(float)
+    assert np.radians(angles).tolist() == pytest.approx(answer.pose)
+    weights = [path for path in (smoke / "mlruns").rglob("*") if path.is_file() and path.stat().st_size > 10_000]
+    assert weights == []
+
+
+def test_a_registered_model_refuses_files_that_were_altered(
+    smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(smoke)
+    pointer = json.loads(next((smoke / "mlruns").rglob("model.json")).read_text())
+    state = next(name for name in pointer["files"] if name.endswith("state.safetensors"))
+    other = tmp_path / "model.json"
+    for name, digest, cause in ((state, "0" * 64, "is not what the model"), ("none.json", "0" * 64, "does not exist")):
+        other.write_text(json.dumps({**pointer, "files": {name: digest}}))
+        with pytest.raises(InputError, match=cause):
+            _load_pyfunc(str(other))
 
 
 def test_what_cannot_be_predicted_is_refused_before_anything_is_written(

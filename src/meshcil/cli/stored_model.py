@@ -1,5 +1,6 @@
 """A trained model as the pipeline stored it, to be asked about other images."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from meshcil.core.artifacts import load_state, read_json
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_info
 from meshcil.methods.base.images import ImagePool
-from meshcil.methods.base.method import Method
+from meshcil.methods.base.method import Method, Prediction
 from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
 from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars
 
+_IMAGE = "Name an image file, for instance PNG or JPEG"
 _REPRODUCE = "Run `make reproduce` first, or name a finished run with `--model results/runs/...`"
 
 
@@ -76,16 +78,20 @@ class StoredModel:
         """Height and width of the window that the model sees, in pixels."""
         return self.run.dataset.image_size
 
+    def predict(self, windows: Sequence[UInt8[np.ndarray, "H W 3"]]) -> Prediction:
+        """What the method says of the object in each window; without a pose where it estimates none."""
+        images = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
+        count = len(images)
+        pool = ImagePool(("",) * count, images, torch.zeros(count, dtype=torch.int64), torch.zeros(count, 3))
+        return self.method.predict(next(pool.batches(count, self.method.device)))
+
     def ask(self, windows: Sequence[UInt8[np.ndarray, "H W 3"]]) -> list[Answer]:
         """Class, pose and occlusion of the object in each window.
 
         Raises:
             InputError: when the method estimates no pose.
         """
-        images = torch.from_numpy(np.stack(windows)).permute(0, 3, 1, 2).contiguous()
-        count = len(images)
-        pool = ImagePool(("",) * count, images, torch.zeros(count, dtype=torch.int64), torch.zeros(count, 3))
-        found = self.method.predict(next(pool.batches(count, self.method.device)))
+        found = self.predict(windows)
         if found.poses is None:
             label = self.run.method.label
             raise InputError(self.folder, f"is a model of {label}, which estimates no pose", "Choose an iNeMo run")
@@ -170,14 +176,27 @@ def read_window(path: Path, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]
     Raises:
         InputError: when the file is missing or no image.
     """
-    remedy = "Name an image file, for instance PNG or JPEG"
     if not path.is_file():
-        raise InputError(path, "is not a file" if path.exists() else "does not exist", remedy)
+        raise InputError(path, "is not a file" if path.exists() else "does not exist", _IMAGE)
+    return decode_window(path, size, path)
+
+
+def decode_window(source: Path | io.BytesIO, size: tuple[int, int], where: str | Path) -> UInt8[np.ndarray, "H W 3"]:
+    """An encoded image as the model sees it; see `read_window`.
+
+    Args:
+        source: the file, or its content.
+        size: height and width of the window.
+        where: its name, for the message.
+
+    Raises:
+        InputError: when it is no image.
+    """
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             return fit_window(image, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(path, "cannot be read as an image", remedy) from error
+        raise InputError(where, "cannot be read as an image", _IMAGE) from error
 
 
 def fit_window(image: Image.Image, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:

@@ -23,6 +23,19 @@ class DataVersion:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model that a job finished.
+
+    Attributes:
+        folder: of its run, relative to the working folder.
+        files: path -> sha256 of what it is loaded from.
+    """
+
+    folder: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Job:
     """A finished job.
 
@@ -40,6 +53,7 @@ class Job:
         measurements: curves of the job.
         group_measurements: curves that belong to the group, such as final scores.
         data: data files read.
+        model: that is registered for its group, if any.
     """
 
     name: str
@@ -55,6 +69,7 @@ class Job:
     measurements: tuple[Measurement, ...] = ()
     group_measurements: tuple[Measurement, ...] = ()
     data: tuple[DataVersion, ...] = ()
+    model: Model | None = None
 
 
 class Tracker(ABC):

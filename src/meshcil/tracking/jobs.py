@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from meshcil.core.hashing import sha256_json
-from meshcil.tracking.base import DataVersion, Job, Measurement
+from meshcil.tracking.base import DataVersion, Job, Measurement, Model
 
 _RUN_KEY = ("dataset", "protocol", "method", "budget", "seed")
 _EPOCH_NAMES = ("step", "phase", "epoch")
@@ -42,7 +42,17 @@ def job_of(path: Path, record: Mapping[str, Any], sha256: str) -> Job:
         measurements=(Measurement("seconds", record["seconds"], 0), *_epochs(files.get("epochs.csv"))),
         group_measurements=tuple(_scores(files.get("scores.csv"))) if is_run else (),
         data=tuple(_data(record)),
+        model=model_of(record),
     )
+
+
+def model_of(record: Mapping[str, Any]) -> Model | None:
+    """The model that is finished once the exemplars of a run's last step are chosen; none of other jobs."""
+    if record["stage"] != "select" or record["key"]["step"] < len(record["settings"]["values"]["steps"]) - 1:
+        return None
+    entries = [entry for entry in (*record["inputs"], *record["outputs"]) if entry["base"] == "work"]
+    step = Path(record["outputs"][0]["path"]).parent
+    return Model(step.parent.as_posix(), {entry["path"]: entry["sha256"] for entry in entries})
 
 
 def _group(key: Mapping[str, Any], stage: str) -> str:

@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 
 from meshcil.core.errors import InputError
 from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
+from meshcil.tracking.registry import register
 from meshcil.tracking.stored import ANCHOR_TAG, RECORD_TAG
 
 GROUP, PARENT = "meshcil.group", "mlflow.parentRunId"
@@ -55,6 +56,8 @@ class MlflowTracker(Tracker):
                     if job.group_id not in groups:
                         groups[job.group_id] = _start_group(client, place, job)
                     logged[job.record_sha256] = _log_job(client, place, job, groups[job.group_id])
+                if job.model is not None:
+                    register(client, job, job.model, groups[job.group_id])
             if anchor is not None:
                 client.set_experiment_tag(place.experiment_id, ANCHOR_TAG, anchor)
             return {job.record: logged[job.record_sha256] for job in jobs}

@@ -57,6 +57,15 @@ def stored_anchors(database: Path = DATABASE) -> dict[str, str]:
     return dict(_query(database, query))
 
 
+def registered_records(database: Path = DATABASE) -> set[str]:
+    """Digests of the records whose models are in the registry.
+
+    Raises:
+        InputError: when the file is no MLflow database.
+    """
+    return {row[0] for row in _query(database, f"select value from model_version_tags where key = '{RECORD_TAG}'")}
+
+
 def _query(database: Path, query: str) -> list[tuple]:
     try:
         connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
