@@ -1,6 +1,11 @@
 """Publish, restore in a clean clone, and agreement of DVC and Snakemake about what an edit reruns."""
 
+import os
 import re
+import shutil
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +61,44 @@ def test_a_deleted_figure_is_the_only_one_drawn_again(restored: tuple[Path, str]
     (folder / FIGURE).unlink()
     assert jobs(workflow(folder)) == {"figure": 1, "report": 1, "track": 1}
     assert sha256_file(folder / FIGURE) == before
+
+
+# Of each kind of file one, altered by another line at its end.
+FILES = (
+    "data/prepared/*/train.parquet",
+    "results/runs/*/*/icarl-smoke/*/seed0/step0/exemplars.json",
+    "results/runs/*/*/icarl-smoke/*/seed0/step0/state.safetensors",
+    "results/runs/*/*/icarl-smoke/*/seed0/step0/predictions-clean.parquet",
+    "results/runs/*/*/icarl-smoke/*/seed0/step0/train.record.json",
+    "reports/tables/smoke-summary.csv",
+    "reports/figures/smoke-steps.svg",
+    "requirements.lock",
+    "src/meshcil/evaluation/incremental.py",
+)
+
+
+def test_the_audit_names_all_that_was_altered(origin: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(origin, tmp_path / "altered", symlinks=True))
+    paths = [next(folder.glob(pattern)) for pattern in FILES]
+    for path in [*paths, next(folder.glob("data/raw/*/**/*.JPEG"))]:
+        path.write_bytes(path.read_bytes() + b"\n_ALTERED = 1\n")
+    for name, before, after in (
+        ("config/methods/icarl-smoke.yaml", r"epochs: ", "epochs: 1"),
+        ("dvc.lock", r"(path: results/experiments\n.*?\n *md5: )\w+", r"\g<1>" + "ab" * 16),
+    ):
+        text = (folder / name).read_text()
+        (folder / name).write_text(re.sub(before, after, text, count=1, flags=re.DOTALL))
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        database.execute("update tags set value = 'elsewhere' where key = 'meshcil.host'")
+    database.close()
+    command = [sys.executable, "-m", "meshcil.cli", "audit"]
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr == "", done.stderr
+    named = {line.partition(":")[0] for line in done.stdout.splitlines()}
+    assert {path.relative_to(folder).as_posix() for path in paths} <= named, done.stdout
+    assert {"data/raw/primitives3d-tiny", "config/methods/icarl-smoke.yaml", "mlflow.db"} <= named, done.stdout
+    assert "results/experiments: is modified by dvc.lock (out of stage evaluation)" in done.stdout
 
 
 # Edit -> what it replaces, by what, and rules that it must rerun.
