@@ -36,7 +36,7 @@ def test_pairs_are_of_the_same_place_of_the_same_image(kind: str, width: int, pe
     assert torch.equal(pairs.current, pairs.previous)
 
 
-@pytest.mark.parametrize("kind", ["icarl", "lucir", "inemo"])
+@pytest.mark.parametrize("kind", ["icarl", "lucir", "aanet", "inemo"])
 def test_hosts_are_aligned_in_batches_as_one_by_one(kind: str) -> None:
     previous, current = states(kind)
     aligner, report = fit_aligner(settings(), previous, current, pool([2, 3] * 5), pool([0, 1] * 3))

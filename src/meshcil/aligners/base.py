@@ -57,6 +57,15 @@ class FitReport:
     iteration: int = 0
     diverged_at: int | None = None
 
+    @property
+    def outcome(self) -> str:
+        """Which state was kept, and why, in words."""
+        if self.diverged_at is None:
+            return f"the state of iteration {self.iteration} is kept"
+        return (
+            f"energies are not finite at iteration {self.diverged_at}; the state of iteration {self.iteration} is kept"
+        )
+
 
 class Aligner(ABC):
     """A map from latents of the model after ``step`` to where the model before it would have put them.

@@ -14,8 +14,8 @@ from meshcil.config.aligners.eli import Settings
 from meshcil.core.seeding import torch_generator
 from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, deployed, training_only
 
-_OPTIMISER_FLOATS = 1
-"""RMSprop keeps a running square per parameter."""
+_TRAINING_COPIES = 3
+"""Beside the averaged network: the live one, RMSprop's running squares, and the average before the last update."""
 
 
 class LatentAligner(Aligner):
@@ -33,12 +33,15 @@ class LatentAligner(Aligner):
             torch.manual_seed(torch_generator(seed, "aligner", step).initial_seed())
             self.network = EnergyNetwork(width, settings.layers, settings.hidden).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self._before = copy.deepcopy(self.average)
+        self._updates = 0
         self.optimizer = torch.optim.RMSprop(self.network.parameters(), lr=settings.lr)
 
     def fit(self, pairs: LatentPairs, generator: torch.Generator, monitor: Monitor | None = None) -> FitReport:
         """Learn from pairs of latents.
 
-        Stops where energies are no longer finite and keeps the state before that; the report names the iteration.
+        Stops where energies or aligned latents are no longer finite and keeps the last state that gave finite ones; the
+        report names both iterations.
 
         Args:
             pairs: of the present step's training images.
@@ -68,17 +71,20 @@ class LatentAligner(Aligner):
         settings = self.settings
         batches = _endless_batches(len(pairs), settings.batch_size, generator)
         rows = [{"iteration": 0, "monitor": monitor(self, 0)}] if monitor else []
-        best, best_state, waited = (rows[0]["monitor"] if rows else -math.inf), self.tensors(), 0
-        kept = 0
+        best, best_state, kept = (rows[0]["monitor"] if rows else -math.inf), self.tensors(), 0
+        self._updates = waited = 0
         for iteration in range(1, settings.iterations + 1):
-            row = self.train_batch(pairs.subset(next(batches).to(self.device)))
-            if row is None:
+            batch = pairs.subset(next(batches).to(self.device))
+            row = self.train_batch(batch)
+            if row is not None and iteration % settings.evaluate_every and iteration < settings.iterations:
+                continue
+            value = self._look(monitor, iteration) if row is not None else None
+            if row is None or value is None:
                 if stops:
                     self.load_tensors(best_state)
-                return FitReport(rows, kept if stops else iteration - 1, iteration)
-            if iteration % settings.evaluate_every and iteration < settings.iterations:
-                continue
-            value = monitor(self, iteration) if monitor else math.nan
+                else:
+                    kept = self._step_back(batch.current if row is None else None)
+                return FitReport(rows, kept, iteration)
             rows.append({"iteration": iteration, **row, "monitor": value})
             waited += 1
             if value > best:
@@ -87,7 +93,35 @@ class LatentAligner(Aligner):
                 break
         if stops:
             self.load_tensors(best_state)
-        return FitReport(rows, kept if stops else settings.iterations)
+            return FitReport(rows, kept)
+        # No batch follows that would show what the last update did.
+        finite = self._is_finite(batch.current)
+        return FitReport(rows, settings.iterations if finite else self._step_back(None), None if finite else iteration)
+
+    def _look(self, monitor: Monitor | None, iteration: int) -> float | None:
+        """Value of the monitor; None where what it aligns is not finite."""
+        try:
+            return monitor(self, iteration) if monitor else math.nan
+        except FloatingPointError:
+            return None
+
+    def _step_back(self, latents: Float[Tensor, "n D"] | None) -> int:
+        """Take back the last update of the average if it was what made energies infinite.
+
+        Args:
+            latents: of the batch at which they were; None if the average is known not to align.
+
+        Returns:
+            The iteration whose state is kept.
+        """
+        if self._updates and (latents is None or not self._is_finite(latents[latents.isfinite().all(dim=1)])):
+            self.load_tensors(self._before.state_dict())
+            self._updates -= 1
+        return self._updates
+
+    def _is_finite(self, latents: Float[Tensor, "n D"]) -> bool:
+        aligned = ascend(self.average, latents, steps=self.settings.steps, step_size=self.settings.step_size)
+        return bool(aligned.isfinite().all() and self.average(aligned).isfinite().all())
 
     def train_batch(self, pairs: LatentPairs) -> dict[str, float] | None:
         """One update of the network and its average.
@@ -109,7 +143,9 @@ class LatentAligner(Aligner):
         live = [parameter.detach() for parameter in self.network.parameters()]
         if not all(bool(parameter.isfinite().all()) for parameter in live):
             return None
+        torch._foreach_copy_(list(self._before.parameters()), list(self.average.parameters()))  # pyright: ignore[reportPrivateImportUsage]
         torch._foreach_lerp_(list(self.average.parameters()), live, 1 - settings.ema)  # pyright: ignore[reportPrivateImportUsage]
+        self._updates += 1
         return row
 
     def align(self, latents: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
@@ -140,9 +176,9 @@ class LatentAligner(Aligner):
         self.average.load_state_dict(tensors)
 
     def ledger_rows(self) -> list[LedgerRow]:
-        """The averaged network aligns; the live one and its optimiser state exist only while it is fitted."""
+        """The averaged network aligns; the rest exists only while it is fitted."""
         size = FLOAT_BYTES * sum(parameter.numel() for parameter in self.average.parameters())
-        return [deployed("aligner", size), training_only("aligner in training", size * (1 + _OPTIMISER_FLOATS))]
+        return [deployed("aligner", size), training_only("aligner in training", size * _TRAINING_COPIES)]
 
 
 def _distance_monitor(aside: LatentPairs) -> Monitor:

@@ -65,8 +65,7 @@ def align(
         except ValueError as error:
             raise InputError(previous, str(error), "Align a method whose latents keep their width") from error
         if report.diverged_at is not None:
-            text = f"energies are not finite at iteration {report.diverged_at}; keeping iteration {report.iteration}"
-            print(f"warning: {aligner.stem}, step {step}: {text}", file=sys.stderr, flush=True)
+            print(f"warning: {aligner.stem}, step {step}: {report.outcome}", file=sys.stderr, flush=True)
         save_state(out, fitted.state() | {"iteration": report.iteration, "diverged_at": report.diverged_at})
         columns = ["iteration", "loss", "previous", "samples", "monitor"]
         write_text_atomic(progress, pd.DataFrame(report.rows, columns=columns).to_csv(index=False, float_format="%.6g"))

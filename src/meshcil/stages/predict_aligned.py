@@ -6,20 +6,23 @@ from typing import Annotated
 import torch
 import typer
 
+from meshcil.aligners.base import Aligner
 from meshcil.aligners.gates import apply_gate
 from meshcil.config.aligners.base import aligner_settings
 from meshcil.config.base import validate
 from meshcil.config.gates import GATES, ORACLE_GATES, View
 from meshcil.config.run import load_run
 from meshcil.core.artifacts import load_state, write_bytes_atomic
+from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_split
 from meshcil.lineage.code import aligner_modules
 from meshcil.lineage.record import record_job
-from meshcil.methods.base.method import Prediction
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.align import load_method
 from meshcil.stages.command import execute, limit_threads
 from meshcil.stages.predict import prediction_frame
-from meshcil.training.alignment import build_aligner, gate_inputs, latent_width, read_task_identity
+from meshcil.training.alignment import GateInputs, build_aligner, gate_inputs, latent_width, read_task_identity
 from meshcil.training.setup import choose_device, exemplar_pool, labelled_images, read_exemplars
 
 TEST_SET = "clean"
@@ -62,7 +65,7 @@ def predict_aligned(
         model = build_aligner(settings, method, latent_width(method))
         model.load_state(stored, str(aligner))
         table = load_split(split, set(config.seen(step)))
-        found = gate_inputs(method, model, labelled_images(config, table))
+        found = both_logits(method, model, labelled_images(config, table), aligner)
         old_classes = config.seen(step - 1)
         told = read_task_identity(task_identity, old_classes, table.ids)
         for gate in GATES:
@@ -79,6 +82,18 @@ def predict_aligned(
             answers = Prediction(logits.softmax(dim=1), logits.argmax(dim=1), torch.full((len(table), 3), torch.nan))
             frame = prediction_frame(config, method, table, View(TEST_SET, name, gate).name, step, answers)
             write_bytes_atomic(out / f"predictions-{gate}.parquet", frame.to_parquet(index=False))
+
+
+def both_logits(method: Method, model: Aligner, images: ImagePool, where: Path) -> GateInputs:
+    """Logits of all images with and without alignment.
+
+    Raises:
+        InputError: naming the aligner's file ``where``, when an aligned latent is not finite.
+    """
+    try:
+        return gate_inputs(method, model, images)
+    except FloatingPointError as error:
+        raise InputError(where, str(error), "Fit it with a smaller learning rate or fewer iterations") from error
 
 
 if __name__ == "__main__":

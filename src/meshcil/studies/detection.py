@@ -129,7 +129,7 @@ def fit_aligner(
     aligner = LatentAligner(settings.aligner, after.shape[1], 1, context.seed, context.device)
     with torch.enable_grad():
         report = aligner.fit(LatentPairs(before, after), draws)
-    context.say(f"aligner: {len(after)} boxes, {report.iteration} iterations")
+    context.say(f"aligner: {len(after)} boxes; {report.outcome}")
     held = [
         torch.cat([foreground_latents(previous, current, s)[1] for s in part])
         for part in (kept, [later[i] for i in order[:aside]])

@@ -113,7 +113,7 @@ def align(
 
     pairs = LatentPairs(first(train.pixels), model.base(train.pixels))
     report = aligner.fit(pairs, torch_generator(context.seed, "two-tasks", "aligner"), monitor)
-    context.say(f"aligned, {report.iteration} iterations")
+    context.say(f"aligned; {report.outcome}")
     return aligner
 
 
