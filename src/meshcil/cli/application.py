@@ -29,14 +29,13 @@ def check(
     experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")],
     config: Annotated[Path | None, typer.Option(help="Folder with the configuration.")] = None,
 ) -> None:
-    """Read experiments and everything they name, resolve every run, and say how much there is to train."""
+    """Read experiments and everything they name, resolve every run, and say how much there is to do."""
+    from meshcil.cli.amount import amount
     from meshcil.core.code_digest import repository_root
     from meshcil.stages.plan import load_plan
 
-    names = experiments.split(",")
-    plan = load_plan(names, config or repository_root() / "config")
-    steps = sum(len(run.steps) for run in plan.runs.values())
-    print(f"{experiments}: {len(plan.runs)} runs, {steps} training steps")
+    plan = load_plan(experiments.split(","), config or repository_root() / "config")
+    print(f"{experiments}: {amount(plan)}")
 
 
 @app.command()
