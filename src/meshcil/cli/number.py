@@ -7,6 +7,7 @@ import pandas as pd
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import Artifact
+from meshcil.config.gates import aligner_of, parse_view
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 from meshcil.lineage.schema import FileFacts, Record
@@ -27,22 +28,27 @@ class Source:
     text: str
 
     def needs(self, record: Record) -> bool:
-        """Whether a job of a run gives something that the score is computed from."""
-        key = record.key
+        """Whether a job gives something that the score is computed from."""
+        key, aligner = record.key, aligner_of(self.test_set)
         if record.stage == "study":
             return (key["study"], key["seed"]) == (self.run.method, self.run.seed)
         if any(key.get(name) != value for name, value in self.run.model_dump().items()):
             return False
-        if record.stage in ("score", "score_aligned"):
-            # Under a gate a test set is called `clean:<aligner>:<gate>`.
-            return (
-                [str(key["aligner"])] == self.test_set.split(":")[1:2] if "aligner" in key else ":" not in self.test_set
-            )
+        if (record.stage == "score" and aligner) or key.get("aligner", aligner) != aligner:
+            return False
         if "step" not in key or not self.first <= int(key["step"]) <= self.last:
             return "step" not in key
+        return self._reads(record)
+
+    def _reads(self, record: Record) -> bool:
+        """Whether the score is computed from what a job of one of its steps wrote: predictions or a ledger."""
+        view = parse_view(self.test_set)
         if record.stage == "predict":
-            return self.test_set in record.settings.values["dataset"]["suites"].get(record.name, ())
-        return self.test_set == ""
+            tested = view.test_set if view else self.test_set
+            return tested in record.settings.values["dataset"]["suites"].get(record.name, ())
+        if record.stage == "predict_aligned":
+            return view is not None
+        return view is None and (not self.test_set or record.stage == "align")
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Number:
 
     def matters(self, job: Record, parent: Record) -> bool:
         """Whether a parent of a job lies between the number and the data."""
-        if job.stage in ("collect", "score"):
+        if job.stage in ("collect", "score", "score_aligned"):
             return any(source.needs(parent) for source in self.sources)
         return True
 

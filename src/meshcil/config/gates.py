@@ -36,3 +36,13 @@ def parse_view(name: str) -> View | None:
     """The view that a name in the column `test_set` stands for; None for a plain test set."""
     parts = name.split(":")
     return View(*parts) if len(parts) == 3 else None
+
+
+def memory_view(aligner: str) -> str:
+    """Name, in the column `test_set`, under which the bytes held with an aligner stand."""
+    return f"memory:{aligner}"
+
+
+def aligner_of(name: str) -> str:
+    """Aligner of a view or of the bytes held with it, by its name in the column `test_set`; "" for a plain name."""
+    return name.split(":")[1] if ":" in name else ""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
+from meshcil.reporting.alignment import answers
 from meshcil.reporting.claims import Source, counts
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
@@ -117,6 +118,8 @@ class Block:
     table: TableView | None
     pictured: bool = False
     """Whether it shows images, which need the whole width of the page."""
+    answers: tuple[str, ...] = ()
+    """What the table comes to, in a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def table_view(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyTy
     if len(seeds) == 1:
         hidden.add("seeds")
     columns = [name for name in table.columns if name not in hidden]
+    linked = {column for _, column in anchors}
     colours = {}
     if "method" in table:
         colours = {name: f"var({CSS_VARIABLES[look.colour]})" for name, look in looks(table["method"]).items()}
@@ -159,27 +163,29 @@ def table_view(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyTy
     for position, key in enumerate(row_keys(table)):
         row = table.iloc[position]
         label = row["label"] if "label" in table else row.iloc[0]
-        cells = tuple(_cell(row, name, anchors.get((key, name), "")) for name in columns)
+        cells = tuple(_cell(row, name, name in linked, anchors.get((key, name), "")) for name in columns)
         rows.append(Row(key, label, colours.get(row.iloc[0], ""), cells))
     several = seeds.pop() if len(seeds) == 1 and seeds != {"1"} else ""
-    return TableView(file, tuple(_heading(name) for name in columns), tuple(rows), table.columns[0], several)
+    return TableView(
+        file, tuple(_heading(name, name in linked) for name in columns), tuple(rows), table.columns[0], several
+    )
 
 
-def _heading(column: str) -> Heading:
-    return Heading(quantity(column).replace("pi/", "π/"), unit(column), _is_number(column))
+def _heading(column: str, measured: bool) -> Heading:
+    return Heading(quantity(column).replace("pi/", "π/"), unit(column), measured or _is_number(column))
 
 
 def _is_number(column: str) -> bool:
     return bool(unit(column)) or column in ("exemplars", "seeds", "jobs", "step")
 
 
-def _cell(row: pd.Series, column: str, origin: str) -> Cell:
+def _cell(row: pd.Series, column: str, measured: bool, origin: str) -> Cell:
     text, percent = row[column], None
     if unit(column) == "%" and text:
         percent = min(100.0, max(0.0, float(text)))
     shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
     found = row.get(spread(column), "")
-    return Cell(shown, column, found, percent, _is_number(column), " published" in column, origin)
+    return Cell(shown, column, found, percent, measured or _is_number(column), " published" in column, origin)
 
 
 def cards(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
@@ -242,11 +248,12 @@ def _block(
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
             paper = f"figures/{figure.name}.pdf" if figure.run is None else ""
             views.append(FigureView(f"figures/{figure.name}.svg", svg, note, paper))
-    file = f"tables/{head.name}.csv"
-    table = table_view(tables[head.name], file, anchors.get(file, {})) if head.name in tables else None
+    file, table = f"tables/{head.name}.csv", tables.get(head.name)
+    view = None if table is None else table_view(table, file, anchors.get(file, {}))
+    said = () if table is None or head.kind != "alignment-answer" else answers(table)
     title = head.title or head.name.replace("-", " ").capitalize()
     pictured = any(figure.kind == "pose-overlays" for figure in members)
-    return Block(head.name, title, caption, tuple(views), table, pictured)
+    return Block(head.name, title, caption, tuple(views), view, pictured, said)
 
 
 def _plain(caption: str) -> str:

@@ -2,38 +2,23 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import ExperimentSettings
-from meshcil.core.hashing import sha256_file
 from meshcil.reporting.claims import DIFFERENCE, behind, joined
+from meshcil.reporting.evidence import Evidence, Scorings
 from meshcil.reporting.facts import Record
 from meshcil.reporting.layout import row_keys
-from meshcil.reporting.origin import OVER_STEPS, origins
+from meshcil.reporting.origin import origins
 from meshcil.reporting.scores import RUN, read_scores
 
 _FILTER = [*RUN, "step", "test_set", "task", "class_name", "metric"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A file that a score was computed from, and the record of the job that wrote it, as the score's job saw them."""
-
-    path: str
-    sha256: str
-    record: str
-    record_sha256: str
-
-    @property
-    def name(self) -> str:
-        """Short name: folder of the step and file."""
-        return "/".join(PurePosixPath(self.path).parts[-2:])
 
 
 @dataclass(frozen=True)
@@ -96,8 +81,8 @@ class Provenance:
         return json.dumps({"numbers": numbers, "origins": found}, indent=1, sort_keys=True) + "\n"
 
 
-# Their numbers are differences and intervals over many measurements: `meshcil trace` follows one of them at a time.
-_COMPARISONS = ("alignment", "alignment-answer", "detection", "intransigence")
+# Means of differences over all steps of many runs: `meshcil trace` follows one of them at a time.
+_COMPARISONS = ("intransigence",)
 CLAIMS = "tables/claims.csv"
 
 
@@ -137,14 +122,14 @@ class _Search:
         self.found = Provenance()
         self._files = files
         self._known: dict[tuple, list[Origin]] = {}
-        self._makers = _makers(records)
+        self._scorings = Scorings(records.values())
 
     def explain(self, experiment: str, rows: pd.DataFrame, numbers: Iterable[int]) -> list[Origin]:
         """Origins of ``rows`` of an experiment's scores, which have these ``numbers`` there."""
         key = (experiment, *numbers)
         if key not in self._known:
             anchor = f"from-{len(self._known) + 1}"
-            self._known[key] = _origin(anchor, self._files[experiment], rows, self._makers)
+            self._known[key] = _origin(anchor, self._files[experiment], rows, self._scorings)
             self.found.origins += self._known[key]
         return self._known[key]
 
@@ -166,54 +151,13 @@ def _explain_claims(blocks: Iterable[ClaimsSettings], scores: Mapping[str, pd.Da
         search.found.contrasts.append(Contrast(anchors[name, DIFFERENCE], name, tuple(parts)))
 
 
-def _run(names: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(names[name]) for name in ("dataset", "protocol", "method", "budget", "seed"))
-
-
-_Makers = Mapping[tuple[str, ...], tuple[Path, Record]]
-
-
-def _makers(records: Mapping[Path, Record]) -> _Makers:
-    """Jobs that wrote scores: by run, or by name and seed of a study."""
-    found = {_run(r["key"]): (path, r) for path, r in records.items() if r["stage"] == "score"}
-    studies = {path: r for path, r in records.items() if r["stage"] == "study"}
-    return found | {(r["key"]["study"], str(r["key"]["seed"])): (path, r) for path, r in studies.items()}
-
-
-def _origin(anchor: str, scores: str, rows: pd.DataFrame, makers: _Makers) -> list[Origin]:
+def _origin(anchor: str, scores: str, rows: pd.DataFrame, scorings: Scorings) -> list[Origin]:
     """The origin at an anchor; one for each measurement where a number is made from several."""
     found = []
     for number, (_, group) in enumerate(rows.groupby(_FILTER, sort=False, dropna=False)):
         chosen = {name: group[name].iloc[0] for name in _FILTER}
         chosen["step"] = int(chosen["step"])
         values = {str(r["seed"]): (float(r["value"]), int(r["count"] or 0)) for r in group.to_dict("records")}
-        evidence = [e for seed in group["seed"] for e in _evidence(makers, {**chosen, "seed": seed})]
+        evidence = [e for seed in group["seed"] for e in scorings.evidence({**chosen, "seed": seed})]
         found.append(Origin(f"{anchor}.{number}" if number else anchor, scores, chosen, values, tuple(evidence)))
-    return found
-
-
-def _evidence(makers: _Makers, score: Mapping[str, Any]) -> Sequence[Evidence]:
-    """Files that hold what a score is computed from: inputs of a run's scoring, or the answers of a study."""
-    studied = makers.get((score["method"], str(score["seed"])))
-    if studied is not None:
-        path, record = studied
-        entry = record["outputs"][1]
-        made = PurePosixPath(entry["path"]).with_name(path.name).as_posix()
-        return [Evidence(entry["path"], entry["sha256"], made, sha256_file(path))]
-    if _run(score) not in makers:
-        return []
-    record = makers[_run(score)][1]
-    parents = {parent["path"]: parent["sha256"] for parent in record["parents"]}
-    suites = record["settings"]["values"]["dataset"]["suites"]
-    first = 0 if score["metric"] in OVER_STEPS else score["step"]
-    wanted = {"ledger.csv"} if not score["test_set"] else set()
-    wanted |= {f"predictions-{name}.parquet" for name, sets in suites.items() if score["test_set"] in sets}
-    found = []
-    for entry in record["inputs"]:
-        path = PurePosixPath(entry["path"])
-        step = path.parent.name.removeprefix("step")
-        if path.name in wanted and step.isdecimal() and first <= int(step) <= score["step"]:
-            job = path.stem.replace("predictions-", "predict-") if score["test_set"] else "select"
-            made = path.with_name(f"{job}.record.json").as_posix()
-            found.append(Evidence(entry["path"], entry["sha256"], made, parents.get(made, "")))
     return found

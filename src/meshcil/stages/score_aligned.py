@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from meshcil.config.gates import GATES, View, parse_view
+from meshcil.config.gates import GATES, View, memory_view, parse_view
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
@@ -72,7 +72,7 @@ def ledger_rows(path: Path, aligner: str) -> list[tuple]:
     step = re.fullmatch(r"step(\d+)", path.parent.parent.name)
     if step is None:
         raise InputError(path, "is not in a folder step<number>", "Give ledgers where the stage align wrote them")
-    return [(int(step[1]), f"memory:{aligner}", None, "", *row, 1) for row in ledger_measures(path).items()]
+    return [(int(step[1]), memory_view(aligner), None, "", *row, 1) for row in ledger_measures(path).items()]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pandas as pd
 
 from meshcil.config.base import Settings, validate
 from meshcil.evaluation.contrast import interval
-from meshcil.reporting.alignment import alignment_pairs, told
+from meshcil.reporting.alignment import TOGETHER, alignment_pairs, told
 from meshcil.reporting.scores import RUN
 
 
@@ -40,7 +40,7 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
             rows.append(_row(aligner, str(gate), told(str(gate)), own["gain"], settings.confidence))
         blind = part[part["gate"].map(told) == "no"]
         means = blind.groupby([*RUN, "seed"], sort=False)["gain"].mean()
-        rows.append(_row(aligner, "all that are not told", "no", means, settings.confidence))
+        rows.append(_row(aligner, TOGETHER, "no", means, settings.confidence))
     columns = ["aligner", "gate", "told the task", "runs", "gain [%]", "low [%]", "high [%]", "answer"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -56,7 +56,7 @@ def _row(aligner: object, gate: str, knows: str, gains: pd.Series, confidence: f
 
 def _sentence(gate: str, knows: str, mean: float, low: float, high: float, confidence: float) -> str:
     condition = "Told the task" if knows == "yes" else "Without being told the task"
-    which = f"the gates {gate.removeprefix('all ')} together" if gate.startswith("all ") else f"the gate {gate}"
+    which = "the gates that are not told, taken together," if gate == TOGETHER else f"the gate {gate}"
     size = f"{mean:+.2f} points"
     if math.isnan(low):
         return f"{condition}, under {which}: {size} in one run; a single run decides nothing."
