@@ -4,6 +4,7 @@ import io
 import json
 import math
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy
@@ -16,6 +17,7 @@ from meshcil.core.naming import available, load_object
 from meshcil.reporting.overlay import Edge
 from meshcil.reporting.pictures.pose_overlays import MAX_BYTES
 from meshcil.reporting.shown import Shown, cells, read_shown
+from meshcil.reporting.style import figure_files
 
 KINDS = available("meshcil.reporting.pictures")
 CLASSES = ["bus", "car", "sofa"]
@@ -70,6 +72,12 @@ def shown(data: Path, predictions: Path) -> Shown:
     return read_shown(data, [predictions])
 
 
+def drawing(kind: str) -> Callable[..., str]:
+    """What draws a kind of picture as the text of an SVG file."""
+    draw = load_object("meshcil.reporting.pictures", kind, "draw")
+    return lambda shown, options: figure_files(draw(shown, options)).svg.decode()
+
+
 def texts(svg: str) -> list[str]:
     return [node.text or "" for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
 
@@ -80,14 +88,22 @@ def test_the_kinds_are_there() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_predictions_give_equal_text_and_unknown_options_are_refused(kind: str, shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", kind, "draw")
+    draw = drawing(kind)
     assert draw(shown, {}) == draw(shown, {})
     with pytest.raises(InputError, match="colour"):
         draw(shown, {"colour": "red"})
 
 
+@pytest.mark.parametrize(("kind", "images"), [("confusion", 0), ("pose-errors", 0), ("pose-overlays", 8)])
+def test_each_kind_is_stored_for_papers_too(kind: str, images: int, shown: Shown) -> None:
+    draw = load_object("meshcil.reporting.pictures", kind, "draw")
+    first, second = (figure_files(draw(shown, {})).pdf for _ in range(2))
+    assert first == second and first.startswith(b"%PDF")
+    assert first.count(b"/Subtype /Image") == images
+
+
 def test_images_are_picked_by_their_place_and_say_what_was_found(shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    draw = drawing("pose-overlays")
     options = {"test_sets": ["clean", "L1"], "images": 3, "row_labels": {"L1": "hidden"}}
     svg = draw(shown, options)
     below = ["bus", "pose 12° off, fit 0.23", "bus (is car)", "pose 12° off, fit 0.23", "bus (is sofa)"]
@@ -104,7 +120,7 @@ def test_images_are_picked_by_their_place_and_say_what_was_found(shown: Shown) -
 
 
 def test_the_worst_errors_are_the_surest_ones_one_per_class(shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    draw = drawing("pose-overlays")
     rows = shown.predictions
     sure = (rows["sample_id"] == "sofa2") | (rows["sample_id"] == "car1")
     fits = rows.assign(
@@ -116,7 +132,7 @@ def test_the_worst_errors_are_the_surest_ones_one_per_class(shown: Shown) -> Non
 
 
 def test_a_confusion_matrix_shows_what_is_taken_for_what(shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", "confusion", "draw")
+    draw = drawing("confusion")
     found = texts(draw(shown, {"test_sets": ["clean", "L1"]}))
     assert found.count("100") == 2 * 3 and found.count("car") == 4 and "L1" in found
     with pytest.raises(InputError, match="no predictions"):
@@ -124,7 +140,7 @@ def test_a_confusion_matrix_shows_what_is_taken_for_what(shown: Shown) -> None:
 
 
 def test_pose_errors_rise_where_the_errors_are(shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", "pose-errors", "draw")
+    draw = drawing("pose-errors")
     assert {"clean", "L1", "30"} <= set(texts(draw(shown, {"test_sets": ["clean", "L1"]})))
     missing = shown.predictions.assign(pose_error=float("nan"))
     lost = Shown(shown.classes, missing, shown.focal, shown.bounds, shown.data)
@@ -134,7 +150,7 @@ def test_pose_errors_rise_where_the_errors_are(shown: Shown) -> None:
 
 
 def test_the_whole_figure_stays_small(shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    draw = drawing("pose-overlays")
     assert len(draw(shown, {"test_sets": ["clean", "L1"] * 2, "images": 6})) < MAX_BYTES + 10_000
 
 
@@ -147,7 +163,7 @@ def test_occlusion_maps_and_edges_are_those_of_the_prediction(shown: Shown) -> N
 
 
 def test_wrong_files_are_one_message(data: Path, predictions: Path, shown: Shown, tmp_path: Path) -> None:
-    draw = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")
+    draw = drawing("pose-overlays")
     with pytest.raises(InputError, match="no predictions to show"):
         draw(shown, {"test_sets": ["L2"]})
     flat = tmp_path / "flat.parquet"

@@ -39,7 +39,7 @@ rule figure:
     input:
         unpack(PLAN.figure_inputs),
     output:
-        figure="reports/figures/{figure}.svg",
+        figure=[f"reports/figures/{{figure}}.{kind}" for kind in ("svg", "pdf")],
         record="reports/figures/figure-{figure}.record.json",
     log:
         "logs/reports/figures/{figure}.log",
@@ -59,7 +59,7 @@ rule figure:
         "figure {wildcards.figure}"
     shell:
         "python -m meshcil.stages.figure --config {params.config} --experiment {params.experiment}"
-        " --name {wildcards.figure} {params.files} --out {output.figure} > {log} 2>&1"
+        " --name {wildcards.figure} {params.files} --out {output.figure[0]} > {log} 2>&1"
 
 
 rule contact_sheet:

@@ -98,13 +98,12 @@ class TableView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """An SVG element and the file it is from; ``note`` where it needs a caption of its own."""
+    """An SVG element, the file it is from and the PDF beside that; ``note`` where it needs a caption of its own."""
 
     file: str
+    paper: str
     svg: str
     note: str = ""
-    paper: str = ""
-    """The same as PDF, for figures of scores."""
 
 
 @dataclass(frozen=True)
@@ -246,8 +245,7 @@ def _block(
             note = "" if _plain(figure.caption) == caption else _plain(figure.caption)
             description = f"Figure: {figure.title or head.title or head.name}. {note or caption}"
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
-            paper = f"figures/{figure.name}.pdf" if figure.run is None else ""
-            views.append(FigureView(f"figures/{figure.name}.svg", svg, note, paper))
+            views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note))
     file, table = f"tables/{head.name}.csv", tables.get(head.name)
     view = None if table is None else table_view(table, file, anchors.get(file, {}))
     said = () if table is None or head.kind != "alignment-answer" else answers(table)

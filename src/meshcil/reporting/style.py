@@ -1,6 +1,7 @@
 """The look of every figure: one set of matplotlib settings, SVG that is the same for equal scores."""
 
 import io
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import rc_context
@@ -35,6 +36,8 @@ RC: dict[str, Any] = {
     "ytick.color": INK,
     "xtick.labelsize": 9.5,
     "ytick.labelsize": 9.5,
+    # Images stay as they are instead of being merged at the resolution of the screen.
+    "image.composite_image": False,
     "lines.linewidth": 2.0,
     "lines.markersize": 5.5,
     "legend.frameon": False,
@@ -59,3 +62,21 @@ def svg_bytes(figure: Figure) -> bytes:
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(stream, format="svg", metadata=metadata)
     return stream.getvalue()
+
+
+@dataclass(frozen=True)
+class FigureFiles:
+    """A figure as it is stored.
+
+    Attributes:
+        svg: for the page.
+        pdf: for papers.
+    """
+
+    svg: bytes
+    pdf: bytes
+
+
+def figure_files(drawn: Figure | FigureFiles) -> FigureFiles:
+    """Files of what a kind of figure or picture drew."""
+    return drawn if isinstance(drawn, FigureFiles) else FigureFiles(svg_bytes(drawn), pdf_bytes(drawn))

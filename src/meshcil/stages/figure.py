@@ -7,14 +7,14 @@ import typer
 
 from meshcil.config.base import yaml_files
 from meshcil.config.experiment import load_experiment
-from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
+from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.shown import read_shown
-from meshcil.reporting.style import pdf_bytes, svg_bytes
+from meshcil.reporting.style import figure_files
 from meshcil.stages.command import execute
 
 
@@ -22,12 +22,12 @@ def main(
     config: Annotated[Path, typer.Option(help="Folder with experiments.")],
     experiment: Annotated[str, typer.Option(help="File name in experiments.")],
     name: Annotated[str, typer.Option(help="Name of the figure in the experiment.")],
-    out: Annotated[Path, typer.Option(help="SVG file.")],
+    out: Annotated[Path, typer.Option(help="SVG file; the PDF lies beside it.")],
     scores: Annotated[Path | None, typer.Option(help="Collected scores of the experiment.")] = None,
     data: Annotated[Path | None, typer.Option(help="A figure of test images: dataset.json of the data.")] = None,
     predictions: Annotated[list[Path] | None, typer.Option(help="And the predictions to show.")] = None,
 ) -> None:
-    """Draw one figure of an experiment as SVG, from scores (also as PDF), or from test images and their predictions."""
+    """Draw one figure of an experiment as SVG and as PDF, from scores, or from test images and their predictions."""
     source = config / "experiments" / f"{experiment}.yaml"
     figures = {figure.name: figure for figure in load_experiment(experiment, config).figures}
     if name not in figures:
@@ -42,19 +42,20 @@ def main(
     with record_job(
         "figure",
         inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source)],
-        outputs=[out, paper] if figure.run is None else [out],
+        outputs=[out, paper],
         settings=figure.model_dump(mode="json"),
         modules=artifact_modules("figure", figure.folder, figure.kind),
         key={"experiment": experiment, "figure": name},
         name=name,
     ):
         draw = load_object(f"meshcil.reporting.{figure.folder}", figure.kind, "draw")
-        if figure.run is not None:
-            write_text_atomic(out, draw(read_shown(files[0].parent, files[1:]), figure.options))
-            return
-        drawn = draw(keep(read_scores(files[0]), figure.select, f"figure {figure.name}"), figure.options)
-        write_bytes_atomic(out, svg_bytes(drawn))
-        write_bytes_atomic(paper, pdf_bytes(drawn))
+        if figure.run is None:
+            drawn = draw(keep(read_scores(files[0]), figure.select, f"figure {figure.name}"), figure.options)
+        else:
+            drawn = draw(read_shown(files[0].parent, files[1:]), figure.options)
+        made = figure_files(drawn)
+        write_bytes_atomic(out, made.svg)
+        write_bytes_atomic(paper, made.pdf)
 
 
 if __name__ == "__main__":

@@ -183,8 +183,8 @@ class Plan:
         """Contact sheets, tables and figures of an experiment."""
         settings = self.experiments[experiment]
         sheets = [f"reports/figures/contact-sheet-{key.dataset}.svg" for key in self.members[experiment]]
-        tables = [f"reports/tables/{artifact.name}.csv" for artifact in settings.tables]
-        figures = [f"reports/figures/{artifact.name}.svg" for artifact in settings.figures]
+        tables = [f"reports/tables/{a.name}.{kind}" for a in settings.tables for kind in ("csv", "tex")]
+        figures = [f"reports/figures/{a.name}.{kind}" for a in settings.figures for kind in ("svg", "pdf")]
         return tuple(dict.fromkeys([*sheets, *tables, *figures]))
 
     def _run_records(self, key: RunKey) -> list[str]:

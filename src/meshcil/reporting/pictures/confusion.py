@@ -14,7 +14,7 @@ from meshcil.core.errors import InputError
 from meshcil.evaluation.confusion import confusion_matrix
 from meshcil.reporting.palette import BLUE, INK
 from meshcil.reporting.shown import Shown
-from meshcil.reporting.style import RC, svg_bytes
+from meshcil.reporting.style import RC
 
 _DARKEST = 0.6
 """Opacity of a cell with all images of its class, so that its number stays readable."""
@@ -28,7 +28,7 @@ class Options(Settings):
 
 
 @rc_context(RC)
-def draw(shown: Shown, options: Mapping[str, Any]) -> str:
+def draw(shown: Shown, options: Mapping[str, Any]) -> Figure:
     """Rows: true class. Columns: predicted class. Cells: percent of the true class's images.
 
     Raises:
@@ -48,7 +48,7 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> str:
         axes.set_title(test_set, fontsize=10, loc="left")
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
-    return svg_bytes(figure).decode()
+    return figure
 
 
 def _matrix(axes: Axes, counts: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from meshcil.core.errors import InputError
 from meshcil.reporting.drawing import percent_axes
 from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, PURPLE, VERMILION
 from meshcil.reporting.shown import Shown
-from meshcil.reporting.style import RC, svg_bytes
+from meshcil.reporting.style import RC
 
 _COLOURS = (BLUE, GREEN, VERMILION, PURPLE, GREY)
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -28,7 +28,7 @@ class Options(Settings):
 
 
 @rc_context(RC)
-def draw(shown: Shown, options: Mapping[str, Any]) -> str:
+def draw(shown: Shown, options: Mapping[str, Any]) -> Figure:
     """One rising line per test set; all images count, wrongly classified ones too, and those without a pose as 180°.
 
     Raises:
@@ -53,4 +53,4 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> str:
     axes.set_xticks([0, *_THRESHOLDS, 60, 90, 120, 150, 180])
     axes.set_xlabel("pose error [°]")
     axes.legend(loc="lower right", fontsize=9)
-    return svg_bytes(figure).decode()
+    return figure

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 from pydantic import Field
 
@@ -18,6 +21,7 @@ from meshcil.reporting.mosaic import jpeg_text, render_svg
 from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay
 from meshcil.reporting.palette import INK
 from meshcil.reporting.shown import Shown, cells
+from meshcil.reporting.style import RC, FigureFiles, pdf_bytes
 
 MAX_BYTES = 400_000
 TILE = 96
@@ -26,6 +30,7 @@ _ZOOM = 2
 _GAP = 6
 _TEXT = 34
 """Height of the two lines below a tile."""
+_LEGEND = (("explained by the mesh", SEEN), ("explained better by the background", HIDDEN))
 
 
 class Options(Settings):
@@ -41,7 +46,7 @@ class Options(Settings):
     """What to write before a test set instead of its name."""
 
 
-def draw(shown: Shown, options: Mapping[str, Any]) -> str:
+def draw(shown: Shown, options: Mapping[str, Any]) -> FigureFiles:
     """Draw each image twice: with the predicted mesh, and with the cells that the mesh and the background explain.
 
     Raises:
@@ -63,7 +68,7 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> str:
                 corners.append(corner)
             notes.append((*place, *_note(row)))
     labels = [(settings.row_labels.get(name, name), y * pitch + TILE // 2) for y, name in enumerate(settings.test_sets)]
-    return render_svg(
+    svg = render_svg(
         "pose_overlays",
         data=jpeg_text(mosaic, MAX_BYTES),
         width=mosaic.width // _ZOOM,
@@ -72,9 +77,37 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> str:
         corners=corners,
         notes=notes,
         rows=labels,
-        legend=(("explained by the mesh", SEEN), ("explained better by the background", HIDDEN)),
+        legend=_LEGEND,
         ink=INK,
     )
+    return FigureFiles(svg.encode(), pdf_bytes(_paper(mosaic, corners, notes, labels)))
+
+
+@rc_context(RC)
+def _paper(
+    mosaic: Image.Image,
+    corners: Sequence[tuple[int, int]],
+    notes: Sequence[tuple[int, int, str, str]],
+    labels: Sequence[tuple[str, int]],
+) -> Figure:
+    """The same figure for paper; its units are those of the drawing, 96 to the inch."""
+    width, height = mosaic.width // _ZOOM + 70, mosaic.height // _ZOOM + 26
+    figure = Figure(figsize=(width / 96, height / 96), layout="none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    for x, y in corners:
+        tile = mosaic.crop((x * _ZOOM, y * _ZOOM, (x + TILE) * _ZOOM, (y + TILE) * _ZOOM))
+        axes.imshow(tile, extent=(x, x + TILE, y + TILE, y), aspect="auto", interpolation="none")
+    for x, y, first, second in notes:
+        axes.text(x, y + TILE + 13, first, fontsize=8.25, fontweight="bold")
+        axes.text(x, y + TILE + 27, second, fontsize=8.25)
+    for name, y in labels:
+        axes.text(-10, y + 4, name, fontsize=9.75, ha="right")
+    for i, (name, colour) in enumerate(_LEGEND):
+        axes.add_patch(Rectangle((170 * i, height - 20), 11, 11, color=colour))
+        axes.text(170 * i + 16, height - 10, name, fontsize=8.25)
+    axes.set(xlim=(-70, width - 70), ylim=(height - 4, -4))
+    axes.axis("off")
+    return figure
 
 
 def _rows(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], count: int) -> list[pd.Series]:
