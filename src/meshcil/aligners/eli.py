@@ -95,8 +95,9 @@ class LatentAligner(Aligner):
             self.load_tensors(best_state)
             return FitReport(rows, kept)
         # No batch follows that would show what the last update did.
-        finite = self._is_finite(batch.current)
-        return FitReport(rows, settings.iterations if finite else self._step_back(None), None if finite else iteration)
+        if self._is_finite(pairs.current[: settings.batch_size]):
+            return FitReport(rows, settings.iterations)
+        return FitReport(rows, self._step_back(None), settings.iterations)
 
     def _look(self, monitor: Monitor | None, iteration: int) -> float | None:
         """Value of the monitor; None where what it aligns is not finite."""
@@ -114,12 +115,14 @@ class LatentAligner(Aligner):
         Returns:
             The iteration whose state is kept.
         """
-        if self._updates and (latents is None or not self._is_finite(latents[latents.isfinite().all(dim=1)])):
+        if self._updates and (latents is None or not self._is_finite(latents)):
             self.load_tensors(self._before.state_dict())
             self._updates -= 1
         return self._updates
 
     def _is_finite(self, latents: Float[Tensor, "n D"]) -> bool:
+        """Whether the averaged network aligns the finite ones of these latents."""
+        latents = latents[latents.isfinite().all(dim=1)]
         aligned = ascend(self.average, latents, steps=self.settings.steps, step_size=self.settings.step_size)
         return bool(aligned.isfinite().all() and self.average(aligned).isfinite().all())
 

@@ -65,7 +65,7 @@ def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Bl
 
 
 def _section(name: str, block: Block) -> str:
-    lines = [f"## {block.title}", block.caption]
+    lines = [f"## {block.title}", block.caption, *(f"**{answer}**" for answer in block.answers)]
     for figure in block.figures:
         file = Path(figure.file).name
         lines += [f"![{figure.note or block.title}]({name}/{file})", *([figure.note] if figure.note else [])]
