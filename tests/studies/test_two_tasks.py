@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
+from meshcil.config.experiment import load_experiment
 from meshcil.config.studies.base import load_study
 from meshcil.core.errors import InputError
 from meshcil.reporting.figures import two_tasks_course, two_tasks_movement, two_tasks_picture
+from meshcil.reporting.published import published_path
 from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.tables import two_tasks as table
+from meshcil.stages.table import build_table
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyContext, StudyResult, tidy
 
@@ -63,6 +66,23 @@ def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(foun
     assert len(two_tasks_picture.draw(scores, {}).axes) == 6
     for kind in (two_tasks_course, two_tasks_movement, two_tasks_picture):
         kind.draw(scores.iloc[:0], {})
+
+
+def test_published_values_for_mnist_stand_beside_ours_which_name_their_data(found) -> None:
+    frames = [
+        tidy(name, name, result, seed, two_tasks.scores_of(result.evidence))
+        for name, result in found.items()
+        for seed in (0, 1)
+    ]
+    experiment = load_experiment("eli-embedded", CONFIG)
+    (settings,) = [table for table in experiment.tables if table.kind == "two-tasks"]
+    built = build_table(settings, pd.concat(frames, ignore_index=True), published_path(CONFIG, settings.name))
+    assert built["data"].tolist() == ["digits", "digits"] and "MNIST" in settings.caption
+    assert built["after second published [%]"].tolist() == [20.88, 89.14]
+    assert built["aligned published [%]"].tolist() == [83.44, 99.04]
+    columns = list(built.columns)
+    place = columns.index("aligned [%]")
+    assert columns[place + 1 : place + 3] == ["aligned std [%]", "aligned published [%]"]
 
 
 def test_same_seed_gives_the_same_evidence() -> None:
