@@ -56,7 +56,7 @@ def _row(aligner: object, gate: str, knows: str, gains: pd.Series, confidence: f
 
 def _sentence(gate: str, knows: str, mean: float, low: float, high: float, confidence: float) -> str:
     condition = "Told the task" if knows == "yes" else "Without being told the task"
-    which = "the gates that are not told, taken together," if gate == TOGETHER else f"the gate {gate}"
+    which = "the gates that are not told, taken together" if gate == TOGETHER else f"the gate {gate}"
     size = f"{mean:+.2f} points"
     if math.isnan(low):
         return f"{condition}, under {which}: {size} in one run; a single run decides nothing."
