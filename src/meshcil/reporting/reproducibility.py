@@ -53,10 +53,10 @@ def verdict_lines(sources: Sequence[Source]) -> str:
     lines = ["| claim | here |", "|---|---|"]
     for source in sources:
         lines.append(f"| **{source.name}** | |")
-        for group in source.measured:
-            marks = [f"{row.mark} {row.verdict}" for row in group]
-            found = [f"{mark} ({marks.count(mark)})" if len(group) > 1 else mark for mark in dict.fromkeys(marks)]
-            lines.append(f"| {group[0].statement.replace('|', '/')} | {', '.join(found)} |")
+        for first, *others in source.measured:
+            marks = [f"{row.mark} {row.verdict}" for row in (first, *others)]
+            found = [f"{mark} ({marks.count(mark)})" if others else mark for mark in dict.fromkeys(marks)]
+            lines.append(f"| {first.statement.replace('|', '/')} | {', '.join(found)} |")
         if source.unmeasured:
             lines.append(f"| {len(source.unmeasured)} further claims | – not measured |")
     return "\n".join(lines)
