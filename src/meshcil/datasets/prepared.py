@@ -166,8 +166,9 @@ class PreparedSplit:
         # Pixels stay in the order in which they are decoded; bringing them into the network's order costs nothing
         # extra when they become floats, batch by batch, and half of the decoding when done here.
         pixels = np.empty((len(self), *first.shape), dtype=np.uint8)
-        for index, data in enumerate(self.encoded):
-            _decode_into(pixels[index], data, f"{self.source} ({self.ids[index]})")
+        pixels[0] = first
+        for index in range(1, len(self)):
+            _decode_into(pixels[index], self.encoded[index], f"{self.source} ({self.ids[index]})")
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
     def images(self) -> UInt8[Tensor, "n 3 H W"]:
