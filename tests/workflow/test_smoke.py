@@ -78,14 +78,19 @@ def test_audit_accepts_the_run_and_names_a_changed_file(smoke: Path, monkeypatch
 
 
 def test_every_job_is_logged_once_below_its_run(smoke: Path) -> None:
+    query = "select run_uuid, value from tags where key = ?"
     with sqlite3.connect(smoke / "mlflow.db") as database:
-        logged = list(database.execute("select value, run_uuid from tags where key = 'meshcil.record_sha256'"))
-        children = {run for (run,) in database.execute("select run_uuid from tags where key = 'mlflow.parentRunId'")}
-    expected = {sha256_file(smoke / path) for path in records(smoke) if "track-" not in path}
+        logged = dict(database.execute(query, ("meshcil.record_sha256",)))
+        paths = dict(database.execute(query, ("meshcil.record",)))
+        children = dict(database.execute(query, ("mlflow.parentRunId",)))
+    expected = {sha256_file(smoke / path): str(path) for path in records(smoke) if "track-" not in str(path)}
     # A job that another test had made again is logged again, under its new record.
-    assert expected <= {record for record, _ in logged}
-    assert len({record for record, _ in logged}) == len(logged)
-    assert {run for _, run in logged} == children
+    present = {run: digest for run, digest in logged.items() if digest in expected}
+    assert sorted(present.values()) == sorted(expected)
+    assert all(paths[run] == expected[digest] for run, digest in present.items())
+    assert len(set(logged.values())) == len(logged)
+    assert {paths[run] for run in logged} == set(expected.values())
+    assert set(logged) == set(children)
 
 
 def test_bytes_are_the_same_after_a_kill_and_from_scratch(smoke: Path, tmp_path: Path) -> None:
