@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from meshcil.cli.application import app
 from meshcil.core.errors import InputError
-from meshcil.reporting.readme import BEGIN, END, FIGURES, SHEET, main, rewrite_readme
+from meshcil.reporting.readme import BEGIN, END, FIGURES, SHEET, rewrite_readme
+from meshcil.stages.command import run
 
 SUMMARY = """method,label,budget,seeds,average [%],last [%],forgetting [%],pose pi/6 [%],pose pi/18 [%]
 inemo,iNeMo,total-96,1,88.12,80.04,9.10,61.50,30.00
@@ -129,7 +131,9 @@ def test_markers_must_be_there(work: Path, text: str) -> None:
 
 def test_command_line(work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(work)
-    assert main([]) == 0
+    with pytest.raises(SystemExit, match="0"):
+        run(app, ["export", "readme"])
     assert "88.12" in Path("README.md").read_text()
-    assert main(["--reports", "nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("error: nowhere/tables/summary.csv: does not exist")
+    with pytest.raises(SystemExit, match="2"):
+        run(app, ["export", "readme", "--into", "nowhere"])
+    assert capsys.readouterr().err.startswith("error: nowhere/README.md: cannot be read")

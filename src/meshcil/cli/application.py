@@ -10,7 +10,9 @@ from meshcil.cli.data import data
 from meshcil.stages.command import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-export = typer.Typer(no_args_is_help=True, help="Write the results for readers who do not use this project.")
+export = typer.Typer(
+    no_args_is_help=True, help="Write the results for readers: as a crate, or as pages of a repository."
+)
 app.add_typer(export, name="export")
 
 app.add_typer(data, name="data")
@@ -191,6 +193,38 @@ def crate(
     from meshcil.cli.exporting import export_crate
 
     print(f"{folder}: {export_crate(folder, weights=weights)} files")
+
+
+REPORTS = Path("reports")
+Into = Annotated[Path, typer.Option(help="Copy of the repository to write into.")]
+
+
+@export.command()
+def readme(into: Into = Path()) -> None:
+    """Rewrite the measured part of README.md and the pictures in docs/images from the report on `laptop`."""
+    from meshcil.reporting.readme import rewrite_readme
+
+    rewrite_readme(REPORTS, into / "README.md", into / "docs/images")
+
+
+@export.command()
+def claims(into: Into = Path()) -> None:
+    """Rewrite REPRODUCIBILITY.md, and the README's table of claims, from the report."""
+    from meshcil.reporting.reproducibility import rewrite_claims
+
+    rewrite_claims(REPORTS, into / "REPRODUCIBILITY.md", into / "README.md")
+
+
+@export.command()
+def results(
+    experiments: Annotated[list[str], typer.Argument(help="Experiments that the report shows.")],
+    into: Into = Path(),
+) -> None:
+    """Write a page per experiment, with its tables, figures and records, into docs/results."""
+    from meshcil.reporting.results import write_results
+
+    for name in experiments:
+        write_results(name, REPORTS, Path("config"), into / "docs/results")
 
 
 def main() -> None:

@@ -1,14 +1,10 @@
 """The measured part of README.md: numbers and pictures of the report, never typed by hand.
 
-    python -m meshcil.reporting.readme [--reports reports] [--readme README.md] [--images docs/images]
-
 Reads the tables and figures of the experiment `laptop` and the records behind them, rewrites what stands between
 `BEGIN` and `END`, and copies the pictures.
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,23 +136,4 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "Name the file with `--readme`") from error
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; bad input is one message and exit code 2."""
-    parser = argparse.ArgumentParser(description="Rewrite the measured part of README.md from the report.")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
-    parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file to rewrite")
-    parser.add_argument("--images", type=Path, default=Path("docs/images"), help="folder for the pictures")
-    options = parser.parse_args(arguments)
-    try:
-        rewrite_readme(options.reports, options.readme, options.images)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise InputError(path, f"cannot be read ({error})", "Name a copy of the repository with `--into`") from error

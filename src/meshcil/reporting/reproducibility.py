@@ -1,17 +1,12 @@
 """REPRODUCIBILITY.md: the verdict on every claim, and the runs that it rests on; written from the report's files.
 
-    python -m meshcil.reporting.reproducibility [--reports reports] [--out REPRODUCIBILITY.md] [--readme README.md]
-
 The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.reporting.claims import Judged, Source, counts, sources_view
 from meshcil.reporting.facts import Record
@@ -22,7 +17,7 @@ from meshcil.reporting.readme import made_by, read_text, replace_part
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 _HEAD = """# Reproducibility
 
-Written by `python -m meshcil.reporting.reproducibility` from `reports/tables/claims.csv` and the records behind it;
+Written by `meshcil export claims` from `reports/tables/claims.csv` and the records behind it;
 nothing in it is typed by hand.
 
 A claim is a contrast of scores between runs of the same training seed. It *holds* when the 95 % confidence interval of
@@ -30,6 +25,24 @@ its mean over seeds lies above zero and *does not hold* when it lies below. With
 interval, it is *not decided*. Differences are in percentage points unless the claim says otherwise. Published values
 are those of the papers, on their data; ours are on the data named beside them and are not to be compared in size.
 """
+
+
+def rewrite_claims(reports: Path, page: Path, readme: Path) -> None:
+    """Write the page, and the README's line per claim; nothing is written on an error.
+
+    Args:
+        reports: folder of the report, inside the working folder that the records speak of.
+        page: file for the page.
+        readme: Markdown file with the two marker lines.
+
+    Raises:
+        InputError: when the table of claims, a record or a marker is missing.
+    """
+    text = reproducibility(reports)
+    lines = verdict_lines(sources_view(read_table(reports / "tables" / "claims.csv")))
+    rewritten = replace_part(read_text(readme), lines, readme, BEGIN, END)
+    write_text_atomic(page, text)
+    write_text_atomic(readme, rewritten)
 
 
 def reproducibility(reports: Path) -> str:
@@ -113,28 +126,3 @@ def _runs(records: Mapping[Path, Record]) -> str:
             run = "/".join(str(key[name]) for name in (*names, "study") if name in key)
             lines.append(f"- `{run}` {sha256_file(path)[:12]}")
     return "\n".join(lines)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; bad input is one message and exit code 2."""
-    parser = argparse.ArgumentParser(description="Write REPRODUCIBILITY.md from the report.")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
-    parser.add_argument("--out", type=Path, default=Path("REPRODUCIBILITY.md"), help="file to write")
-    parser.add_argument(
-        "--readme", type=Path, default=Path("README.md"), help="file whose table of claims is rewritten"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        page = reproducibility(options.reports)
-        lines = verdict_lines(sources_view(read_table(options.reports / "tables" / "claims.csv")))
-        readme = replace_part(read_text(options.readme), lines, options.readme, BEGIN, END)
-        write_text_atomic(options.out, page)
-        write_text_atomic(options.readme, readme)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

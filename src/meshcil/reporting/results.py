@@ -1,13 +1,9 @@
 """Measured results to keep beside the code: a page per experiment, with its tables, figures and records.
 
-    python -m meshcil.reporting.results EXPERIMENT... [--reports reports] [--config config] [--out docs/results]
-
 Writes `<out>/<experiment>.md`, and its CSV files, their records and SVG files into `<out>/<experiment>/`. Pictures of
 single images stay in the report.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +55,7 @@ def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Bl
     head = [
         f"# {settings.title}",
         " ".join(settings.description.split()),
-        f"`make reproduce EXPERIMENT={name}`. {made} Written by `python -m meshcil.reporting.results {name}`.",
+        f"`make reproduce EXPERIMENT={name}`. {made} Written by `meshcil export results {name}`.",
     ]
     return "\n\n".join([*head, *(_section(name, block) for block in parts if block.figures or block.table)]) + "\n"
 
@@ -84,24 +80,3 @@ def _table(table: TableView) -> str:
         cells = [f"{cell.text} ± {cell.spread}" if cell.spread else cell.text for cell in row.cells]
         lines.append(f"| {' | '.join(text.replace('|', '/') for text in [row.label, *cells])} |")
     return "\n".join(lines)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; bad input is one message and exit code 2."""
-    parser = argparse.ArgumentParser(description="Write pages of measured results from the report.")
-    parser.add_argument("experiments", nargs="+", help="names of experiments that the report shows")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of the report")
-    parser.add_argument("--config", type=Path, default=Path("config"), help="folder with experiments")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder for the pages")
-    options = parser.parse_args(arguments)
-    try:
-        for name in options.experiments:
-            write_results(name, options.reports, options.config, options.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
