@@ -79,7 +79,7 @@ def _small_detector(classes: int, size: int) -> FasterRCNN:
         rpn_post_nms_top_n_train=100,
         rpn_post_nms_top_n_test=50,
         rpn_batch_size_per_image=64,
-        box_batch_size_per_image=64,
+        box_batch_size_per_image=32,
     )
 
 
