@@ -52,7 +52,7 @@ def _step(name: str, device: torch.device) -> tuple[Callable[[], object], Callab
     low = 0 if settings.replay == "required" else (STEPS - 1) * CLASSES
     labels = torch.randint(low, len(names), (BATCH,), generator=generator).to(device)
     if name == "fetril":
-        method.means = torch.randn(len(names), method.network.backbone.channels, generator=generator).to(device)
+        method.mean_features = torch.randn(len(names), method.network.backbone.channels, generator=generator).to(device)
     replayed = labels < (STEPS - 1) * CLASSES
     batch = Batch(images, labels, torch.zeros(BATCH, 3, device=device), replayed, generator)
     [phase, *_] = method.phases()

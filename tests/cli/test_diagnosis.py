@@ -55,7 +55,7 @@ def test_slurm_that_forgets_too_early_is_named_with_what_to_set(machine: Path) -
     assert found("Slurm") == Finding("Slurm", "ok", "MinJobAge 300 s, without accounting; jobs are watched by squeue")
     assert found("partitions").found == "debug* up, at most infinite"
     command(machine, "scontrol", CONFIG.format(age=9))
-    assert "to at most 3 in local.yaml" in found("Slurm").remedy
+    assert "MinJobAge of 240 s" in found("Slurm").remedy
 
 
 def test_an_old_database_is_told_how_to_move_on(machine: Path) -> None:

@@ -72,6 +72,15 @@ def test_difficult_objects_count_neither_way_and_classes_are_scored_by_task() ->
     assert ("base", "ap50", "bottle") in scores and ("base", "ap50", "car") not in scores
 
 
+def test_a_box_within_a_difficult_object_is_wrong_unless_it_overlaps_by_half() -> None:
+    rows = [truth("1", "bottle", A), truth("1", "bottle", B, True)]
+    rows.append(found("1", "bottle", 0.9, A))
+    for box, precision in (((20, 20, 40, 30), 1.0), ((20, 20, 28, 28), 0.5)):
+        table = evidence(*rows, found("1", "bottle", 0.95, box))
+        scores = {(m, c): v for _, _, c, m, v, _ in detection.scores_of(table)}
+        assert scores["ap50", "bottle"] == pytest.approx(precision)
+
+
 def test_oracle_is_told_what_a_proposal_shows_in_original_coordinates(root: Path) -> None:
     image = DetectionImage(
         "1", Path("1.jpg"), Path("1.xml"), (100, 100), ("bottle", "car"), np.array([A, B], dtype=np.float32),

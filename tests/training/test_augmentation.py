@@ -1,11 +1,14 @@
 """Augmentation changes image and pose together: checked against the projection of the mesh."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from meshcil.config.methods.base import AugmentationSettings
+from meshcil.config.run import load_method
 from meshcil.geometry.cameras import Camera, project
 from meshcil.training.augmentation import augment, jitter, rotate
 
@@ -62,6 +65,35 @@ def test_colour_jitter_stays_in_range_and_changes_images() -> None:
     changed = jitter(images, 1.0, torch.Generator().manual_seed(0))
     assert float(changed.min()) >= 0 and float(changed.max()) <= 1
     assert not torch.equal(changed, images)
+
+
+def test_a_crop_moves_images_and_fills_with_black() -> None:
+    images = torch.ones(512, 3, 6, 8)
+    images[:, :, 2, 4] = 0.5
+    moved, poses = augment(images, torch.zeros(512, 3), AugmentationSettings(crop=2), torch.Generator().manual_seed(0))
+    places = (moved[:, 0] == 0.5).nonzero()[:, 1:]
+    assert len(places) == 512 and moved.shape == images.shape and not poses.any()
+    assert {tuple(place) for place in places.tolist()} == {(y, x) for y in range(5) for x in range(2, 7)}
+    for image, (y, _) in zip(moved[:, 0], places.tolist(), strict=True):
+        assert int((image.amax(dim=1) == 0).sum()) == abs(y - 2)
+
+
+def test_mesh_models_refuse_crops() -> None:
+    method = load_method("inemo", Path(__file__).parents[2] / "config")
+    settings = method.model_dump()
+    settings["training"]["augmentation"]["crop"] = 4
+    with pytest.raises(ValidationError, match="crop must be 0"):
+        type(method).model_validate(settings)
+
+
+def test_brightness_scales_all_values_of_an_image() -> None:
+    images = torch.full((64, 3, 4, 4), 0.5)
+    changed, _ = augment(
+        images, torch.zeros(64, 3), AugmentationSettings(brightness=0.2), torch.Generator().manual_seed(0)
+    )
+    factors = changed[:, 0, 0, 0] / 0.5
+    torch.testing.assert_close(changed, factors[:, None, None, None].expand_as(changed) * 0.5)
+    assert 0.8 <= float(factors.min()) < 0.83 and 1.17 < float(factors.max()) <= 1.2
 
 
 def test_same_generator_gives_same_images() -> None:

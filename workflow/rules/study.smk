@@ -16,7 +16,7 @@ rule study:
     priority: 20
     threads: 1
     resources:
-        **HEAVY,
+        **PLAN.study_resources(),
     params:
         **provenance("study"),
         settings=settings("study"),

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from meshcil.core.errors import InputError
 
+_LONGEST_PAUSE = 240
+"""Seconds: between two questions of the executor (180), and a minute that an answer may take."""
+
 
 @dataclass(frozen=True)
 class SlurmJob:
@@ -86,6 +89,9 @@ def has_accounting(settings: dict[str, str]) -> bool:
 def status_command(settings: dict[str, str], first_check: int) -> str:
     """How to ask for the state of jobs: `squeue` where it remembers finished jobs long enough, else `sacct`.
 
+    A job that squeue no longer knows counts as running. The executor asks every three minutes once nothing changes, and
+    takes sacct by itself where Slurm forgets within three times its first pause.
+
     Args:
         settings: of `configuration`.
         first_check: seconds before the first question (`slurm-init-seconds-before-status-checks`).
@@ -94,13 +100,13 @@ def status_command(settings: dict[str, str], first_check: int) -> str:
         InputError: when Slurm forgets finished jobs too early and keeps no accounts.
     """
     remembers = min_job_age(settings)
-    if remembers >= 3 * first_check:
+    needed = max(_LONGEST_PAUSE, 3 * first_check)
+    if remembers >= needed:
         return "squeue"
     if has_accounting(settings):
         return "sacct"
     cause = f"forgets a finished job after {remembers} s and keeps no accounts, so its end could be missed"
-    remedy = f"Set slurm-init-seconds-before-status-checks to at most {max(1, remembers // 3)} in local.yaml"
-    raise InputError("Slurm", cause, f"{remedy}, or ask for a longer MinJobAge")
+    raise InputError("Slurm", cause, f"Ask for a MinJobAge of {needed} s or more (Slurm's own is 300), or for accounts")
 
 
 def min_job_age(settings: dict[str, str]) -> int:

@@ -121,6 +121,17 @@ class Plan:
 
         return amount
 
+    def study_resources(self) -> dict[str, Callable[..., int]]:
+        """The same for a study, which says itself what it needs."""
+
+        def mem_mb(wildcards: Mapping[str, str], attempt: int) -> int:
+            return attempt * self.studies[wildcards.get("study", "")].mem_mb
+
+        def runtime(wildcards: Mapping[str, str], attempt: int) -> int:
+            return attempt * self.studies[wildcards.get("study", "")].minutes
+
+        return {"mem_mb": mem_mb, "runtime": runtime}
+
     def predictions(self, key: RunKey) -> tuple[str, ...]:
         """Prediction files that a run is scored from."""
         names = [(k, suite) for k in range(len(self.runs[key].steps)) for suite in self.step_suites(key, k)]

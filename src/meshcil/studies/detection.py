@@ -23,6 +23,7 @@ from meshcil.aligners.gates import apply_gate, fit_threshold
 from meshcil.config.gates import GATES, ORACLE_GATES
 from meshcil.config.studies.detection import Settings
 from meshcil.core.artifacts import load_state, save_state
+from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
 from meshcil.datasets.voc2007 import DetectionImage, list_images
 from meshcil.models.detector import box_latents, build_detector, grow_predictor
@@ -36,9 +37,10 @@ from meshcil.studies.detection_training import (
     train_phase,
 )
 
-_BATCH = 8
 _FOREGROUND = 0.5
 """Overlap (IoU) from which a proposal shows an object."""
+_MATCH = 0.5
+"""Overlap (IoU) from which a detection finds an object."""
 _RECALLS = [i / 10 for i in range(11)]
 _COLUMNS = ["kind", "moment", "image", "class_name", "task", "difficult", "score", "x0", "y0", "x1", "y1"]
 
@@ -172,7 +174,7 @@ def gated_rows(model: FasterRCNN, aligner: Aligner, image: DetectionImage, setti
     proposals = model.rpn(resized, features)[0]
     latents = box_latents(model, features, proposals, resized.image_sizes)
     logits, offsets = model.roi_heads.box_predictor(latents)
-    moved = model.roi_heads.box_predictor.cls_score(aligner.align(latents))
+    moved = model.roi_heads.box_predictor.cls_score(align(aligner, latents))
     scale = torch.tensor([pixels.shape[2], pixels.shape[1]] * 2) / torch.tensor([*resized.image_sizes[0][::-1]] * 2)
     told = true_old(proposals[0].cpu() * scale, image, settings)
     rows = []
@@ -227,6 +229,15 @@ def truth_rows(images: Sequence[DetectionImage], settings: Settings) -> list[tup
     ]
 
 
+def align(aligner: Aligner, latents: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+    """Aligned latents; an `InputError` when one is not finite."""
+    try:
+        return aligner.align(latents)
+    except FloatingPointError as error:
+        remedy = "Give the study's aligner a smaller learning rate or fewer iterations"
+        raise InputError("aligner", str(error), remedy) from error
+
+
 def _row(
     kind: str, moment: str, image: str, name: str, settings: Settings, difficult: bool, score: float, box: list[float]
 ) -> tuple:
@@ -258,13 +269,13 @@ def scores_of(evidence: pd.DataFrame) -> list[tuple]:
 
 def average_precision(truth: pd.DataFrame, found: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     """AP at an overlap of 0.5, by class: precision averaged at recalls 0, 0.1, ..., 1 (VOC 2007, section 4.2)."""
-    metric = MeanAveragePrecision(iou_thresholds=[0.5], rec_thresholds=_RECALLS, class_metrics=True)
+    metric = MeanAveragePrecision(iou_thresholds=[_MATCH], rec_thresholds=_RECALLS, class_metrics=True)
     metric.warn_on_many_detections = False
     label = {name: i for i, name in enumerate(names)}
     predicted, known = (dict(list(table[table["class_name"].isin(names)].groupby("image"))) for table in (found, truth))
     for image in dict.fromkeys(truth["image"]):
         answer, target = (_boxes(part.get(image, truth.iloc[:0]), label) for part in (predicted, known))
-        metric.update([{k: answer[k] for k in ("boxes", "labels", "scores")}], [target])
+        metric.update(*without_difficult(answer, target))
     result = metric.compute()
     values = dict(
         zip(result["classes"].reshape(-1).tolist(), result["map_per_class"].reshape(-1).tolist(), strict=True)
@@ -272,10 +283,28 @@ def average_precision(truth: pd.DataFrame, found: pd.DataFrame, names: Sequence[
     return {name: max(values.get(i, 0.0), 0.0) for name, i in label.items()}
 
 
+def without_difficult(answer: dict[str, Tensor], target: dict[str, Tensor]) -> tuple[list, list]:
+    """Detections and objects of an image as the VOC 2007 devkit counts them, for the metric.
+
+    Difficult objects are no targets, and a detection whose best overlap with its class is with a difficult one, by
+    0.5 or more, is neither right nor wrong. The metric's own crowds would take each detection inside one for it.
+    """
+    difficult = target["difficult"]
+    if bool(difficult.any()):
+        overlap = box_iou(answer["boxes"], target["boxes"])
+        overlap[answer["labels"][:, None] != target["labels"]] = 0
+        best, row = overlap.max(dim=1)
+        kept = ~((best >= _MATCH) & difficult[row])
+        answer = {name: values[kept] for name, values in answer.items()}
+        target = {name: values[~difficult] for name, values in target.items()}
+    found = {name: answer[name] for name in ("boxes", "labels", "scores")}
+    return [found], [{name: target[name] for name in ("boxes", "labels")}]
+
+
 def _boxes(rows: pd.DataFrame, label: dict[str, int]) -> dict[str, Tensor]:
     return {
         "boxes": torch.tensor(rows[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float), dtype=torch.float32).reshape(-1, 4),
         "labels": torch.tensor([label[name] for name in rows["class_name"]], dtype=torch.int64),
         "scores": torch.tensor(rows["score"].to_numpy(dtype=float), dtype=torch.float32),
-        "iscrowd": torch.tensor(rows["difficult"].to_numpy(dtype=bool)).long(),
+        "difficult": torch.tensor(rows["difficult"].to_numpy(dtype=bool)),
     }

@@ -16,7 +16,7 @@ def augment(
     settings: AugmentationSettings,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3"]]:
-    """Mirror, rotate in the image plane, and change colours.
+    """Mirror, rotate in the image plane, change colours, shift, and change the brightness.
 
     The principal point is the image centre, so a rotation of the image about it is exactly a change of theta, and a
     mirror image shows the mirrored object at azimuth and theta of opposite sign.
@@ -42,6 +42,11 @@ def augment(
         poses = poses + torch.stack([0 * angle, 0 * angle, angle], dim=1).to(poses)
     if settings.colour > 0:
         images = jitter(images, settings.colour, generator)
+    if settings.crop:
+        images = shift(images, settings.crop, generator)
+    if settings.brightness > 0:
+        factors = 1 + (torch.rand(count, generator=generator) * 2 - 1) * settings.brightness
+        images = (images * factors[:, None, None, None].to(images)).clamp(0, 1)
     return images, poses
 
 
@@ -58,6 +63,15 @@ def rotate(images: Float[Tensor, "B 3 H W"], angle: Float[Tensor, " B"]) -> Floa
     matrix = torch.stack([torch.stack([cos, -sin * aspect, zero], 1), torch.stack([sin / aspect, cos, zero], 1)], dim=1)
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def shift(images: Float[Tensor, "B 3 H W"], pixels: int, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
+    """Move each image by up to ``pixels`` in either direction; what comes in is black."""
+    height, width = images.shape[-2:]
+    padded = functional.pad(images, [pixels] * 4)
+    corners = torch.randint(2 * pixels + 1, (len(images), 2), generator=generator).tolist()
+    moved = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, corners, strict=True)]
+    return torch.stack(moved)
 
 
 def jitter(images: Float[Tensor, "B 3 H W"], strength: float, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:

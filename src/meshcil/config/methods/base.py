@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meshcil.config.base import Settings
 
@@ -31,6 +31,11 @@ class AugmentationSettings(Settings):
     """Largest in-plane rotation in degrees; added to theta."""
     colour: float = Field(0.0, ge=0, le=1)
     """Strength of brightness, contrast and channel-gain jitter."""
+    crop: int = Field(0, ge=0)
+    """Black pixels put around an image before a random part of its old size is cut out. A pose knows no shift, so mesh
+    models refuse it."""
+    brightness: float = Field(0.0, ge=0, le=1)
+    """Largest relative change of all values (torchvision's ColorJitter)."""
 
 
 class TrainingSettings(Settings):
@@ -108,6 +113,12 @@ class MethodSettings(Settings):
     """The optimiser loop."""
     exemplars: Literal["random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
     """Selection strategy; only used with a budget."""
+
+    @model_validator(mode="after")
+    def _keep_objects_in_place(self) -> "MethodSettings":
+        if self.needs_pose and self.training.augmentation.crop:
+            raise ValueError("training.augmentation.crop must be 0: a shifted object is not where its pose says")
+        return self
 
     def check_classes(self, count: int) -> None:
         """Refuse a number of classes that the method cannot take.

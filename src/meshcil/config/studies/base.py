@@ -5,6 +5,8 @@ A study is an experiment of its own making, in one job per seed: it is no chain 
 
 from pathlib import Path
 
+from pydantic import Field
+
 from meshcil.config.base import Settings, load_by_kind
 from meshcil.core.naming import load_object
 
@@ -18,6 +20,10 @@ class StudySettings(Settings):
     """Name in tables and figures."""
     description: str
     """One sentence for the report."""
+    mem_mb: int = Field(4000, ge=1)
+    """Memory that a cluster is asked for, in MB; a repeated job gets as many times more as it was attempted."""
+    minutes: int = Field(120, ge=1)
+    """Time that a cluster is asked for, likewise."""
 
     def input_files(self) -> tuple[Path, ...]:
         """Files of a real dataset that the study reads, as far as they are there."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meshcil.config.aligners.eli import Settings as AlignerSettings
 from meshcil.config.studies.base import StudySettings
@@ -36,6 +36,14 @@ class Settings(StudySettings):
     """The aligner; `iterations` is the published stopping point."""
     picture_points: int = Field(200, ge=0)
     """Test images of the first task in the picture of the latents (first seed only)."""
+
+    @model_validator(mode="after")
+    def _stops_in_the_evidence(self) -> "Settings":
+        if self.aligner.stopping != "fixed":
+            raise ValueError(
+                "aligner.stopping must be fixed; where held-out images would stop is found in the same fit"
+            )
+        return self
 
     def input_files(self) -> tuple[Path, ...]:
         """MNIST's four files, if all are there and may be used."""
