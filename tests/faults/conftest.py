@@ -127,10 +127,12 @@ def folder(reference: Path) -> Iterator[Path]:
 
 def copy(reference: Path, folder: Path, *without: str) -> Path:
     """Copy the finished run with file times, less what the patterns match: the state that an end leaves."""
-    shutil.copytree(reference, folder, dirs_exist_ok=True)
-    for pattern in without:
-        for path in sorted(folder.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    missing = {path for pattern in without for path in reference.glob(pattern)}
+
+    def left_out(place: str, names: list[str]) -> set[str]:
+        return {name for name in names if Path(place) / name in missing}
+
+    shutil.copytree(reference, folder, dirs_exist_ok=True, ignore=left_out)
     return folder
 
 

@@ -100,6 +100,8 @@ def test_a_clock_that_steps_back(reference: Path, folder: Path) -> None:
     kept = {path: sha256_file(folder / path) for path in records(folder)}
     finish(folder, reference)
     assert {path: sha256_file(folder / path) for path in kept} == kept, "finished jobs ran again"
+    present = time.time() + 60
+    assert all(path.stat().st_mtime < present for path in (folder / "results").rglob("*") if path.is_file())
     assert all(record["seconds"] >= 0 for record in records(folder).values())
     assert_nothing_is_left_to_do(folder)
 
