@@ -24,7 +24,7 @@ def by_name(records: list[dict[str, Any]], versions: dict[str, str] | None = Non
 
 def test_one_value_stands_alone() -> None:
     found = by_name(
-        [record("train", "10:00:00", 60.0, seed=3), record("train", "10:05:00", 30.5, seed=1)], {"torch": "2"}
+        [record("train", "10:00:00", 60.0, seed=3), record("study", "10:05:00", 30.5, seed=1)], {"torch": "2"}
     )
     assert found["Commit"] == ("aaaaaaaaaaaa", "")
     assert found["Uncommitted changes"] == ("none", "")
