@@ -27,7 +27,6 @@ class Seen:
     step: int
     labels: set[int] = field(default_factory=set)
     replayed: set[int] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,6 @@ def watch(method: Method, seen: Seen) -> None:
 
     def shown(images: ImagePool, hook: object) -> None:
         seen.labels.update(images.labels.tolist())
-        seen.ids.update(images.ids)
         hook(images)
 
     method.losses = noted

@@ -35,7 +35,9 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
         return []
     source = [record["source"] for record in records]
     environment = [record["environment"] for record in records]
-    seeds = sorted({record["seed"] for record in records if record["stage"] in _TRAINING and record["seed"] is not None})
+    seeds = sorted(
+        {record["seed"] for record in records if record["stage"] in _TRAINING and record["seed"] is not None}
+    )
     begin, end = span(records)
     return [
         Fact("Measured", begin[:10], f"{begin[11:19]} to {end[11:19] if end[:10] == begin[:10] else end[:19]} UTC"),
