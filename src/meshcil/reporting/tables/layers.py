@@ -14,8 +14,11 @@ COLUMNS = {
     "shift": "shift",
     "shift after the first epoch": "shift_after_first_epoch",
     "CKA of maps": "cka_map_biased",
+    "CKA of maps, fresh weights": "cka_map_biased_fresh",
     "CKA of maps, unbiased": "cka_map_unbiased",
     "CKA of maps, unbiased, fresh weights": "cka_map_unbiased_fresh",
+    "CKA of pooled maps": "cka_pooled_biased",
+    "CKA of pooled maps, fresh weights": "cka_pooled_biased_fresh",
     "CKA of pooled maps, unbiased": "cka_pooled_unbiased",
     "CKA of pooled maps, unbiased, fresh weights": "cka_pooled_unbiased_fresh",
 }
