@@ -103,9 +103,11 @@ def job_prefix(settings: Mapping[str, Any]) -> str:
 def snakemake_command(profile: Path, experiments: str, extra: Sequence[str] = ()) -> list[str]:
     """The call of Snakemake in the working folder."""
     # Its own lock would outlast a killed run; the lock of this module ends with the last process that works here.
-    base = [sys.executable, "-m", "snakemake", "--snakefile", str(repository_root() / "Snakefile"), "--nolock"]
+    base = [sys.executable, "-m", "meshcil.cli.snakemake_process", "--nolock"]
     return [
         *base,
+        "--snakefile",
+        str(repository_root() / "Snakefile"),
         "--workflow-profile",
         str(profile),
         "--logger",

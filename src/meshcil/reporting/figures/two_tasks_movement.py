@@ -35,9 +35,9 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         panel.bar(places, table["shift"], width=1.0, color=GREY, alpha=0.5, label="shifted by the second task")
         panel.bar(places, table["movement"], width=0.5, color=BLUE, label="moved by alignment")
         panel.set_xticks([])
-        panel.set_xlabel(f"{label}, most shifted first")
+        panel.set_xlabel(label)
     axes[0].set_ylabel("mean distance")
     say_when_empty(axes[0], panels)
     if panels:
-        axes[-1].legend(frameon=False, loc="upper right")
+        figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2)
     return figure
