@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from meshcil.config.experiment import Artifact
 from meshcil.core.naming import load_object
@@ -123,15 +123,23 @@ class _Asked:
         return [(name, column) for name, row in self.written.iterrows() for column in row.index[row.notna()]]
 
     @cached_property
+    def _fraction(self) -> Bool[np.ndarray, " rows"]:
+        """Scores of measurements between 0 and 1, which stay there: tables refuse accuracies above 1."""
+        within = self.scores["value"].between(0, 1) | self.scores["value"].isna()
+        return within.groupby(self.measurement).transform("all").to_numpy()
+
+    @cached_property
     def _changed(self) -> pd.Series:
         # Every score by another amount, or a spread over seeds would not notice.
         draws = np.random.default_rng(0)
         factor, shift = draws.uniform(1, 2, (2, len(self.scores)))
-        return self.scores["value"] * (factor + 0.5) + shift
+        changed = self.scores["value"] * (factor + 0.5) + shift
+        return changed.where(~self._fraction, (self.scores["value"] + shift - 1) / 2)
 
     def marked(self, seed: int) -> Built:
         """The table built from made-up values, which are the same for every seed of a measurement."""
         values = np.random.default_rng([1, seed]).uniform(1000, 2000, len(self.order))
+        values[np.unique(self.measurement[self._fraction])] /= 2000
         made = pd.Series(values[self.measurement], self.scores.index)
         # What was not measured has no value to replace.
         return values, self._cells(made.where(self.scores["value"].notna()))
