@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from meshcil.config.experiment import Artifact
+from meshcil.reporting.origin import origins
 from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.tables import contest, heads, held, intransigence, sweep
 
@@ -98,3 +100,11 @@ def test_new_classes_are_compared_with_joint_training_of_the_same_seed(curve: pd
     assert row["intransigence [%]"] == pytest.approx(100 * (0.1 / 2 + 0.2 / 2) / 2)
     assert row["in the last step [%]"] == pytest.approx(15)
     assert intransigence.build(scores, {"reference": "other"}).empty
+
+
+def test_an_area_is_traced_to_every_point_of_its_curve(curve: pd.DataFrame) -> None:
+    traced = origins(Artifact(name="t", kind="sweep", caption="c"), curve, "t.csv")
+    areas = [rows for (_, column), rows in traced.items() if column == "AUC-A"]
+    assert len(areas) == 1
+    assert set(areas[0]["metric"]) == {"average_incremental_accuracy"}
+    assert set(areas[0]["budget"]) == set(curve["budget"]) and set(areas[0]["seed"]) == {0, 1}
