@@ -108,3 +108,21 @@ def test_an_area_is_traced_to_every_point_of_its_curve(curve: pd.DataFrame) -> N
     assert len(areas) == 1
     assert set(areas[0]["metric"]) == {"average_incremental_accuracy"}
     assert set(areas[0]["budget"]) == set(curve["budget"]) and set(areas[0]["seed"]) == {0, 1}
+
+
+def test_a_contest_is_answered_in_a_sentence_per_budget() -> None:
+    columns = ["budget", "models [%]", "models std [%]", "models method", "mesh [%]", "mesh std [%]", "mesh method"]
+    cells = [
+        ("bytes-1000000", "", "", "", "60.00", "1.00", "iNeMo"),
+        ("bytes-1800000", "61.00", "2.00", "DER", "65.00", "1.00", "iNeMo"),
+        ("total-20", "66.00", "2.00", "MEMO", "65.00", "1.00", "iNeMo"),
+        ("total-30", "66.00", "", "MEMO", "65.00", "", "iNeMo"),
+    ]
+    assert contest.answers(pd.DataFrame(cells, columns=columns)) == (
+        "At 1 million bytes: mesh (iNeMo) with 60.0 %; nothing else fits.",
+        "At 1.8 million bytes: mesh (iNeMo) with 65.0 %, 4.0 points ahead of models (DER), more than the spread over"
+        " seeds (2.0).",
+        "Under total-20: models (MEMO) with 66.0 %, 1.0 points ahead of mesh (iNeMo), within the spread over seeds"
+        " (2.0).",
+        "Under total-30: models (MEMO) with 66.0 %, 1.0 points ahead of mesh (iNeMo), in a single run.",
+    )

@@ -10,13 +10,14 @@ from types import MappingProxyType
 import pandas as pd
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
-from meshcil.reporting.alignment import answers
+from meshcil.reporting import alignment
 from meshcil.reporting.claims import Source, counts
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
+from meshcil.reporting.tables import contest
 
 _TITLES = {
     "average": "Average accuracy",
@@ -32,6 +33,8 @@ _NOTES = {
     "pose pi/6": "share of all test images",
     "pose pi/18": "share of all test images",
 }
+_ANSWERS = {"alignment-answer": alignment.answers, "contest": contest.answers}
+"""Kind of table -> what one comes to, in a sentence each."""
 _OPEN_CELLS = 80
 """Tables with more numbers than this start folded."""
 _HALF_WIDTH = 74
@@ -248,7 +251,7 @@ def _block(
             views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note))
     file, table = f"tables/{head.name}.csv", tables.get(head.name)
     view = None if table is None else table_view(table, file, anchors.get(file, {}))
-    said = () if table is None or head.kind != "alignment-answer" else answers(table)
+    said = () if table is None or head.kind not in _ANSWERS else _ANSWERS[head.kind](table)
     title = head.title or head.name.replace("-", " ").capitalize()
     pictured = any(figure.kind == "pose-overlays" for figure in members)
     return Block(head.name, title, caption, tuple(views), view, pictured, said)

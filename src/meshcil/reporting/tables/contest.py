@@ -1,6 +1,7 @@
 """Which kind of method wins under each budget: more exemplars, more models, or a mesh model."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -65,3 +66,30 @@ def _row(budget: str, best: Mapping[str, pd.Series]) -> dict[str, Any]:
     for group, found in best.items():
         row |= {f"{group} [%]": found["mean"], spread(f"{group} [%]"): found["std"], f"{group} method": found["label"]}
     return row | ({"lead [%]": winner["mean"] - order[1]["mean"]} if len(order) > 1 else {})
+
+
+def answers(table: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence per budget: who wins, by how much, and whether that is more than chance.
+
+    Args:
+        table: of `build`, as text.
+    """
+    groups = [name.removesuffix(" method") for name in table.columns if name.endswith(" method")]
+    return tuple(_sentence(row, groups) for row in table.to_dict("records"))
+
+
+def _sentence(row: Mapping[str, str], groups: Sequence[str]) -> str:
+    held = {group: float(row[f"{group} [%]"]) for group in groups if row[f"{group} [%]"]}
+    first, *others = sorted(held, key=lambda group: -held[group])
+    amount = _amount(row["budget"])
+    place = f"At {amount / 1e6:g} million bytes" if "bytes-" in row["budget"] else f"Under {row['budget']}"
+    found = f"{place}: {first} ({row[f'{first} method']}) with {held[first]:.1f} %"
+    if not others:
+        return f"{found}; nothing else fits."
+    spreads = [float(row[spread(f"{group} [%]")] or "nan") for group in (first, others[0])]
+    lead, chance = held[first] - held[others[0]], max(spreads)
+    ahead = f"{found}, {lead:.1f} points ahead of {others[0]} ({row[f'{others[0]} method']})"
+    if math.isnan(chance):
+        return f"{ahead}, in a single run."
+    within = "more than" if lead > chance else "within"
+    return f"{ahead}, {within} the spread over seeds ({chance:.1f})."
