@@ -86,6 +86,17 @@ def test_cards_leave_out_what_no_run_measured() -> None:
     assert [row.cells[0].text for row in card.rows] == ["50.00", ""]
 
 
+def test_cards_tell_rows_of_one_method_apart_by_budget() -> None:
+    table = frame(
+        method=["a", "a", "b"],
+        label=["A", "A", "B"],
+        budget=["x", "y", "none"],
+        **{"last [%]": ["1.00", "2.00", "3.00"]},
+    )
+    (card,) = cards(table, "tables/summary.csv")
+    assert [row.label for row in card.rows] == ["A, x", "A, y", "B"]
+
+
 def test_settings_become_lines() -> None:
     values = {"a": {"b": True, "c": [1, 2], "d": []}, "e": None, "f": 0.5}
     assert flat_settings(values) == [("a.b", "yes"), ("a.c", "1, 2"), ("a.d", "none"), ("e", "none"), ("f", "0.5")]

@@ -3,6 +3,7 @@
 Every number is a cell of a CSV file and keeps that file, its row and its column, so that it can be traced.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -191,12 +192,23 @@ def _cell(row: pd.Series, column: str, measured: bool, origin: str) -> Cell:
 
 
 def cards(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
-    """Headline quantities of a `summary` table; quantities that no run measured are left out."""
+    """Headline quantities of a `summary` table; quantities that no run measured are left out.
+
+    Rows of one method are told apart by their budgets.
+    """
     view = table_view(table, file, anchors)
+    often = Counter(row.label for row in view.rows)
+    budgets = table["budget"] if "budget" in table else [""] * len(view.rows)
+    labels = [
+        f"{row.label}, {budget}" if often[row.label] > 1 else row.label
+        for row, budget in zip(view.rows, budgets, strict=True)
+    ]
     found = []
     for index, heading in enumerate(view.columns):
         name = heading.text.replace("π/", "pi/")
-        rows = tuple(Row(row.key, row.label, row.colour, (row.cells[index],)) for row in view.rows)
+        rows = tuple(
+            Row(row.key, label, row.colour, (row.cells[index],)) for row, label in zip(view.rows, labels, strict=True)
+        )
         if heading.unit == "%" and any(row.cells[0].text for row in rows):
             found.append(Card(_TITLES.get(name, heading.text), _NOTES.get(name, ""), file, rows))
     return tuple(found)
