@@ -11,7 +11,6 @@ import pytest
 
 from meshcil.core.errors import InputError
 from meshcil.reporting.layout import find_cell, read_table
-from meshcil.reporting.reproducibility import BEGIN, END, rewrite_claims
 from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
 from tests.reporting.conftest import judge_smoke
@@ -249,17 +248,3 @@ def test_text_is_readable_in_both_schemes(scheme: str) -> None:
         for ground in ("panel", "page") if text in ("ink", "muted", "accent") else ("panel",):
             bright, dim = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
             assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)
-
-
-def test_reproducibility_states_every_claim_with_its_verdict(workplace: Path) -> None:
-    Path("README.md").write_text(f"Before\n{BEGIN}\n{END}\nAfter\n")
-    rewrite_claims(Path("reports"), Path("REPRODUCIBILITY.md"), Path("README.md"))
-    text = Path("REPRODUCIBILITY.md").read_text(encoding="utf-8")
-    assert " further claims | – not measured |" in Path("README.md").read_text(encoding="utf-8")
-    judged = read_table(Path("reports/tables/claims.csv"))
-    assert all(statement in text for statement in judged["statement"])
-    assert "not measured" in text and "Measured on" in text
-    Path("reports/tables/claims.csv").unlink()
-    with pytest.raises(InputError, match=r"claims\.csv: does not exist"):
-        rewrite_claims(Path("reports"), Path("other.md"), Path("README.md"))
-    assert not Path("other.md").exists()

@@ -209,10 +209,10 @@ def readme(into: Into = Path()) -> None:
 
 @export.command()
 def claims(into: Into = Path()) -> None:
-    """Rewrite REPRODUCIBILITY.md, and the README's table of claims, from the report."""
+    """Rewrite REPRODUCIBILITY.md, and the README's table of claims, from the results in docs/results."""
     from meshcil.reporting.reproducibility import rewrite_claims
 
-    rewrite_claims(REPORTS, into / "REPRODUCIBILITY.md", into / "README.md")
+    rewrite_claims(into / "docs/results", into / "config", into / "REPRODUCIBILITY.md", into / "README.md")
 
 
 @export.command()
@@ -220,7 +220,7 @@ def results(
     experiments: Annotated[list[str], typer.Argument(help="Experiments that the report shows.")],
     into: Into = Path(),
 ) -> None:
-    """Write a page per experiment, with its tables, figures and records, into docs/results."""
+    """Write a page per experiment, with its tables, figures, records and verdicts, into docs/results."""
     from meshcil.reporting.results import write_results
 
     for name in experiments:

@@ -57,6 +57,17 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
     ]
 
 
+def made_by(records: Sequence[Record]) -> str:
+    """One sentence: date, commit, seeds, machine and cost of the jobs."""
+    known = {fact.name: fact for fact in facts(records, {})}
+    return (
+        f"Measured on {known['Measured'].value} at commit `{known['Commit'].value}` "
+        f"(uncommitted changes: {known['Uncommitted changes'].value}), "
+        f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs, {known['Jobs'].detail}, "
+        f"{known['Processor cores'].value} processor cores, {known['Device'].value}."
+    )
+
+
 def _listed(values: Iterable[str]) -> tuple[str, str]:
     counts = Counter(values)
     if len(counts) == 1:

@@ -5,14 +5,13 @@ Reads the tables and figures of the experiment `laptop` and the records behind t
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.reporting.facts import Record, facts
+from meshcil.reporting.facts import made_by
 from meshcil.reporting.gather import producers
 from meshcil.reporting.layout import read_table, spread
 
@@ -102,17 +101,6 @@ def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
 def _cell(row: pd.Series, column: str) -> str:
     deviation = row.get(spread(column), "")
     return f"{row[column]} ± {deviation}" if deviation else row[column]
-
-
-def made_by(records: Sequence[Record]) -> str:
-    """One sentence: date, commit, seeds, machine and cost of the jobs."""
-    known = {fact.name: fact for fact in facts(records, {})}
-    return (
-        f"Measured on {known['Measured'].value} at commit `{known['Commit'].value}` "
-        f"(uncommitted changes: {known['Uncommitted changes'].value}), "
-        f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs, {known['Jobs'].detail}, "
-        f"{known['Processor cores'].value} processor cores, {known['Device'].value}."
-    )
 
 
 def _figures(folder: str) -> str:

@@ -1,64 +1,77 @@
-"""REPRODUCIBILITY.md: the verdict on every claim, and the runs that it rests on; written from the report's files.
+"""REPRODUCIBILITY.md: the verdict on every claim, the main table of every experiment, and the runs that they rest on.
 
-The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
+Written from the results that are kept beside the code (`docs/results`), so that experiments of different days come
+together. The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from meshcil.config.claims import load_claims
+from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.core.hashing import sha256_file
-from meshcil.reporting.claims import Judged, Source, counts, sources_view
-from meshcil.reporting.facts import Record
-from meshcil.reporting.gather import read_records
-from meshcil.reporting.layout import read_table
-from meshcil.reporting.readme import made_by, read_text, replace_part
+from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
+from meshcil.reporting.kept import Kept, read_kept, together
+from meshcil.reporting.layout import read_table, row_keys
+from meshcil.reporting.page import table_view
+from meshcil.reporting.readme import read_text, replace_part
+from meshcil.reporting.results import markdown_table
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 _HEAD = """# Reproducibility
 
-Written by `meshcil export claims` from `reports/tables/claims.csv` and the records behind it;
-nothing in it is typed by hand.
+Written by `meshcil export claims` from [docs/results](docs/results), which `meshcil export results` writes from the
+scores and records of finished experiments; nothing here is typed by hand.
 
 A claim is a contrast of scores between runs of the same training seed. It *holds* when the 95 % confidence interval of
 its mean over seeds lies above zero and *does not hold* when it lies below. With fewer than three seeds, or zero in the
 interval, it is *not decided*. Differences are in percentage points unless the claim says otherwise. Published values
-are those of the papers, on their data; ours are on the data named beside them and are not to be compared in size.
-"""
+are those of the papers, on their data; ours are on the data named beside them and are not to be compared in size."""
+_TABLES = """## Measured tables
+
+The main table of each experiment, as mean ± standard deviation over training seeds. Accuracies are in percent on our
+data; a published value stands in a column of its own."""
+_RUNS = """## Runs
+
+Each seed with the first digits of the sha256 of the record of its scores."""
 
 
-def rewrite_claims(reports: Path, page: Path, readme: Path) -> None:
+def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> None:
     """Write the page, and the README's line per claim; nothing is written on an error.
 
     Args:
-        reports: folder of the report, inside the working folder that the records speak of.
+        results: folder of kept results, `docs/results`.
+        config: folder with `claims` and `experiments`.
         page: file for the page.
         readme: Markdown file with the two marker lines.
 
     Raises:
-        InputError: when the table of claims, a record or a marker is missing.
+        InputError: when a kept file is missing or stale, or the README lacks a marker.
     """
-    text = reproducibility(reports)
-    lines = verdict_lines(sources_view(read_table(reports / "tables" / "claims.csv")))
+    text, lines = reproducibility(results, config)
     rewritten = replace_part(read_text(readme), lines, readme, BEGIN, END)
     write_text_atomic(page, text)
     write_text_atomic(readme, rewritten)
 
 
-def reproducibility(reports: Path) -> str:
-    """Text of the page.
+def reproducibility(results: Path, config: Path) -> tuple[str, str]:
+    """Text of the page, whose links start at the repository, and of the README's table.
 
     Args:
-        reports: folder of the report, inside the working folder that the records speak of.
+        results: folder of kept results.
+        config: folder with `claims` and `experiments`.
 
     Raises:
-        InputError: when the table of claims or a record is missing.
+        InputError: when a kept file is missing or stale.
     """
-    sources = sources_view(read_table(reports / "tables" / "claims.csv"))
-    records = chain(reports / "tables" / "claims.record.json", reports.parent)
+    kept = read_kept(results)
+    table = together(load_claims(config), kept, results)
+    pages = {(key, DIFFERENCE): _page(name) for key, name in zip(row_keys(table), table["experiment"], strict=True)}
+    sources = sources_view(table, pages)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())
-    parts = [_HEAD, made_by(list(records.values())), f"**Verdicts:** {verdicts}."]
-    return "\n\n".join([*parts, *map(_section, sources), _runs(records)]) + "\n"
+    parts = [_HEAD, f"**Verdicts:** {verdicts}.", *map(_section, sources), _TABLES]
+    parts += [_measured(one, results, config) for one in kept]
+    return "\n\n".join([*parts, _RUNS, *map(_runs, kept)]) + "\n", verdict_lines(sources)
 
 
 def verdict_lines(sources: Sequence[Source]) -> str:
@@ -73,26 +86,6 @@ def verdict_lines(sources: Sequence[Source]) -> str:
         if source.unmeasured:
             lines.append(f"| {len(source.unmeasured)} further claims | – not measured |")
     return "\n".join(lines)
-
-
-def chain(record: Path, work: Path) -> dict[Path, Record]:
-    """A record and all records it rests on, by file.
-
-    Args:
-        record: its file.
-        work: folder that the paths inside the records are relative to.
-
-    Raises:
-        InputError: when one is missing or is not a record.
-    """
-    found: dict[Path, Record] = {}
-    waiting = [record]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found |= read_records([path])
-            waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
-    return found
 
 
 def _section(source: Source) -> str:
@@ -113,16 +106,27 @@ def _section(source: Source) -> str:
 def _line(row: Judged, *, first: bool) -> str:
     stated = (f"{row.statement} ({row.where})", row.published) if first else ("", "")
     difference = f"{row.difference} ({row.span})" if row.span else row.difference
-    cells = [*stated, row.data, difference, row.seeds, f"{row.mark} {row.verdict}"]
+    cells = [*stated, f"[{row.data}]({row.origin})", difference, row.seeds, f"{row.mark} {row.verdict}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _runs(records: Mapping[Path, Record]) -> str:
-    lines = ["## Runs", "", "Each with the first digits of the sha256 of the record of its scores.", ""]
-    names = ("dataset", "protocol", "method", "budget", "seed")
-    for path, record in sorted(records.items()):
-        if record["stage"] in ("score", "study"):
-            key = record["key"]
-            run = "/".join(str(key[name]) for name in (*names, "study") if name in key)
-            lines.append(f"- `{run}` {sha256_file(path)[:12]}")
+def _measured(kept: Kept, results: Path, config: Path) -> str:
+    settings = load_experiment(kept.name, config)
+    lines = [f"### {settings.title}", f"`make reproduce EXPERIMENT={kept.name}`. {kept.measured}"]
+    if settings.tables:
+        head = settings.tables[0]
+        view = table_view(read_table(results / kept.name / f"{head.name}.csv"), "")
+        seeds = f" {view.seeds} seeds." if view.seeds else ""
+        lines += [" ".join(head.caption.split()) + seeds, markdown_table(view)]
+    return "\n\n".join([*lines, f"[All its tables and figures]({_page(kept.name)})"])
+
+
+def _runs(kept: Kept) -> str:
+    lines = [f"### {kept.name}", ""]
+    for run, seeds in sorted(kept.runs.items()):
+        lines.append(f"- `{run}` " + ", ".join(f"{seed}: {digest[:12]}" for seed, digest in sorted(seeds.items())))
     return "\n".join(lines)
+
+
+def _page(experiment: str) -> str:
+    return f"docs/results/{experiment}.md" if experiment else ""

@@ -1,19 +1,21 @@
 """Measured results to keep beside the code: a page per experiment, with its tables, figures and records.
 
-Writes `<out>/<experiment>.md`, and its CSV files, their records and SVG files into `<out>/<experiment>/`. Pictures of
-single images stay in the report.
+Writes `<out>/<experiment>.md`, and its CSV files, their records, SVG files and verdicts (`kept.py`) into
+`<out>/<experiment>/`. Pictures of single images stay in the report.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from meshcil.config.claims import load_claims
 from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
+from meshcil.reporting.facts import made_by
 from meshcil.reporting.gather import producers
+from meshcil.reporting.kept import kept_files
 from meshcil.reporting.layout import read_table
 from meshcil.reporting.page import Block, TableView, blocks
-from meshcil.reporting.readme import made_by
 
 _REMEDY = "Run `make reproduce EXPERIMENT={name}` first"
 
@@ -24,17 +26,18 @@ def write_results(name: str, reports: Path, config: Path, out: Path) -> None:
     Args:
         name: of the experiment.
         reports: folder of the report, inside the working folder that the records speak of.
-        config: folder with `experiments`.
+        config: folder with `experiments` and `claims`.
         out: folder of the pages.
 
     Raises:
-        InputError: when a table, figure or record is missing.
+        InputError: when a table, figure, record or the collected scores are missing.
     """
     settings = load_experiment(name, config)
     tables = {table.name: reports / "tables" / f"{table.name}.csv" for table in settings.tables}
     figures = [reports / "figures" / f"{figure.name}.svg" for figure in settings.figures if figure.run is None]
     records = [path.with_name(f"table-{path.stem}.record.json") for path in tables.values()]
     files = {path.name: _read(path, name) for path in (*tables.values(), *records, *figures)}
+    files |= kept_files(name, load_claims(config), reports.parent)
     # The page links its figures as files, so that their text is not needed here.
     drawn = {path.stem: "<svg></svg>" for path in figures}
     parts = blocks(settings, {key: read_table(path) for key, path in tables.items()}, drawn)
@@ -68,11 +71,12 @@ def _section(name: str, block: Block) -> str:
     if block.table is not None:
         file = Path(block.table.file).name
         record = f"table-{Path(file).stem}.record.json"
-        lines += [_table(block.table), f"[{file}]({name}/{file}), [its record]({name}/{record})"]
+        lines += [markdown_table(block.table), f"[{file}]({name}/{file}), [its record]({name}/{record})"]
     return "\n\n".join(lines)
 
 
-def _table(table: TableView) -> str:
+def markdown_table(table: TableView) -> str:
+    """A table in Markdown, spreads after a ±."""
     heads = [f"{heading.text} [{heading.unit}]" if heading.unit else heading.text for heading in table.columns]
     lines = [f"| {' | '.join([table.first, *heads])} |"]
     lines.append("|---|" + "".join("---:|" if heading.number else "---|" for heading in table.columns))
