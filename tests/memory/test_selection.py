@@ -18,12 +18,17 @@ def arrays(seed: int, size: int) -> dict[str, np.ndarray]:
     }
 
 
+CENTRES = np.arange(10) * 2 * np.pi / 10
+ORDER = (0, 5, 2, 7, 4, 9, 1, 6, 3, 8)
+"""Bins among which a slot may go to any, in the order in which they get it."""
+
+
 def fill(capacity: np.ndarray, slots: int) -> list[int]:
     """Water-filling one slot at a time."""
     picks = [0] * len(capacity)
     for _ in range(min(slots, int(capacity.sum()))):
         free = [b for b in range(len(picks)) if picks[b] < capacity[b]]
-        picks[min(free, key=lambda b: (picks[b], b))] += 1
+        picks[min(free, key=lambda b: (picks[b], ORDER.index(b)))] += 1
     return picks
 
 
@@ -55,6 +60,13 @@ def test_thinning_pose_aware_exemplars_fills_evenly_again(azimuth, count, fewer)
     bins = azimuth_bin(azimuth)
     stored_per_bin = np.bincount(bins[stored], minlength=10)
     assert np.bincount(bins[kept], minlength=10).tolist() == fill(stored_per_bin, fewer)
+
+
+@pytest.mark.parametrize(("count", "widest"), [(2, 180), (4, 108), (5, 108), (6, 72), (8, 72), (10, 36)])
+def test_fewer_images_than_bins_still_look_from_all_around(count, widest):
+    chosen = np.sort(np.rad2deg(CENTRES[select("pose-aware", count, azimuth=CENTRES)]))
+    gaps = np.diff([*chosen, chosen[0] + 360])
+    assert gaps.max() == pytest.approx(widest)
 
 
 def test_azimuth_bins_are_circular_and_centred_on_zero():

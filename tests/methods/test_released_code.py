@@ -142,6 +142,15 @@ def test_azimuth_selection_is_what_the_method_ranks_by() -> None:
     assert len(other.rank_exemplars(80, seed=0, azimuth=azimuth)) == 80
 
 
+def test_azimuth_selection_alone_overfills_until_the_class_is_thinned() -> None:
+    method = released("azimuth_selection")
+    first = {"car": [f"car{i}" for i in (0, 1, 1, 2)], "bus": ["bus0", "bus1"]}
+    store = method.update_exemplars(ExemplarStore(), first, 2)
+    assert dict(store.classes) == {"car": ("car0", "car1", "car1", "car2"), "bus": ("bus0", "bus1")}
+    later = method.update_exemplars(store, {"boat": ["boat0", "boat1"]}, 1)
+    assert dict(later.classes) == {"car": ("car0",), "bus": ("bus0",), "boat": ("boat0", "boat1")}
+
+
 def test_over_selection_stays_in_memory_until_it_is_reduced() -> None:
     ranked = {"car": [f"image{i}" for i in (0, 1, 1, 2)]}
     store = released("growing_memory").update_exemplars(ExemplarStore(), ranked, 2)

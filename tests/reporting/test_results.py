@@ -52,9 +52,7 @@ def work(tmp_path: Path) -> Path:
         "results/t.record.json": json.dumps(record("train", "b" * 40, [], seed=7)),
         "config/claims/paper.yaml": CLAIMS,
         "results/experiments/tiny.csv": pd.DataFrame(run_rows("inemo", "none", 7)).to_csv(index=False),
-        "results/experiments/collect-tiny.record.json": json.dumps(
-            record("collect", "a" * 40, ["results/s.record.json"])
-        ),
+        "results/experiments/collect-tiny.record.json": json.dumps(collected),
         "results/s.record.json": json.dumps(
             record("score", "b" * 40, ["results/t.record.json"]) | {"key": {"method": "inemo", "seed": 7}}
         ),

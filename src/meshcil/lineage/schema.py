@@ -74,6 +74,9 @@ class EnvironmentFacts(Facts):
     """Digest of the sorted `name-version` list of installed distributions."""
     platform: str
     """Operating system and processor."""
+    instructions: str = ""
+    """Instructions of the processor that decide how networks are computed (`avx2 avx512f avx512_bf16 amx_bf16`); other
+    ones give other last digits, and `precision: mixed` follows them."""
     device: str
     """`cpu`, or the accelerator's name."""
     cores: int | None

@@ -13,6 +13,7 @@ from meshcil.lineage.schema import EnvironmentFacts, SourceFacts
 
 # What the pipeline itself writes; counting it would make every second run look like one of changed code.
 _WRITTEN = ("dvc.lock", "reports", "results")
+_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
 _TRACKED = ("--", ".", *(f":(exclude){name}" for name in _WRITTEN))
 
 
@@ -65,12 +66,21 @@ def environment_facts(device: str, threads: int) -> EnvironmentFacts:
         python=platform.python_version(),
         packages_sha256=packages_digest(),
         platform=platform.platform(),
+        instructions=_instructions(),
         device=device,
         cores=os.cpu_count(),
         threads=threads,
         host=socket.gethostname(),
         slurm_job_id=os.environ.get("SLURM_JOB_ID"),
     )
+
+
+def _instructions() -> str:
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return ""
+    return " ".join(name for name in _INSTRUCTIONS if name in words)
 
 
 def packages_digest() -> str:

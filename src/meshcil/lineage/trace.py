@@ -105,6 +105,7 @@ def link_facts(record: Record) -> dict[str, str]:
         "packages": environment.packages_sha256[:12],
         "python": environment.python,
         "platform": environment.platform,
+        "instructions": environment.instructions or "not recorded",
         "host": environment.host,
         "device": environment.device,
         "cores": str(environment.cores),

@@ -11,7 +11,7 @@ from meshcil.memory.store import ExemplarStore
 _BINS = 10
 _SPARSE = 10
 
-Reduction = Literal["unchanged", "lost"]
+Reduction = Literal["unchanged", "lost", "thinned"]
 
 
 def select_by_azimuth(azimuth: Iterable, count: int, seed: int) -> list[int]:
@@ -58,7 +58,17 @@ def _stop(reason: str) -> None:
     raise InputError("released_code.azimuth_selection", f"the released selection {reason}", "Turn the flag off")
 
 
-def update_store(store: ExemplarStore, ranked: Mapping[str, Sequence[str]], reduction: Reduction) -> ExemplarStore:
-    """The store after a step with old classes ``unchanged`` (D8) or ``lost`` (D9), and new ones as they were ranked."""
-    old = store.classes if reduction == "unchanged" else tuple((name, ()) for name, _ in store.classes)
+def update_store(
+    store: ExemplarStore, ranked: Mapping[str, Sequence[str]], per_class: int, reduction: Reduction
+) -> ExemplarStore:
+    """The store after a step, new classes as they were ranked.
+
+    Args:
+        store: before the step.
+        ranked: ids of each new class; more than the quota, or some twice, as `select_by_azimuth` gives them (D10).
+        per_class: quota of each old class where they are ``thinned``.
+        reduction: what becomes of old classes: ``thinned`` to the quota, ``unchanged`` (D8) or ``lost`` (D9).
+    """
+    kept = {"thinned": per_class, "unchanged": None, "lost": 0}[reduction]
+    old = tuple((name, samples[:kept]) for name, samples in store.classes)
     return ExemplarStore((*old, *((name, tuple(samples)) for name, samples in ranked.items())))

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 AZIMUTH_BINS = 10
+_BIN_ORDER = np.argsort([0, 5, 2, 7, 4, 9, 1, 6, 3, 8])
+"""Rank of each bin among equally empty ones: each next bin lies far from those before, so that fewer images than bins
+still look at the object from all around."""
 
 Item = TypeVar("Item")
 Ranking = NDArray[np.int64]
@@ -93,14 +96,14 @@ def _random(array: NDArray[np.float64], _count: int, generator: np.random.Genera
 
 
 def _pose_aware(azimuth: NDArray[np.float64], _count: int, generator: np.random.Generator) -> Ranking:
-    # Water-filling gives each next slot to the emptiest bin that has images left, ties to the lower
-    # bin: that is a round-robin, i.e. order by the image's place within its bin, then by bin.
+    # Water-filling gives each next slot to the emptiest bin that has images left, ties in a fixed order:
+    # that is a round-robin, i.e. order by the image's place within its bin, then by the bin's rank.
     shuffled = generator.permutation(len(azimuth))
     bins = azimuth_bin(azimuth)[shuffled]
     place = np.empty(len(azimuth), dtype=np.int64)
     for b in range(AZIMUTH_BINS):
         place[bins == b] = np.arange((bins == b).sum())
-    return shuffled[np.lexsort((bins, place))]
+    return shuffled[np.lexsort((_BIN_ORDER[bins], place))]
 
 
 def _difficulty(losses: NDArray[np.float64], _count: int, _generator: np.random.Generator) -> Ranking:

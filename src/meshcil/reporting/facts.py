@@ -49,6 +49,7 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
         Fact("Main packages", ", ".join(f"{name} {version}" for name, version in versions.items()) or _UNKNOWN),
         Fact("Machine", *_listed(e["host"] for e in environment)),
         Fact("Platform", *_listed(e["platform"] for e in environment)),
+        Fact("Instructions", *_listed(e.get("instructions") or _UNKNOWN for e in environment)),
         Fact("Processor cores", *_listed(str(e.get("cores") or _UNKNOWN) for e in environment)),
         Fact("Device", *_listed(e["device"] for e in environment)),
         Fact("Threads per job", *_listed(str(e["threads"]) for e in environment)),

@@ -69,8 +69,9 @@ class TrainingSettings(Settings):
     """Largest absolute value of a gradient's element; larger ones are cut."""
     block_gradients: bool = False
     """Log the gradient norm of each block of the backbone, for the analysis of that name."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network's forward pass (autocast)."""
+    precision: Literal["float32", "mixed"] = "float32"
+    """Arithmetic of the network's forward pass: `mixed` is bfloat16 (autocast) where the processor or GPU has
+    instructions for it, and float32 elsewhere, where bfloat16 would take ten times as long."""
     augmentation: AugmentationSettings = AugmentationSettings()
     """Applied to new images and exemplars alike."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,9 +87,11 @@ def _first_classes(facts: RunFacts, step: int) -> int:
 
 def _update(flags: ReleasedCode) -> Update:
     if flags.growing_memory:
-        return lambda store, ranked, _quota: update_store(store, ranked, "unchanged")
+        return partial(update_store, reduction="unchanged")
     if flags.empty_reduction:
-        return lambda store, ranked, _quota: update_store(store, ranked, "lost")
+        return partial(update_store, reduction="lost")
+    if flags.azimuth_selection:
+        return partial(update_store, reduction="thinned")
     return ExemplarStore.update
 
 

@@ -25,6 +25,7 @@ from meshcil.geometry.poses import pose_error
 from meshcil.memory.ledger import LedgerRow
 from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
+from meshcil.methods.base.arithmetic import computes_bfloat16
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import training_rows
 from meshcil.models.backbones.base import Backbone
@@ -173,7 +174,7 @@ class Method(ABC):
 
     def autocast(self) -> torch.autocast:
         """Context for the networks' training passes; geometry and losses stay outside, in full precision."""
-        enabled = self.settings.training.precision == "bfloat16"
+        enabled = self.settings.training.precision == "mixed" and computes_bfloat16(self.device)
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     def phases(self) -> list[Phase]:
