@@ -63,7 +63,10 @@ def kept_files(name: str, claims: Sequence[ClaimsSettings], work: Path) -> dict[
     digests = {claim.name: definition(claim) for block in claims for claim in block.claims}
     found = judged[judged["verdict"] != UNMEASURED].assign(definition=judged["claim"].map(digests))
     records = producers([scores.with_name(f"collect-{name}.record.json")], work)
-    facts = {"measured": made_by(list(records.values())), "runs": _runs(records)}
+    runs = _runs(records)
+    if not runs:
+        raise InputError(scores, "rests on no record of a run", _again(name))
+    facts = {"measured": made_by(list(records.values())), "runs": runs}
     return {
         VERDICTS: found[COLUMNS].to_csv(index=False, lineterminator="\n").encode(),
         PROVENANCE: (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode(),

@@ -71,7 +71,7 @@ def reproducibility(results: Path, config: Path) -> tuple[str, str]:
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())
     parts = [_HEAD, f"**Verdicts:** {verdicts}.", *map(_section, sources), _TABLES]
     parts += [_measured(one, results, config) for one in kept]
-    return "\n\n".join([*parts, _RUNS, *map(_runs, kept)]) + "\n", verdict_lines(sources)
+    return "\n\n".join([*parts, _RUNS, *(_runs(one) for one in kept if one.runs)]) + "\n", verdict_lines(sources)
 
 
 def verdict_lines(sources: Sequence[Source]) -> str:
