@@ -64,3 +64,24 @@ def test_the_axis_is_as_wide_as_the_values(scores: pd.DataFrame) -> None:
     assert low % 10 == 0 and values.min().min() - 12 <= low <= values.min().min() - 2
     assert high == 100 or values.max().max() + 2 <= high <= values.max().max() + 12
     assert figure.draw(scores.iloc[:0], {}).axes[0].get_xlim() == (0, 100)
+
+
+def test_what_a_comparison_comes_to_is_said_by_intervals_over_seeds() -> None:
+    table = pd.DataFrame(
+        [
+            ("full", "full method", "3", "75.00", "", ""),
+            ("bare", "bare", "3", "60.00", "-15.00", "2.00"),
+            ("rich", "rich", "3", "78.00", "3.00", "0.50"),
+            ("same", "same", "3", "73.00", "-2.00", "1.50"),
+            ("once", "once", "1", "10.00", "-65.00", ""),
+        ],
+        columns=["method", "label", "seeds", "average [%]", "change [%]", "change std [%]"],
+    )
+    assert comparison.answers(table) == [
+        "Worse than the reference, in points of average accuracy: bare (-15.0).",
+        "Better than the reference, in points of average accuracy: rich (+3.0).",
+        "Not to be told apart from it, in points of average accuracy: same (-2.0), once (-65.0).",
+    ]
+    assert comparison.answers(table.drop(columns="change std [%]")) == []
+    (line, *_) = comparison.answers(table.assign(protocol="3-3"))
+    assert "bare (3-3) (-15.0)" in line

@@ -50,16 +50,25 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     Raises:
         ValueError: values that are not finite, a confidence outside the range.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), but it is {confidence}")
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError("values must be finite")
     count = len(numbers)
     if count == 0:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
-    mean = float(numbers.mean())
-    if count == 1:
-        return Interval(mean, float("nan"), float("nan"), 1)
-    half = float(stdtrit(count - 1, (1 + confidence) / 2) * numbers.std(ddof=1) / np.sqrt(count))
+    deviation = float(numbers.std(ddof=1)) if count > 1 else float("nan")
+    return interval_of(float(numbers.mean()), deviation, count, confidence)
+
+
+def interval_of(mean: float, deviation: float, count: int, confidence: float = 0.95) -> Interval:
+    """`interval` of values of which only the mean, the sample standard deviation and the number are known.
+
+    Raises:
+        ValueError: a confidence outside the range.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be in (0, 1), but it is {confidence}")
+    if count < 2:
+        return Interval(mean, float("nan"), float("nan"), count)
+    half = float(stdtrit(count - 1, (1 + confidence) / 2) * deviation / np.sqrt(count))
     return Interval(mean, mean - half, mean + half, count)

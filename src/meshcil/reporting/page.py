@@ -18,7 +18,7 @@ from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
-from meshcil.reporting.tables import contest
+from meshcil.reporting.tables import comparison, contest
 
 _TITLES = {
     "average": "Average accuracy",
@@ -34,7 +34,7 @@ _NOTES = {
     "pose pi/6": "share of all test images",
     "pose pi/18": "share of all test images",
 }
-_ANSWERS = {"alignment-answer": alignment.answers, "contest": contest.answers}
+_ANSWERS = {"alignment-answer": alignment.answers, "contest": contest.answers, "comparison": comparison.answers}
 """Kind of table -> what one comes to, in a sentence each."""
 _OPEN_CELLS = 80
 """Tables with more numbers than this start folded."""
