@@ -1,21 +1,26 @@
 """Each flag of `released_code` shows the symptom of the defect it stands for; without it there is none."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from meshcil.config.methods.inemo import ReleasedCode
+from meshcil.config.methods.inemo import ReleasedCode, Settings
 from meshcil.config.run import load_method
 from meshcil.core.errors import InputError
+from meshcil.losses.distillation import vertex_distillation
 from meshcil.memory.released import select_by_azimuth
+from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods import inemo
-from meshcil.methods.base.mesh_rules import mesh_rules
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.mesh_rules import MeshRules, mesh_rules
 from meshcil.models.etf import share_latent_space, simplex_etf
+from meshcil.training.selection import selection_inputs
 from meshcil.training.trainer import TrainingData, train_step
 from tests.methods.factory import CONFIG, facts, pool, settings
 from tests.methods.test_inemo import BOUNDS, batch_of, claim, record
@@ -31,9 +36,50 @@ def released(*flags: str, steps: tuple[int, ...] = (2, 2), **changes: object) ->
     return inemo.Learner(chosen, run, torch.device("cpu"))
 
 
+def losses_with(**changes: float) -> dict[str, object]:
+    """The method's losses with other numbers."""
+    return {"losses": settings("inemo").losses.model_copy(update=changes)}
+
+
 def test_all_flags_are_off_by_default_and_on_in_as_released() -> None:
     assert not any(load_method("inemo", CONFIG).released_code.model_dump().values())
     assert all(load_method("inemo-as-released", CONFIG).released_code.model_dump().values())
+
+
+def test_as_released_has_none_of_our_additions() -> None:
+    found, paper = load_method("inemo-as-released", CONFIG), load_method("inemo-paper", CONFIG)
+    same_map = {"neighbour_cells": paper.losses.neighbour_cells}
+    assert found.losses.model_copy(update=same_map) == paper.losses
+    assert found.inference == paper.inference
+
+
+def test_as_released_learns_two_steps_and_stops_where_the_released_code_does(tmp_path: Path) -> None:
+    small = {"dim": 16, "target_vertices": 60, "partitions": 4, "background_columns": 64}
+    chosen = settings("inemo-as-released").model_copy(update=small)
+    method = inemo.Learner(chosen, replace(facts(), bounds=torch.tensor(BOUNDS)), torch.device("cpu"))
+    store = ExemplarStore()
+    for step, quota in enumerate((4, 2)):
+        labels = [2 * step] * 12 + [2 * step + 1] * 12
+        images = pool(labels, seed=step)
+        # Eleven images of one side, so that a bin holds ten, and one of another.
+        images.poses[:, 0] = torch.tensor([0.1 + 0.01 * i for i in range(11)] + [3.0]).repeat(2)
+        method.begin_step(step)
+        rows = train_step(method, TrainingData(images, torch.zeros(24, dtype=torch.bool)), tmp_path / f"step{step}")
+        assert ("distillation" in rows[-1]) == (step == 1) and "feature distillation" not in rows[-1]
+        ranked = {f"class{label}": ranks(method, images, label, quota) for label in (2 * step, 2 * step + 1)}
+        store = method.update_exemplars(store, ranked, quota)
+        method.consolidate(images)
+        assert method.predict(batch_of(method, [0, 1]).images).scores.shape == (2, 4)
+    assert [len(ids) for _, ids in store.classes] == [4, 4, 2, 2]
+    with pytest.raises(InputError, match="divides by zero"):
+        ranks(method, pool([0] * 12), 0, 4)
+
+
+def ranks(method: inemo.Learner, images: ImagePool, label: int, count: int) -> list[str]:
+    """Ids of the exemplars of a class, as the stage that selects finds them."""
+    own = images.subset((images.labels == label).nonzero()[:, 0])
+    arrays = selection_inputs(method, own, method.settings.exemplars)
+    return [own.ids[i] for i in method.rank_exemplars(count, seed=0, **arrays)]
 
 
 def test_shared_partition() -> None:
@@ -49,13 +95,23 @@ def test_shared_partition() -> None:
     assert bool(((bank @ frame.T).argmax(-1) == torch.arange(len(frame))[:, None]).all())
 
 
+@pytest.mark.parametrize("weight", [2.0, 6.0])
 @pytest.mark.parametrize("flag", [True, False])
-def test_distillation_temperature(flag: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distillation_temperature(flag: bool, weight: float, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = record(monkeypatch, "vertex_distillation")
-    method = released(*["distillation_temperature"] * flag)
-    method.begin_step(1)
-    method.losses(batch_of(method, [2, 3]))
-    assert calls[0][1] == {"kappa": 2.0 if flag else 0.5}
+    for kappa in (0.5, 1.5):
+        changes = losses_with(distillation_weight=weight, kappa_distillation=kappa)
+        method = released(*["distillation_temperature"] * flag, **changes)
+        method.begin_step(1)
+        with torch.no_grad():
+            method.network.projection.weight.neg_()  # away from the teacher
+        term = method.losses(batch_of(method, [2, 3]))["distillation"]
+        data, options, _ = calls.pop()
+        # The released code reads the weight in both places; here the weight is only a factor.
+        expected = weight if flag else kappa
+        assert options == {"kappa": expected}
+        torch.testing.assert_close(term, weight * vertex_distillation(*data, kappa=expected))
+        assert float(term.detach()) > 1e-3
 
 
 @pytest.mark.parametrize("flag", [True, False])
@@ -63,10 +119,29 @@ def test_scaled_background_weight(flag: bool, monkeypatch: pytest.MonkeyPatch) -
     calls = record(monkeypatch, "vertex_contrastive")
     method = released(*["scaled_background_weight"] * flag)
     method.begin_step(0)
-    method.losses(batch_of(method, [0, 1]))
-    weight = calls[0][1]["background_weight"]
+    loss, gradient = contrastive_of(method)
+    [((features, *_), options, _)] = calls
+    weight = options["background_weight"]
     assert weight == pytest.approx(1.2e-33 if flag else 5e-3, rel=0.05)
     assert math.log(weight) == pytest.approx(-75.8 if flag else -5.3, abs=0.12)  # -75.8 at kappa1 = 14.3
+    # A background that looks like the object: the hardest negatives there can be.
+    columns = len(method.space.background)
+    like_object = features.detach().repeat(columns // len(features) + 1, 1)[:columns]
+    method.space = replace(method.space, background=like_object)
+    other_loss, other_gradient = contrastive_of(method)
+    assert float(gradient.norm()) > 1e-3
+    assert torch.equal(loss, other_loss) is flag
+    assert torch.equal(gradient, other_gradient) is flag
+
+
+def contrastive_of(method: inemo.Learner) -> tuple[Tensor, Tensor]:
+    """The contrastive loss of a batch, and its gradient with respect to the projection."""
+    method.network.zero_grad()
+    term = method.losses(batch_of(method, [0, 1]))["contrastive"]
+    term.backward()
+    gradient = method.network.projection.weight.grad
+    assert gradient is not None
+    return term.detach(), gradient.clone()
 
 
 def test_all_partitions_compete() -> None:
@@ -132,6 +207,20 @@ def test_azimuth_selection() -> None:
     with pytest.raises(InputError, match="6 images from 10 groups"):
         select_by_azimuth(azimuths(*[20] * 10), 6, seed=0)
     assert select_by_azimuth([], 3, 0) == select_by_azimuth([0.1], 0, 0) == []
+
+
+def test_the_seam_of_the_azimuth_selection_gives_frontal_views_two_shares() -> None:
+    frontal = [*np.linspace(0.5, 10, 10), *np.linspace(350, 359.5, 10)]
+    azimuth = np.deg2rad([*frontal, *np.linspace(146, 160, 20)])
+    assert sum(i < 20 for i in select_by_azimuth(azimuth, 12, seed=0)) == 8
+    assert sum(i < 20 for i in select("pose-aware", 12, azimuth=azimuth, seed=0)) == 6
+
+
+def test_the_azimuth_selection_skips_a_group_of_one_image() -> None:
+    alone, pair = azimuths(20, *[0] * 8, 1), azimuths(20, *[0] * 8, 2)
+    assert all(20 not in select_by_azimuth(alone, 20, seed) for seed in range(10))
+    assert set(select_by_azimuth(pair, 20, seed=0)) == set(range(22))
+    assert 20 in select("pose-aware", 20, azimuth=alone, seed=0)
 
 
 def test_azimuth_selection_is_what_the_method_ranks_by() -> None:
@@ -219,10 +308,49 @@ def test_padding_counts(flag: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(method.scores(images), scores) is not flag
 
 
-def test_no_flag_changes_the_rules_of_another() -> None:
-    plain = mesh_rules(settings("inemo"))
+OWN_RULES = {
+    "shared_partition": {"fill"},
+    "distillation_temperature": {"kappa_distillation"},
+    "scaled_background_weight": {"background_weight"},
+    "all_partitions_compete": {"candidates"},
+    "first_classes_distilled": {"distilled"},
+    "growing_memory": {"update"},
+    "empty_reduction": {"update"},
+    "azimuth_selection": {"rank", "update"},  # what it selects too much has to be kept
+    "teacher_in_training_mode": {"teacher_trains"},
+    "transposed_pose_error": {"pose_error"},
+    "padding_counts": {"padding"},
+}
+
+
+def outcome(rules: MeshRules) -> dict[str, object]:
+    """What each rule says in a case where the paper's and the released code's differ."""
+    run, pose = facts((2, 2, 2)), torch.tensor([[0.3, 0.5, 0.2]], dtype=torch.float64)
+    store = ExemplarStore((("car", ("car0", "car1", "car2")),))
+    return {
+        "fill": rules.fill,
+        "kappa_distillation": rules.kappa_distillation,
+        "background_weight": rules.background_weight,
+        "candidates": rules.candidates(4, 6),
+        "distilled": [rules.distilled(run, step) for step in (1, 2)],
+        "update": rules.update(store, {"bus": ("bus0", "bus1", "bus2")}, 2).classes,
+        "rank": rules.rank(80, seed=0, azimuth=azimuths(700, *[5] * 9)),
+        "teacher_trains": rules.teacher_trains,
+        "pose_error": float(rules.pose_error(pose, torch.zeros_like(pose))),
+        "padding": rules.padding,
+    }
+
+
+def rules_of(**flags: bool) -> dict[str, object]:
+    chosen: Settings = settings("inemo").model_copy(update={"released_code": ReleasedCode(**flags)})
+    return outcome(mesh_rules(chosen))
+
+
+def test_each_flag_changes_its_own_rules_and_no_other() -> None:
+    plain = rules_of()
+    assert set(plain) == {field.name for field in fields(MeshRules)}
+    found = {}
     for flag in ReleasedCode.model_fields:
-        rules = mesh_rules(settings("inemo").model_copy(update={"released_code": ReleasedCode(**{flag: True})}))
-        names = ("fill", "kappa_distillation", "background_weight", "candidates", "distilled", "teacher_trains")
-        changed = [name for name in names if getattr(rules, name) != getattr(plain, name)]
-        assert len(changed) <= 1
+        rules = rules_of(**{flag: True})
+        found[flag] = {name for name in plain if rules[name] != plain[name]}
+    assert found == OWN_RULES
