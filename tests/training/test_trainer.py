@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from meshcil.core.artifacts import save_state
+from meshcil.config.methods.inemo import ReleasedCode
+from meshcil.core.artifacts import load_state, save_state
+from meshcil.methods.base.images import ImagePool
+from meshcil.methods.inemo import Learner
 from meshcil.training.checkpoint import Interrupted
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import Progress, build_optimizer, learning_rate, train_step
-from tests.methods.factory import build, pool, settings
+from tests.methods.factory import build, facts, pool, settings
 
 
 class Killed(Exception):
@@ -66,6 +69,51 @@ def test_resume_within_and_after_an_epoch_is_bit_equal(kind: str, tmp_path: Path
         assert run(f"stopped{batch}", None) == undisturbed
 
 
+def growing(flag: str | None) -> Learner:
+    """iNeMo whose three partitions are too few for the classes of the second step."""
+    changes: dict[str, object] = {"partitions": 3, "partition_growth": "grow"}
+    if flag is not None:
+        changes["released_code"] = ReleasedCode(**{flag: True})
+    return Learner(settings("inemo").model_copy(update=changes), facts(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("flag", [None, "teacher_in_training_mode"])
+def test_resume_within_a_later_step_of_inemo_is_bit_equal(flag: str | None, tmp_path: Path) -> None:
+    """With a teacher, exemplars, and partitions that grew when the step began, in the order of the training stage."""
+    method = growing(flag)
+    method.begin_step(0)
+    train_step(method, _data([0, 1] * 8), tmp_path / "first.checkpoint")
+    save_state(tmp_path / "previous", method.state())
+    exemplars, new = pool([0, 1] * 4, seed=1), pool([2, 3] * 8, seed=2)
+    joined = ImagePool(
+        new.ids + exemplars.ids,
+        torch.cat([new.images, exemplars.images]),
+        torch.cat([new.labels, exemplars.labels]),
+        torch.cat([new.poses, exemplars.poses]),
+    )
+    data = TrainingData(joined, torch.arange(len(joined)) >= len(new))
+
+    def run(name: str, stop_after: int | None) -> tuple[bytes, list[dict]]:
+        asked = iter(range(100))
+        method = growing(flag)
+        method.load_state(load_state(tmp_path / "previous"))
+        method.consolidate(exemplars)
+        method.begin_step(1)
+        assert method.teacher is not None and method.teacher.training is (flag is not None)
+        rows = train_step(method, data, tmp_path / f"{name}.checkpoint", stop=lambda: next(asked) == stop_after)
+        assert len(method.space.bank) == 6
+        save_state(tmp_path / name, method.state())
+        return (tmp_path / name).read_bytes(), rows
+
+    undisturbed = run("whole", None)
+    assert len(undisturbed[1]) == 2 and all(row["distillation"] > 0 for row in undisturbed[1])
+    assert all(row["feature distillation"] > 0 for row in undisturbed[1])
+    for batch in (0, 2, 4):  # within the first epoch, after it, within the second
+        with pytest.raises(Interrupted, match="goes on from there"):
+            run(f"stopped{batch}", batch)
+        assert run(f"stopped{batch}", None) == undisturbed
+
+
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_a_damaged_checkpoint_costs_one_epoch(damage: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data, checkpoint, epochs = _data([0, 1] * 4), tmp_path / "checkpoint.safetensors", []
@@ -93,8 +141,6 @@ def test_a_damaged_checkpoint_costs_one_epoch(damage: str, tmp_path: Path, capsy
 
 
 def test_different_seeds_give_different_weights(tmp_path: Path) -> None:
-    from tests.methods.factory import facts
-
     weights = []
     for seed in (0, 1):
         method = build("icarl", facts(seed=seed))
