@@ -38,8 +38,8 @@ class Problem:
 
 
 PROBLEMS = {
-    "embedded default (12 classes)": Problem(2000, 12, 200, 320, 64, 15),
-    "Pascal3D+ (12 classes)": Problem(8000, 12, 1100, 2560, 128, 3),
+    "embedded default (12 classes)": Problem(2000, 12, 200, 1280, 64, 15),
+    "Pascal3D+ (12 classes)": Problem(8000, 12, 1100, 2560, 128, 5),
     "ObjectNet3D (100 classes)": Problem(8000, 100, 1100, 2560, 128, 1),
 }
 # One copy of ObjectNet3D's logits is 3.6 GB; autograd keeps several.

@@ -4,7 +4,7 @@ import ctypes
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -20,10 +20,16 @@ def seconds(call: Callable[[], object], repeats: int, device: str = "cpu") -> fl
     return in_turn({"": call}, repeats, device)[""]
 
 
-def in_turn(calls: Mapping[str, Callable[[], object]], repeats: int, device: str = "cpu") -> dict[str, float]:
-    """Shortest wall time of each of several calls, made in turn, so that a busy spell meets all sides alike.
+def in_turn(
+    calls: Mapping[str, Callable[[], object]],
+    repeats: int,
+    device: str = "cpu",
+    summary: Callable[[Sequence[float]], float] = min,
+) -> dict[str, float]:
+    """Wall time of each of several calls, made in turn, so that a busy spell meets all sides alike.
 
-    Each turn makes a call twice: the first finds the caches filled with what the other sides left there.
+    Each turn makes a call twice: the first finds the caches filled with what the other sides left there. Of the
+    times of a call, ``summary`` makes one: by default the shortest.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(math.ceil(repeats / 2)):
@@ -35,7 +41,7 @@ def in_turn(calls: Mapping[str, Callable[[], object]], repeats: int, device: str
                     torch.cuda.synchronize()
                 times[name].append(time.perf_counter() - start)
     # The very first call warms up.
-    return {name: min(found[1:]) for name, found in times.items()}
+    return {name: summary(found[1:]) for name, found in times.items()}
 
 
 def extra_bytes(call: Callable[[], object], device: str = "cpu") -> int:
