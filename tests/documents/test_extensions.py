@@ -1,7 +1,6 @@
-"""The pages on adding a method, a figure and a dataset, followed to the letter in a copy of the package."""
+"""What the pages on adding something say does what they say; `tests/workflow/test_pages.py` types their commands."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMED_BLOCK = re.compile(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.documents.pages import ROOT, write_files
 
 TRAIN_A_STEP = """
 import torch
@@ -44,9 +42,10 @@ from meshcil.reporting.style import svg_bytes
 from tests.reporting.conftest import run_rows
 import sys, yaml
 
-[entry] = yaml.safe_load(Path(sys.argv[1]).read_text())["figures"]
+entry = yaml.safe_load(Path(sys.argv[1]).read_text())["figures"][-1]
 artifact = Artifact(**entry)
-scores = pd.DataFrame([*run_rows("inemo", "total-96", 0), *run_rows("icarl", "total-24", 0)], columns=COLUMNS)
+assert artifact.name == "task-accuracy"
+scores = pd.DataFrame([*run_rows("inemo", "total-16", 0), *run_rows("icarl", "total-24", 0)], columns=COLUMNS)
 draw = load_object("meshcil.reporting.figures", artifact.kind, "draw")
 svg = svg_bytes(draw(keep(scores, artifact.select, "figure"), artifact.options)).decode()
 assert "classes of step" in svg and "iNeMo" in svg
@@ -74,7 +73,7 @@ warm = [name == "crate" for name in split.class_names]
 assert [bool(c[0] > c[2]) for c in centres] == warm
 sizes = load_cuboids(folder)["crate"].diff(dim=1)[:, 0].tolist()
 assert all(abs(a - b) < 1e-5 for a, b in zip(sizes, (1.0, 0.7, 0.5)))
-assert len(load_plan(["crates"], Path("config")).runs) == 2
+assert len(load_plan(["crates"], Path("config")).runs) == 1
 
 runpy.run_path("write_signs.py")
 main(Path("config/datasets/signs.yaml"), Path("data/prepared/signs"))
@@ -90,17 +89,10 @@ def copy(tmp_path: Path) -> Path:
     """Source, configuration and tests in a folder of their own."""
     for name in ("src", "config", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("requirements.lock", "data/versions.csv"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
-
-
-def write_blocks(page: str, folder: Path) -> list[Path]:
-    """Write every block of a page that follows the name of its file."""
-    blocks = NAMED_BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
-    for name, text in blocks:
-        assert not (folder / name).exists(), f"{page} writes over {name}"
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name, _ in blocks]
 
 
 def run(folder: Path, *arguments: str) -> None:
@@ -111,20 +103,18 @@ def run(folder: Path, *arguments: str) -> None:
 
 
 def test_a_method(copy: Path) -> None:
-    assert len(write_blocks("adding-a-method.md", copy)) == 4
+    assert len(write_files("adding-a-method.md", copy)) == 4
     run(copy, "-c", TRAIN_A_STEP)
 
 
 def test_a_figure(copy: Path) -> None:
-    [module] = write_blocks("adding-a-figure.md", copy)
+    module, experiment = write_files("adding-a-figure.md", copy)
     assert module.name == "task_accuracy.py"
-    page = (ROOT / "docs/adding-a-figure.md").read_text(encoding="utf-8")
-    [entry] = re.findall(r"^```yaml\n(figures:.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    (copy / "entry.yaml").write_text(entry)
-    run(copy, "-c", DRAW, "entry.yaml")
+    run(copy, "-c", DRAW, str(experiment))
 
 
 def test_a_dataset(copy: Path) -> None:
-    names = [path.name for path in write_blocks("adding-a-dataset.md", copy)]
-    assert names == ["write_signs.py", "signs.yaml", "write_crates.py", "crates.yaml", "1-1.yaml", "crates.yaml"]
+    names = [path.name for path in write_files("adding-a-dataset.md", copy)]
+    signs = ["write_signs.py", "signs.yaml", "versions.csv"]
+    assert names == [*signs, "write_crates.py", "crates.yaml", "versions.csv", "1-1.yaml", "crates.yaml"]
     run(copy, "-c", LOAD)
