@@ -32,13 +32,17 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-def commands(page: Path) -> list[str]:
-    """Inline code, and lines of indented and shell blocks."""
+def typed(page: Path) -> list[str]:
+    """Lines of indented and shell blocks."""
     text = text_of(page)
-    inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
     blocks = re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     indented = re.findall(r"^    (\S.*)$", text, re.MULTILINE)
-    return [*inline, *indented, *(line for block in blocks for line in block.splitlines())]
+    return [*indented, *(line for block in blocks for line in block.splitlines())]
+
+
+def commands(page: Path) -> list[str]:
+    """Inline code, and lines of indented and shell blocks."""
+    return [*re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(page))), *typed(page)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -79,6 +83,13 @@ def test_commands_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_what_is_typed_is_found_without_an_activated_environment(page: Path) -> None:
+    tools = ("meshcil", "pytest", "snakemake", "dvc", "mlflow", "python")
+    bare = [line for line in typed(page) if line.split()[0] in tools]
+    assert not bare, f"{page.name}: `.venv/bin/` is missing before {bare}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_files_that_are_named_exist(page: Path) -> None:
     own = set(re.findall(r"^`([\w./-]+)`$", text_of(page), re.MULTILINE))
     for name in re.findall(r"`((?:config|src|workflow|docs|benchmarks)/[\w./-]+\.\w+)`", text_of(page)):
@@ -91,6 +102,13 @@ def test_the_readme_speaks_of_methods_and_settings_that_exist() -> None:
     assert {"inemo-paper", "finetune", "joint"} <= known & set(re.findall(r"`([a-z0-9-]+)`", text))
     for word in re.findall(r"`((?:inemo|icarl|finetune|joint|smoke|laptop|primitives3d)[a-z0-9-]*)`", text):
         assert word in known, f"README names {word}"
+
+
+def test_the_readme_counts_no_more_methods_than_there_are() -> None:
+    words = {"Eleven": 11, "Twelve": 12, "Thirteen": 13, "Fourteen": 14, "Fifteen": 15}
+    [word] = re.findall(r"(\w+) further methods to compare with", text_of(ROOT / "README.md"))
+    # One's own method makes it more, and needs no edit of the README.
+    assert words[word] <= len(set(available("meshcil.methods")) - {"inemo", "memo"})
 
 
 def test_the_measured_part_of_the_readme_has_its_markers() -> None:
