@@ -27,9 +27,14 @@ def small(name: str) -> Settings:
     chosen = load_method(name, CONFIG)
     backbone = chosen.backbone.model_copy(update={"width": 4})
     training = chosen.training.model_copy(update={"first_epochs": 1, "epochs": 1, "precision": "float32"})
-    sizes = {"dim": 12, "target_vertices": 40, "backbone": backbone, "training": training}
-    partitions = {12: 9, 20: 11, 40: 14, 8: 8}[chosen.partitions]
+    sizes = {"dim": dim(chosen), "target_vertices": 40, "backbone": backbone, "training": training}
+    partitions = {12: 9, 20: 11, 40: 14, 8: 8, 6: 5}[chosen.partitions]
     return chosen.model_copy(update=sizes | {"partitions": partitions})
+
+
+def dim(chosen: Settings) -> int:
+    """Where the variant is narrow, too few dimensions for a simplex of nine classes."""
+    return 12 if chosen.dim == load_method("inemo-study", CONFIG).dim else 5
 
 
 @pytest.mark.parametrize("name", RUNNING)
@@ -74,6 +79,8 @@ CHANGES: dict[str, dict[str, object]] = {
     "kappa2-low": {"losses.kappa_positional": 0.25},
     "kappa3-high": {"losses.kappa_distillation": 2.0},
     "kappa3-low": {"losses.kappa_distillation": 0.125},
+    "narrow": {"dim": 8},
+    "narrow-grow": {"dim": 8, "partitions": 6, "partition_growth": "grow"},
     "no-background": {"losses.background_weight": 0.0},
     "no-distillation": NO_DISTILLATION,
     "no-etf": {"etf": False},
@@ -83,6 +90,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "no-unused": {"losses.unused_partitions": False},
     "paper-distillation": {"losses.feature_distillation_weight": 0.0},
     "paper-pose": {"inference.start_pose": "similarity"},
+    "partitions-16": {"partitions": 16},
     "partitions-20": {"partitions": 20},
     "partitions-40": {"partitions": 40},
     "partitions-grow": {"partitions": 8, "partition_growth": "grow"},
