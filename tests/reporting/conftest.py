@@ -122,7 +122,8 @@ def judge_smoke() -> None:
     file = Path("config/claims/inemo.yaml")
     names = {
         "[inemo, inemo-embedded, inemo-paper]": "[inemo-smoke]",
-        "[icarl, icarl-embedded, icarl-resnet50]": "[icarl-smoke]",
+        "[inemo, inemo-embedded, inemo-paper, inemo-study]": "[inemo-smoke]",
+        "[icarl, icarl-embedded, icarl-resnet50, icarl-study]": "[icarl-smoke]",
     }
     text = file.read_text()
     for before, after in names.items():
