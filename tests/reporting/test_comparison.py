@@ -78,10 +78,10 @@ def test_what_a_comparison_comes_to_is_said_by_intervals_over_seeds() -> None:
         columns=["method", "label", "seeds", "average [%]", "change [%]", "change std [%]"],
     )
     assert comparison.answers(table) == [
-        "Worse than the reference, in points of average accuracy: bare (-15.0).",
-        "Better than the reference, in points of average accuracy: rich (+3.0).",
-        "Not to be told apart from it, in points of average accuracy: same (-2.0), once (-65.0).",
+        "Worse than the reference, in points of average accuracy: bare (-15.00).",
+        "Better than the reference, in points of average accuracy: rich (+3.00).",
+        "Not to be told apart from it, in points of average accuracy: same (-2.00), once (-65.00).",
     ]
     assert comparison.answers(table.drop(columns="change std [%]")) == []
     (line, *_) = comparison.answers(table.assign(protocol="3-3"))
-    assert "bare (3-3) (-15.0)" in line
+    assert "bare (3-3) (-15.00)" in line
