@@ -9,8 +9,12 @@ import numpy
 import pandas as pd
 import pytest
 
+from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.run import RunKey
+from meshcil.evaluation.contrast import OPEN
+from meshcil.reporting import kept
+from meshcil.reporting.kept import definition
 from meshcil.reporting.scores import COLUMNS
 from meshcil.stages import claims, figure, resolve, table
 
@@ -131,3 +135,18 @@ def judge_smoke() -> None:
         text = text.replace(before, after)
     file.write_text(text)
     claims.main(Path("config"), [Path("results/experiments/smoke.csv")], Path("reports/tables/claims.csv"))
+
+
+@pytest.fixture
+def keep_verdict() -> Callable[..., None]:
+    """Keep a verdict of an experiment in the working folder: its name, the claim, the data, and seeds."""
+
+    def keep(name: str, claim: str, data: str, seeds: int, terms: str = "") -> None:
+        digests = {one.name: definition(one) for block in load_claims(Path("config")) for one in block.claims}
+        folder = Path("docs/results") / name
+        folder.mkdir(parents=True, exist_ok=True)
+        row = f'{claim},{terms or digests[claim]},"{data}",+2.34,+1.11,+3.57,{seeds},{"holds" if seeds > 2 else OPEN}'
+        (folder / "verdicts.csv").write_text(f"{','.join(kept.COLUMNS)}\n{row}\n")
+        (folder / "provenance.json").write_text('{"measured": "once", "runs": {}}')
+
+    return keep

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -131,6 +132,79 @@ def test_the_difference_of_a_claim_leads_to_the_scores_it_is_made_from(workplace
         parts = found["origins"][anchor]["contrast_of"]
         assert len(parts) >= 2 and all(f'id="{part}"' in text for part in parts)
         assert "inemo-smoke" in {found["origins"][part]["filter"]["method"] for part in parts}
+
+
+SAME_DATA = "primitives3d-tiny, 2-2, total-16"
+"""Data on which the made-up runs measure a claim, with one seed."""
+
+
+def test_kept_verdicts_stand_beside_those_of_the_page_and_are_told_from_them(
+    workplace: Path, keep_verdict: Callable[..., None]
+) -> None:
+    judge_smoke()
+    for name, claim, data, seeds in (
+        ("large", "inemo-pose", SAME_DATA, 3),
+        ("other", "memo-above-der", "digits, 2-2", 5),
+        ("single", "inemo-needs-replay", "digits, 5-5", 1),
+    ):
+        keep_verdict(name, claim, data, seeds)
+    rows = claim_rows()
+    here = next(row for row in rows if "this page" in row)
+    assert "docs/results" not in here and SAME_DATA in here and "1 seed" in here
+    found = {name: next(row for row in rows if f"kept {name}" in row) for name in ("large", "other", "single")}
+    assert all("+2.34 +1.11 to +3.57" in row and "this page" not in row for row in found.values())
+    assert "3 seeds ✓ holds kept large docs/results/large.md" in found["large"]
+    assert "5 seeds ✓ holds kept other docs/results/other.md" in found["other"]
+    assert "1 seed ? not decided kept single" in found["single"]
+    words = " ".join("".join(write_page().words).split())
+    assert "By this page’s runs not decided 1 Kept results holds 2 not decided 1 By neither not measured" in words
+
+
+def test_only_what_the_page_does_not_decide_itself_is_taken_from_kept_results(
+    workplace: Path, keep_verdict: Callable[..., None]
+) -> None:
+    judge_smoke()
+    keep_verdict("same", "inemo-pose", SAME_DATA, 1)
+    assert not any("kept same" in row for row in claim_rows())
+    table = read_table(Path("reports/tables/claims.csv"))
+    table.loc[table["claim"] == "inemo-pose", "seeds"] = "3"
+    table.to_csv("reports/tables/claims.csv", index=False)
+    keep_verdict("large", "inemo-pose", SAME_DATA, 5)
+    assert not any("kept large" in row for row in claim_rows())
+
+
+def test_kept_verdicts_by_other_terms_are_left_out_and_named(
+    workplace: Path, keep_verdict: Callable[..., None]
+) -> None:
+    keep_verdict("old", "inemo-pose", "digits, 2-2", 3, terms="0123456789ab")
+    page = write_page()
+    assert not any("kept old" in row for row in claim_rows())
+    assert "other terms since: inemo-pose." in "".join(page.words)
+
+
+def test_claims_without_any_verdict_are_listed_openly(workplace: Path) -> None:
+    page = write_page()
+    unmeasured = [row for row in read_table(Path("reports/tables/claims.csv")).to_dict("records") if not row["seeds"]]
+    words = " ".join("".join(page.words).split())
+    assert unmeasured and all(row["statement"] in words for row in unmeasured)
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    assert "<details" not in text[text.index('id="claims"') : text.index('id="experiment-smoke"')]
+
+
+def test_kept_verdicts_are_inputs_of_the_record(workplace: Path, keep_verdict: Callable[..., None]) -> None:
+    keep_verdict("large", "inemo-pose", SAME_DATA, 3)
+    write_page()
+    inputs = {entry["path"] for entry in json.loads(Path("reports/report.record.json").read_text())["inputs"]}
+    assert "docs/results/large/verdicts.csv" in inputs
+    assert any(path.endswith("claims/inemo.yaml") for path in inputs)
+
+
+def claim_rows() -> list[str]:
+    """Words of each row of the tables of claims, on a page that is written anew."""
+    write_page()
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    rows = re.findall(r"<tr.*?</tr>", text[text.index('id="claims"') : text.index('id="experiment-smoke"')], re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", " ", row).split()) for row in rows]
 
 
 def test_text_of_the_settings_is_escaped(workplace: Path) -> None:

@@ -1,5 +1,8 @@
 """Tables, figures and the page."""
 
+# Verdicts of earlier runs, where the checkout has any.
+KEPT = sorted(map(str, Path(CONFIG).parent.glob("docs/results/*/verdicts.csv")))
+
 
 localrules:
     contact_sheet,
@@ -110,7 +113,7 @@ rule claims:
 
 rule report:
     input:
-        files=[[*PLAN.artifact_files(name), f"results/experiments/{name}.csv"] for name in EXPERIMENTS],
+        files=[KEPT, *[[*PLAN.artifact_files(name), f"results/experiments/{name}.csv"] for name in EXPERIMENTS]],
         records=[rules.claims.output, *[PLAN.records(name) for name in EXPERIMENTS]],
     output:
         page="reports/index.html",
@@ -125,7 +128,7 @@ rule report:
         **LIGHT,
     params:
         **provenance("report"),
-        settings=[PLAN.experiments_digest, TEMPLATES],
+        settings=[PLAN.experiments_digest, PLAN.claims_digest, TEMPLATES],
         config=CONFIG,
         experiments=EXPERIMENTS,
     message:

@@ -1,6 +1,6 @@
 """From scores to verdicts: which claims of the papers hold on which data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from meshcil.config.claims import ANY, Claim, ClaimsSettings, Term
-from meshcil.evaluation.contrast import FAILS, HOLDS, OPEN, UNMEASURED, Interval, interval
+from meshcil.evaluation.contrast import FAILS, HOLDS, LEAST, OPEN, UNMEASURED, Interval, interval
 from meshcil.reporting.layout import row_keys
 from meshcil.reporting.scores import RUN
 
@@ -127,7 +127,10 @@ def _number(value: float, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """One row of the table of claims; ``key`` is its name, ``origin`` where the page explains its difference."""
+    """One row of the table of claims; ``key`` is its name, ``origin`` where the page explains its difference.
+
+    ``kept`` names the experiment of a verdict that was not made by the page's runs, and is "" for one that was.
+    """
 
     key: str
     statement: str
@@ -139,6 +142,7 @@ class Judged:
     seeds: str
     verdict: str
     origin: str = ""
+    kept: str = ""
 
     @property
     def mark(self) -> str:
@@ -163,27 +167,64 @@ class Source:
 
 
 def sources_view(
-    table: pd.DataFrame, anchors: Mapping[tuple[str, str], str] = MappingProxyType({})
+    table: pd.DataFrame,
+    anchors: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    kept: pd.DataFrame | None = None,
 ) -> tuple[Source, ...]:
-    """A table of claims, read as text, by paper; ``anchors`` of (row, column) lead to what a number is made from."""
+    """Claims by paper.
+
+    Args:
+        table: of `claims_table`, read as text.
+        anchors: (row, column) -> where the page says what a number is made from.
+        kept: of `meshcil.reporting.kept_claims`. A kept verdict stands below those of ``table`` on the same claim,
+            unless ``table`` has one on the same data with as many seeds, or with enough to decide.
+    """
+    rows = table.assign(key=row_keys(table), kept="")
+    if kept is not None:
+        rows = _with_kept(rows, kept)
     found = []
-    for (name, url), rows in table.assign(key=row_keys(table)).groupby(["source", "url"], sort=False):
-        judged = [_judged(row, anchors.get((row["key"], DIFFERENCE), "")) for _, row in rows.iterrows()]
+    for (name, url), part in rows.groupby(["source", "url"], sort=False):
+        judged = [_judged(row, anchors.get((row["key"], DIFFERENCE), "")) for _, row in part.iterrows()]
         measured = [row for row in judged if row.verdict != UNMEASURED]
         claims = tuple(tuple(group) for _, group in groupby(measured, lambda row: row.statement))
         found.append(Source(name, url, claims, tuple(row for row in judged if row.verdict == UNMEASURED)))
     return tuple(found)
 
 
+def _with_kept(table: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for name, own in table.groupby("claim", sort=False):
+        here = {data: int(seeds or 0) for data, seeds in zip(own["data"], own["seeds"], strict=True)}
+        told = kept[kept["claim"] == name]
+        more = [here.get(row["data"], 0) < min(LEAST, int(row["seeds"])) for _, row in told.iterrows()]
+        told = told[pd.Series(more, told.index, dtype=bool)]
+        measured = own[own["verdict"] != UNMEASURED] if len(told) else own
+        parts += [measured, told.assign(key="", kept=told["experiment"])]
+    return pd.concat(parts, ignore_index=True) if parts else table
+
+
 def _judged(row: pd.Series, origin: str) -> Judged:
     span = f"{row['low']} to {row['high']}" if row["low"] else ""
     texts = [str(row[name]) for name in ("statement", "where", "published", "data", "difference")]
-    return Judged(str(row["key"]), *texts, span, str(row["seeds"]), str(row["verdict"]), origin)
+    return Judged(str(row["key"]), *texts, span, str(row["seeds"]), str(row["verdict"]), origin, str(row["kept"]))
 
 
 def counts(sources: Sequence[Source]) -> dict[str, int]:
     """Rows by verdict, in the order of certainty; verdicts that do not occur are left out."""
-    groups = [group for source in sources for group in (*source.measured, source.unmeasured)]
-    verdicts = [row.verdict for group in groups for row in group]
+    return _verdicts(row for source in sources for group in (*source.measured, source.unmeasured) for row in group)
+
+
+def counts_apart(sources: Sequence[Source]) -> dict[str, dict[str, int]]:
+    """Rows by verdict: those that the page's runs made, those that are kept, and claims with neither."""
+    rows = [row for source in sources for group in source.measured for row in group]
+    return {
+        "this page": _verdicts(row for row in rows if not row.kept),
+        "kept": _verdicts(row for row in rows if row.kept),
+        "neither": _verdicts(row for source in sources for row in source.unmeasured),
+    }
+
+
+def _verdicts(rows: Iterable[Judged]) -> dict[str, int]:
+    verdicts = [row.verdict for row in rows]
     found = {name: verdicts.count(name) for name in (HOLDS, FAILS, OPEN, UNMEASURED)}
     return {name: count for name, count in found.items() if count}

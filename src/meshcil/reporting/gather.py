@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from meshcil.config.experiment import ExperimentSettings, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
@@ -137,6 +139,7 @@ def gather(
     places: Places,
     records: Mapping[Path, Record],
     versions: Mapping[str, str],
+    kept: tuple[pd.DataFrame, tuple[str, ...]],
 ) -> tuple[Report, str, str]:
     """The page's content, and the texts of `runtime.csv` and `origins.json`.
 
@@ -145,6 +148,7 @@ def gather(
         places: where the files are.
         records: by path.
         versions: of the main packages of the jobs.
+        kept: verdicts of earlier runs and the claims that are left out of them, `meshcil.reporting.kept_claims`.
 
     Raises:
         InputError: when a file cannot be read.
@@ -156,7 +160,8 @@ def gather(
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
     claims = places.table("claims")
     report = Report(
-        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {})) if claims.is_file() else (),
+        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {}), kept[0]) if claims.is_file() else (),
+        outdated=kept[1],
         experiments=tuple(
             experiment_view(
                 name,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
 from meshcil.reporting import alignment
-from meshcil.reporting.claims import Source, counts
+from meshcil.reporting.claims import Source, counts_apart
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import quantity, row_keys, spread, unit
@@ -321,6 +321,8 @@ class Report:
     """Everything on the page."""
 
     claims: tuple[Source, ...]
+    outdated: tuple[str, ...]
+    """Claims whose kept verdicts are left out, as they were reached by other terms."""
     experiments: tuple[ExperimentView, ...]
     datasets: tuple[DatasetView, ...]
     facts: tuple[Fact, ...]
@@ -337,9 +339,9 @@ class Report:
     """From the page to the folder that paths in records are relative to, with `/` at its end."""
 
     @property
-    def verdicts(self) -> dict[str, int]:
-        """Number of judged claims by verdict."""
-        return counts(self.claims)
+    def verdicts(self) -> dict[str, dict[str, int]]:
+        """Number of judged claims by who judged and verdict."""
+        return counts_apart(self.claims)
 
     def fact(self, name: str) -> str:
         """Value of a fact, "" when it is not known."""

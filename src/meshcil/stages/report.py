@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import yaml_files
+from meshcil.config.claims import claim_files, load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.anchor import ANCHOR, anchor_text
@@ -18,11 +19,12 @@ from meshcil.lineage.source import packages_digest
 from meshcil.reporting.facts import Record
 from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
 from meshcil.reporting.html import render
+from meshcil.reporting.kept_claims import kept_claims, verdict_files
 from meshcil.stages.command import execute
 
 
 def main(
-    config: Annotated[Path, typer.Option(help="Folder with experiments.")],
+    config: Annotated[Path, typer.Option(help="Folder with experiments; kept results in docs/results beside it.")],
     experiments: Annotated[list[str], typer.Option(help="File names in experiments, in the page's order.")],
     out: Annotated[Path, typer.Option(help="HTML file; tables and figures lie beside it.")],
     results: Annotated[Path, typer.Option(help="Folder with runs and experiments.")] = Path("results"),
@@ -32,18 +34,19 @@ def main(
     settings = {name: load_experiment(name, config) for name in experiments}
     files = [file for name in experiments for file in yaml_files(config / "experiments" / f"{name}.yaml")]
     places = Places(out.parent, results / "runs", results / "experiments", data)
-    records = record_files(settings, places)
+    records, kept = record_files(settings, places), config.parent / "docs/results"
     times, origins = out.parent / "runtime.csv", out.parent / "origins.json"
     with record_job(
         "report",
-        inputs=[*files, *sources(settings, places), *records],
+        inputs=[*files, *claim_files(config), *verdict_files(kept), *sources(settings, places), *records],
         outputs=[out, times, origins],
         settings={name: value.model_dump(mode="json") for name, value in settings.items()},
         modules=report_modules(table.kind for value in settings.values() for table in value.tables),
         key={"experiments": ",".join(experiments)},
     ):
         found = read_records(records)
-        report, runtime, numbers = gather(settings, places, found, _versions(found.values()))
+        verdicts = kept_claims(load_claims(config), kept)
+        report, runtime, numbers = gather(settings, places, found, _versions(found.values()), verdicts)
         write_text_atomic(times, runtime)
         write_text_atomic(origins, numbers)
         write_text_atomic(out, render(report))
