@@ -1,5 +1,6 @@
 """The report as a browser shows it: on a wide screen and a telephone, in light and dark, by keyboard, on paper."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from meshcil.stages import report
 from tests.browser import Visit, visit
+from tests.reporting.conftest import judge_smoke
 
 SIZES = [(1400, 1000), (390, 800)]
 
@@ -26,9 +28,10 @@ CONTRASTS = """() => {
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     if (!walker.currentNode.textContent.trim() || !element.getClientRects().length) continue;
-    if (element.closest("svg, .hidden")) continue;
+    if (element.closest(".hidden, title, style")) continue;
     const style = getComputedStyle(element);
-    const pair = [light(parse(style.color)), light(ground(element))].sort((a, b) => b - a);
+    const ink = element.closest("svg") ? style.fill : style.color;
+    const pair = [light(parse(ink)), light(ground(element))].sort((a, b) => b - a);
     const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
     if ((pair[0] + 0.05) / (pair[1] + 0.05) < least) found.push(walker.currentNode.textContent.trim().slice(0, 40));
   }
@@ -49,9 +52,17 @@ WIDE = """width => [...document.querySelectorAll("body *")]
   .map(node => node.outerHTML.slice(0, 80))"""
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".scroll")]
+  .filter(node => node.scrollHeight > node.clientHeight + 1 || node.scrollWidth > node.clientWidth + 1)
+  .filter(node => getComputedStyle(node).overflow !== "visible" || node.scrollWidth > 794)
+  .map(node => node.ariaLabel)"""
+
+
 @pytest.fixture
-def page(workplace: Path) -> str:
+def page(workplace: Path, keep_verdict: Callable[..., None]) -> str:
     """Address of a report."""
+    judge_smoke()
+    keep_verdict("large", "memo-above-der", "primitives3d-study, 4-4-4, bytes-1800000", 3)
     report.main(config=Path("config"), experiments=["smoke"], out=Path("reports/index.html"))
     return (workplace / "reports/index.html").as_uri()
 
@@ -102,12 +113,21 @@ def test_on_paper_nothing_is_hidden_or_cut_off(page: str, tmp_path: Path) -> Non
         assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert seen.page.locator("details.settings dl").first.is_visible()
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 794
+        origins = seen.page.locator(".origins")
+        assert origins.evaluate("node => node.scrollHeight") > 1123, "this page would show nothing"
+        assert origins.evaluate("node => node.clientHeight >= node.scrollHeight - 1")
+        assert seen.page.evaluate(CUT_OFF) == []
         assert len(seen.page.pdf(format="A4")) > 20_000
 
 
 def test_the_checks_find_what_is_wrong() -> None:
     with visit() as seen:
-        seen.page.set_content("<p style='color: #999'>pale</p><img src='data:,'><p style='width: 3000px'>wide</p>")
-        assert seen.page.evaluate(CONTRASTS) == ["pale"]
+        seen.page.set_content(
+            "<p style='color: #999'>pale</p><img src='data:,'><p style='width: 3000px'>wide</p>"
+            "<svg aria-label='drawn'><text y='20' fill='#e69f00'>orange</text><text y='40'>ink</text></svg>"
+            "<div class='scroll' aria-label='cut' style='height: 9px; overflow: auto' tabindex='0'>a<br>b</div>"
+        )
+        assert seen.page.evaluate(CONTRASTS) == ["pale", "orange"]
+        assert seen.page.evaluate(CUT_OFF) == ["cut"]
         assert len(seen.page.evaluate(UNNAMED)) == 1
         assert len(seen.page.evaluate(WIDE, 1280)) == 1

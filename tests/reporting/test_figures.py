@@ -4,6 +4,7 @@ import itertools
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy
 import pandas as pd
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
 from meshcil.reporting.drawing import apart, series
-from meshcil.reporting.palette import CSS_VARIABLES, LOOKS, looks
+from meshcil.reporting.palette import CSS_VARIABLES, INK, LOOKS, looks
 from meshcil.reporting.style import pdf_bytes, svg_bytes
 from meshcil.reporting.tables import robustness
 
+ROOT = Path(__file__).parents[2]
 KINDS = available("meshcil.reporting.figures")
 
 
@@ -98,9 +101,32 @@ def test_a_method_keeps_its_look() -> None:
     assert among["inemo"] == LOOKS["inemo"]
     assert looks(["inemo-smoke"])["inemo-smoke"] == LOOKS["inemo"]
     assert len({(look.colour, look.dashes) for look in among.values()}) == 4
+    assert looks(["icarl-study", "icarl-study-other"])["icarl-study-other"].colour != LOOKS["icarl"].colour
     many = looks([f"method-{i}" for i in range(12)])
     assert len(set(many.values())) == 12
     assert {look.colour for look in many.values()} <= set(CSS_VARIABLES)
+
+
+def test_a_family_looks_the_same_in_every_experiment() -> None:
+    seen = set()
+    for path in (ROOT / "config/experiments").glob("*.yaml"):
+        methods = list(dict.fromkeys(key.method for key in run_keys(load_experiment(path.stem, ROOT / "config"))))
+        first: dict[str, str] = {}
+        for name in sorted(methods, key=lambda name: name not in LOOKS):
+            first.setdefault(name.split("-")[0], name)
+        found = looks(methods)
+        assert {family: found[name] for family, name in first.items()} == {family: LOOKS[family] for family in first}
+        seen |= first.keys()
+    assert {"inemo", "icarl", "finetune", "joint", "replay", "wa", "der", "memo"} <= seen
+    assert len({(look.colour, look.marker) for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_labels_are_in_ink_behind_their_colour(scores: pd.DataFrame) -> None:
+    svg = svg_bytes(load_object("meshcil.reporting.figures", "steps", "draw")(scores, {}))
+    labels = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    named = [node for node in labels if node.text in ("iNeMo", "iCaRL", "Finetune")]
+    assert len(named) == 3
+    assert all(INK in node.get("style", "") for node in named)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.5, 10))

@@ -9,12 +9,15 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea
 
 from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import INK, PAPER, Look, looks
 
 _LABEL_GAP = 7.0
 """Least distance between two end labels, in percent points of a full-height axis."""
+_KEY = 14.0
+"""Length of the piece of line before a label, in points."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +90,33 @@ def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> No
 
 
 def label_ends(axes: Axes, lines: Sequence[Series]) -> None:
-    """Write each line's name at its right end, apart from the others."""
+    """Write each line's name at its right end, apart from the others, behind its marker."""
     ends = [float(line.y[-1]) for line in lines]
     right = max((float(line.x[-1]) for line in lines), default=0.0)
     for line, height in zip(lines, apart(ends, _LABEL_GAP), strict=True):
-        axes.annotate(
-            line.name,
-            (right, height),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            color=line.look.colour,
-            fontweight="normal" if line.look.colour == INK else "bold",
-            annotation_clip=False,
+        label_beside(axes, line.name, (right, height), line.look)
+
+
+def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look) -> None:
+    """Write a name to the right of a place, in ink, behind a piece of its line with its marker.
+
+    Args:
+        axes: to write in.
+        name: of the series.
+        place: in data coordinates.
+        look: of the series.
+    """
+    key = DrawingArea(_KEY, _KEY)
+    style = {"color": look.colour, "marker": look.marker, "markeredgecolor": PAPER, "markeredgewidth": 0.7}
+    x, y = (0, _KEY / 2, _KEY), [_KEY / 2] * 3
+    key.add_artist(Line2D(x, y, linestyle=look.dashes, markevery=[1], markersize=6.5, **style))
+    text = TextArea(name, textprops={"color": INK})
+    box = HPacker(children=[key, text], align="center", pad=0, sep=4)
+    axes.add_artist(
+        AnnotationBbox(
+            box, place, (7, 0), boxcoords="offset points", box_alignment=(0, 0.5), frameon=False, annotation_clip=False
         )
+    )
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:

@@ -1,8 +1,9 @@
 """Colours, and the look that stays with a method.
 
 Colours are of the Okabe-Ito set, which people with the common colour-vision deficiencies can tell apart; each
-method also has a marker of its own. `INK`, `PAPER` and the palette stand as they are in the SVG files; the
-report replaces them by CSS variables, so that figures follow the reader's light or dark setting.
+family of methods also has a marker of its own. Text is never in these colours, some of which are too pale for it.
+`INK`, `PAPER` and the palette stand as they are in the SVG files; the report replaces them by CSS variables, so that
+figures follow the reader's light or dark setting.
 """
 
 from collections.abc import Iterable
@@ -39,34 +40,46 @@ class Look:
 LOOKS = {
     "inemo": Look(BLUE, "o"),
     "icarl": Look(VERMILION, "s"),
-    "joint": Look(GREEN, "D", "--"),
-    "finetune": Look(GREY, "v"),
     "memo": Look(PURPLE, "^"),
     "der": Look(ORANGE, "P"),
-    "lwf": Look(SKY, "X"),
+    "wa": Look(GREEN, "p"),
+    "replay": Look(SKY, "X"),
+    "joint": Look(INK, "D", "--"),
+    "finetune": Look(GREY, "v"),
+    "lwf": Look(SKY, "<", "-."),
+    "lucir": Look(PURPLE, ">", "-."),
+    "aanet": Look(GREEN, "*", "-."),
+    "podnet": Look(ORANGE, "h", "-."),
+    "afc": Look(VERMILION, "d", "-."),
+    "fetril": Look(BLUE, "H", "-."),
 }
-"""By method name; a variant such as `inemo-no-etf` has its method's look unless that is taken."""
+"""By family, which is the first part of a method's name: the same in every experiment, whatever stands beside it."""
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """Look of each method of one figure; the same name always gets the same look among the same methods.
+    """Look of each method of one figure.
+
+    The first method of a family has the family's look. Further ones (`inemo-study-random` beside `inemo-study`) and
+    names without a family get what is left, in order; the same name always gets the same look among the same methods.
 
     Args:
         methods: names of method settings, in order.
     """
-    found: dict[str, Look] = {}
-    spare = list(LOOKS.values())
     names = list(dict.fromkeys(methods))
+    found: dict[str, Look] = {}
+    # A method that is called like its family comes before its variants.
     for name in sorted(names, key=lambda n: (n not in LOOKS, names.index(n))):
-        wanted = LOOKS.get(name) or LOOKS.get(name.split("-")[0])
-        free = [look for look in spare if look not in found.values()]
-        found[name] = wanted if wanted in free else _cycle(free, len(found))
+        wanted = LOOKS.get(name.split("-")[0])
+        if wanted is not None and wanted not in found.values():
+            found[name] = wanted
+    for name in names:
+        if name not in found:
+            free = [look for look in LOOKS.values() if look not in found.values()]
+            found[name] = free[0] if free else _again(len(found))
     return found
 
 
-def _cycle(free: list[Look], index: int) -> Look:
-    # With more methods than colours, colours repeat with dots; labels and markers still tell them apart.
-    if free:
-        return free[-1]
-    again = list(LOOKS.values())[index % len(LOOKS)]
-    return Look(again.colour, again.marker, ":")
+def _again(index: int) -> Look:
+    # With more methods than looks, these repeat with dots; labels still tell them apart.
+    known = list(LOOKS.values())[index % len(LOOKS)]
+    return Look(known.colour, known.marker, ":")

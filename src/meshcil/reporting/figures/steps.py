@@ -44,8 +44,8 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     draw_lines(axes, lines)
     if settings.chance and lines:
         guess = numpy.array([100 / count for count in classes])
-        axes.plot(classes, guess, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-        lines.append(Series("chance", Look(INK, ""), numpy.array(classes), guess, None))
+        axes.plot(classes, guess, color=INK, linewidth=1, linestyle=":")
+        lines.append(Series("chance", Look(INK, "", ":"), numpy.array(classes), guess, None))
     label_ends(axes, lines)
     say_when_empty(axes, lines)
     axes.set_xticks(classes)

@@ -16,8 +16,8 @@ from meshcil.reporting.palette import BLUE, INK
 from meshcil.reporting.shown import Shown
 from meshcil.reporting.style import RC
 
-_DARKEST = 0.6
-"""Opacity of a cell with all images of its class, so that its number stays readable."""
+_DARKEST = 0.5
+"""Opacity of a cell with all images of its class, so that its number stays readable in light and dark."""
 
 
 class Options(Settings):
