@@ -1,6 +1,7 @@
 """Progress of a run: what is counted, what is shown, and that no error is swallowed."""
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from meshcil.cli.progress import Job, Progress, clock, view
+from meshcil.cli.progress import Job, Progress, clock, recorded_seconds, view
 
 SNAKEFILE = """
 rule all:
@@ -53,6 +54,28 @@ def test_time_to_go_follows_from_jobs_of_the_same_stage() -> None:
     assert started().remaining(now=16.0, elapsed=16.0) == pytest.approx(20 - 4 + 6)
     assert started().remaining(now=16.0, elapsed=8.0) == pytest.approx((20 - 4 + 6) / 2)
     assert Progress({"train": 3}).remaining(1.0, 1.0) is None
+
+
+def test_records_of_earlier_runs_give_a_time_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, stage, seconds in (("a/train", "train", 30), ("b/train", "train", 10), ("score", "score", 2)):
+        path = tmp_path / "results" / f"{name}.record.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"stage": stage, "seconds": seconds}))
+    (tmp_path / "results/bad.record.json").write_text("{")
+    progress = Progress({"train": 3, "score": 1}, recorded=recorded_seconds())
+    assert progress.remaining(now=0.0, elapsed=0.1) == pytest.approx(3 * 20 + 2)
+    progress.start(1, Job("train", "train step 0", 0.0, None))
+    progress.finish(1, 8.0)
+    # A job of this run says more than any record.
+    assert progress.remaining(now=8.0, elapsed=8.0) == pytest.approx(2 * 8 + 2)
+    assert Progress({"train": 3, "study": 1}, recorded=recorded_seconds()).remaining(0.0, 0.1) is None
+
+
+def test_stages_of_aligners_and_studies_have_their_place() -> None:
+    order = ["train", "align", "predict", "predict_aligned", "score", "score_aligned", "study", "collect", "table"]
+    progress = Progress(dict.fromkeys(reversed(order), 1))
+    assert [rule for rule, *_ in progress.rows()] == order
 
 
 def test_the_view_names_running_jobs_with_their_losses(tmp_path: Path) -> None:

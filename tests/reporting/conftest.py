@@ -1,6 +1,9 @@
 """Made-up scores in the layout of results/experiments/<E>.csv, and the files of a report made from them."""
 
 import contextlib
+import io
+import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +11,7 @@ from pathlib import Path
 import numpy
 import pandas as pd
 import pytest
+from PIL import Image
 
 from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment, run_keys
@@ -16,11 +20,14 @@ from meshcil.evaluation.contrast import OPEN
 from meshcil.reporting import kept
 from meshcil.reporting.kept import definition
 from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.shown import Shown, read_shown
 from meshcil.stages import claims, figure, resolve, table
 
 REPOSITORY = Path(__file__).parents[2]
 
 CLASSES = ["aeroplane", "bicycle", "boat", "bottle", "bus", "car"]
+PICTURED, PER_CLASS = ["bus", "car", "sofa"], 3
+"""Classes of the made-up test images, and how many images each has."""
 TEST_SETS = ["clean", "L1", "L2", "L3", "shape", "weather"]
 METHODS = {"inemo": ("iNeMo", 0.92), "icarl": ("iCaRL", 0.82), "finetune": ("Finetune", 0.6)}
 
@@ -150,3 +157,53 @@ def keep_verdict() -> Callable[..., None]:
         (folder / "provenance.json").write_text('{"measured": "once", "runs": {}}')
 
     return keep
+
+
+def png(pixels: numpy.ndarray) -> bytes:
+    """An image as the bytes of a file."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of noise; the second test set has the ids of the first."""
+    folder, generator = tmp_path_factory.mktemp("prepared"), numpy.random.default_rng(0)
+    for name in ("clean", "L1"):
+        rows = [
+            (f"{c}{i}", c, png(generator.integers(0, 255, (96, 96, 3), dtype=numpy.uint8)))
+            for c in PICTURED
+            for i in range(PER_CLASS)
+        ]
+        pd.DataFrame(rows, columns=["id", "class_name", "image"]).to_parquet(folder / f"{name}.parquet")
+    info = {"classes": PICTURED, "test_sets": ["clean", "L1"], "focal": 300.0}
+    (folder / "dataset.json").write_text(json.dumps(info))
+    (folder / "cuboids.json").write_text(json.dumps({c: [[-0.3, 0.3], [-0.6, 0.6], [-0.2, 0.2]] for c in PICTURED}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictions(data: Path) -> Path:
+    """Everything is a bus; the right half of each mesh is hidden."""
+    covered = numpy.zeros((24, 24), dtype=bool)
+    covered[6:18, 6:18] = True
+    occluded = covered.copy()
+    occluded[:, :12] = False
+    row = {"predicted_class": "bus", "azimuth": 0.5, "elevation": 0.3, "theta": 0.1, "distance": 5.0}
+    row |= {"pose_error": math.radians(12.3), "fit": 0.234, "covered": png(covered), "occluded": png(occluded)}
+    rows = [
+        row | {"sample_id": f"{c}{i}", "test_set": name, "true_class": c}
+        for name in ("clean", "L1")
+        for c in PICTURED
+        for i in range(PER_CLASS)
+    ]
+    path = data / "predictions.parquet"
+    pd.DataFrame(rows).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def shown(data: Path, predictions: Path) -> Shown:
+    """Them together, as a figure of images gets them."""
+    return read_shown(data, [predictions])

@@ -4,10 +4,13 @@ import pandas as pd
 import pytest
 
 from meshcil.config.gates import GATES
+from meshcil.reporting.alignment import answers as told_alone
 from meshcil.reporting.figures.alignment import draw
 from meshcil.reporting.layout import as_text
 from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.style import svg_bytes
 from meshcil.reporting.tables import alignment, alignment_answer
+from tests.reporting.test_figures import texts
 
 # Percent right in the end: the host's own, then each gate's.
 PLAIN = 50.0
@@ -21,14 +24,15 @@ FOUND = {
 }
 
 
-def scores(seeds: int = 2, spread: float = 1.0) -> pd.DataFrame:
+def scores(seeds: int = 2, spread: float = 1.0, host: str = "icarl", ahead: float = 0.0) -> pd.DataFrame:
+    """Scores of one host; each gate gains ``ahead`` more than in `FOUND`, and ``spread`` more with each seed."""
     rows = []
     for seed in range(seeds):
-        shift = spread * seed
+        shift = spread * seed + ahead
         names = {"clean": PLAIN, **{f"clean:eli:{gate}": value + shift for gate, value in FOUND.items()}}
         for name, value in names.items():
             for metric in ("last_accuracy", "average_incremental_accuracy", "forgetting_before_last"):
-                run = ["digits", "2-2", "icarl", "iCaRL", "total-20", seed]
+                run = ["digits", "2-2", host, host.upper(), "total-20", seed]
                 rows.append([*run, 4, name, "", "", metric, value / 100, 10])
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -50,22 +54,47 @@ def test_oracle_without_its_control_is_not_compared() -> None:
     assert table.loc["task-oracle", "last without [%]"] == "" and table.loc["task-oracle", "last gain [%]"] == ""
 
 
-def test_answer_states_mean_and_interval_over_runs() -> None:
-    table = alignment_answer.build(scores(3, spread=0.1), {}).set_index("gate")
+def hosts(count: int, spread: float, seeds: int = 1) -> pd.DataFrame:
+    return pd.concat([scores(seeds, 4.0, f"host-{i}", spread * i) for i in range(count)], ignore_index=True)
+
+
+def test_answer_states_mean_and_interval_over_hosts() -> None:
+    table = alignment_answer.build(hosts(3, 0.1), {}).set_index("gate")
     assert table.loc["max-conf", "gain [%]"] == pytest.approx(2.1)
-    assert table.loc["max-conf", "answer"].endswith("alignment helps.")
-    assert table.loc["align-all", "answer"].endswith("alignment harms.")
+    assert table.loc["max-conf", "answer"].endswith("it helps.")
+    assert table.loc["align-all", "answer"].endswith("it harms.")
     together = table.loc["all that are not told"]
-    assert together["runs"] == 3 and together["gain [%]"] == pytest.approx((-10 + 1 + 0 + 2) / 4 + 0.1)
+    assert together["hosts"] == 3 and together["gain [%]"] == pytest.approx((-10 + 1 + 0 + 2) / 4 + 0.1)
+    assert told_alone(table.reset_index()) == (
+        "Averaged over the gates that are not told the task, eli changes last accuracy by -1.65 points (95% interval"
+        " over 3 hosts -1.90 to -1.40): it harms.",
+    )
+    assert "Under the gate task-oracle (told the task), eli" in table.loc["task-oracle", "answer"]
 
 
-def test_an_interval_around_zero_is_open_and_one_run_decides_nothing() -> None:
-    assert "is open" in alignment_answer.build(scores(2), {}).set_index("gate").loc["energy-gate", "answer"]
-    assert "decides nothing" in alignment_answer.build(scores(1), {}).set_index("gate").loc["max-conf", "answer"]
+def test_seeds_of_a_host_are_averaged_first_and_are_no_hosts() -> None:
+    alone, seeds = (alignment_answer.build(hosts(3, 0.1, n), {}).set_index("gate").loc["max-conf"] for n in (1, 5))
+    assert seeds["hosts"] == alone["hosts"] == 3
+    assert seeds["gain [%]"] == pytest.approx(alone["gain [%]"] + 4.0 * 2)
+    assert seeds["high [%]"] - seeds["low [%]"] == pytest.approx(alone["high [%]"] - alone["low [%]"])
+
+
+def test_an_interval_around_zero_is_open_and_one_host_decides_nothing() -> None:
+    both = pd.concat([scores(1, host="a", ahead=-1.0), scores(1, host="b", ahead=1.0)], ignore_index=True)
+    table = alignment_answer.build(both, {})
+    assert "is open" in table.set_index("gate").loc["energy-gate", "answer"]
+    single = alignment_answer.build(scores(5), {}).set_index("gate").loc["max-conf"]
+    assert single["hosts"] == 1 and "a single host decides nothing" in single["answer"]
 
 
 def test_figure_shows_every_gate() -> None:
     figure = draw(scores(), {})
     ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert ticks == ["task-oracle\n(told the task)", "align-all", "pred-gate", "energy-gate", "max-conf"]
+    (bars,) = [drawn for drawn in figure.axes[0].containers if drawn.has_yerr]
+    assert len(bars.lines[0].get_xdata()) == len(ticks)
+    assert "ICARL" in texts(svg_bytes(figure)) and figure.axes[0].get_legend() is None
+    assert not [drawn for drawn in draw(scores(1), {}).axes[0].containers if drawn.has_yerr]
+    several = texts(svg_bytes(draw(hosts(2, 1.0).assign(label="One"), {})))
+    assert several.count("One") == 2
     assert not draw(scores().iloc[:0], {}).axes[0].get_xticklabels()

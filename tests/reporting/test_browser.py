@@ -1,11 +1,17 @@
 """The report as a browser shows it: on a wide screen and a telephone, in light and dark, by keyboard, on paper."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from meshcil.core.naming import load_object
+from meshcil.reporting.palette import LOOKS
+from meshcil.reporting.shown import Shown
+from meshcil.reporting.style import figure_files
 from meshcil.stages import report
 from tests.browser import Visit, visit
 from tests.reporting.conftest import judge_smoke
@@ -59,12 +65,26 @@ CUT_OFF = """() => [...document.querySelectorAll(".scroll")]
 
 
 @pytest.fixture
-def page(workplace: Path, keep_verdict: Callable[..., None]) -> str:
-    """Address of a report."""
+def page(
+    workplace: Path, keep_verdict: Callable[..., None], scores_of: Callable[..., pd.DataFrame], shown: Shown
+) -> str:
+    """Address of a report with verdicts of both kinds, a figure of images, and one of many series."""
     judge_smoke()
+    draw_more(scores_of, shown)
     keep_verdict("large", "memo-above-der", "primitives3d-study, 4-4-4, bytes-1800000", 3)
     report.main(config=Path("config"), experiments=["smoke"], out=Path("reports/index.html"))
     return (workplace / "reports/index.html").as_uri()
+
+
+def draw_more(scores_of: Callable[..., pd.DataFrame], shown: Shown) -> None:
+    """Draw the figure of images, and the steps of a method of every family."""
+    rows = scores_of(("inemo", "total-96", 0), ("inemo", "total-96", 1))
+    many = [rows.assign(method=name, label=name, value=rows["value"] * (1 - i / 20)) for i, name in enumerate(LOOKS)]
+    overlays = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")(shown, {"images": 5, "columns": 2})
+    steps = load_object("meshcil.reporting.figures", "steps", "draw")(pd.concat(many), {})
+    for name, drawn in (("smoke-overlays", overlays), ("smoke-steps", steps)):
+        for kind, content in asdict(figure_files(drawn)).items():
+            Path(f"reports/figures/{name}.{kind}").write_bytes(content)
 
 
 def accessible(seen: Visit) -> None:

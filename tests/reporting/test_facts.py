@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from meshcil.reporting.facts import duration, facts, runtime, span
+from meshcil.config.experiment import ExperimentSettings, RunBlock, StudyBlock
+from meshcil.reporting.facts import duration, extent, facts, made_by, runtime, span
 from meshcil.reporting.layout import as_text
 
 
@@ -35,10 +36,27 @@ def test_one_value_stands_alone() -> None:
     assert found["Processor cores"] == ("2", "")
 
 
-def test_several_values_are_counted() -> None:
+def test_several_values_are_named_and_counted() -> None:
     same = [record("train", f"10:00:0{i}", 1.0) for i in range(2)]
     found = by_name([*same, record("train", "10:00:02", 1.0, commit="d" * 40)])
-    assert found["Commit"] == ("aaaaaaaaaaaa and 1 more", "aaaaaaaaaaaa (2 jobs), dddddddddddd (1 job)")
+    assert found["Commit"] == ("aaaaaaaaaaaa, dddddddddddd", "aaaaaaaaaaaa (2 jobs), dddddddddddd (1 job)")
+    assert "at commit `aaaaaaaaaaaa`, `dddddddddddd` (" in made_by(
+        [*same, record("x", "10:01:00", 1.0, commit="d" * 40)]
+    )
+    five = [record("train", "10:00:00", 1.0, commit=letter * 40) for letter in "abcde"]
+    assert by_name(five)["Commit"][0] == "aaaaaaaaaaaa and 4 more"
+
+
+def test_an_experiment_says_what_it_consists_of_and_what_it_took() -> None:
+    run = RunBlock(datasets=("d",), protocols=("p",), methods=("a", "b"), budgets=("none",), seeds=(0, 1))
+    other = run.model_copy(update={"methods": ("a",), "budgets": ("total-24",), "seeds": (0,)})
+    words = {"title": "t", "description": "d", "cost": "c"}
+    found = extent(ExperimentSettings(runs=(run, other), **words), [record("train", "10:00:00", 90.0)] * 2)
+    assert {fact.name: fact.value for fact in found} == {
+        "Runs": "5 (2 methods, 2 budgets, 2 seeds)", "Measured cost": "2 jobs, 3 min 00 s of work",
+    }  # fmt: skip
+    study = ExperimentSettings(studies=(StudyBlock(names=("x", "y"), seeds=(0, 1, 2)),), **words)
+    assert [fact.value for fact in extent(study, [])] == ["2 (3 seeds each)"]
 
 
 def test_the_unknown_is_named() -> None:

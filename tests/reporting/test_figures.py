@@ -11,12 +11,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
 from meshcil.reporting.drawing import apart, series
 from meshcil.reporting.palette import CSS_VARIABLES, INK, LOOKS, looks
+from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.style import pdf_bytes, svg_bytes
 from meshcil.reporting.tables import robustness
 
@@ -127,6 +130,47 @@ def test_labels_are_in_ink_behind_their_colour(scores: pd.DataFrame) -> None:
     named = [node for node in labels if node.text in ("iNeMo", "iCaRL", "Finetune")]
     assert len(named) == 3
     assert all(INK in node.get("style", "") for node in named)
+
+
+def bars(figure: Figure) -> int:
+    """Lines that have bars over seeds."""
+    return sum(drawn.has_yerr for drawn in figure.axes[0].containers)
+
+
+def test_held_bytes_keep_protocols_and_datasets_apart(scores: pd.DataFrame) -> None:
+    draw = load_object("meshcil.reporting.figures", "held", "draw")
+    other = scores.assign(protocol="3-3", value=scores["value"] / 2)
+    assert bars(draw(scores, {})) == 3
+    figure = draw(pd.concat([scores, other]), {})
+    assert bars(figure) == 6
+    assert {"iNeMo, 2-2-2", "iNeMo, 3-3"} <= set(texts(svg_bytes(figure)))
+
+
+def test_layers_have_bars_over_seeds() -> None:
+    run = ["digits", "5-5", "layers-digits", "Layers", "none"]
+    rows = [
+        [*run, seed, step, "", "", f"block {block}", metric, 0.1 * (block + step) + 0.05 * seed, 1]
+        for seed in (0, 1)
+        for step in (0, 1, 2)
+        for block in (1, 2, 3)
+        for metric in ("gradient", "shift")
+    ]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    draw = load_object("meshcil.reporting.figures", "layers", "draw")
+    assert bars(draw(scores, {})) == 2 and bars(draw(scores[scores["seed"] == 0], {})) == 0
+    # Means over steps are 0.25 and 0.3 in the first block, 0.475 in the mean of the last; steps are no spread.
+    low, high = draw(scores, {}).axes[0].containers[0].lines[2][0].get_segments()[0][:, 1]
+    assert high - low == pytest.approx(2 * 100 * numpy.std([0.25, 0.3], ddof=1) / 0.475)
+
+
+def test_a_long_legend_takes_more_lines(scores: pd.DataFrame) -> None:
+    one = scores[scores["method"] == "inemo"]
+    many = pd.concat([one.assign(method=f"m{i}", label=f"Method {i}") for i in range(8)])
+    figure = load_object("meshcil.reporting.figures", "robustness", "draw")(many, {"form": "dots"})
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 8
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.5, 10))

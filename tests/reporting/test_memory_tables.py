@@ -119,10 +119,10 @@ def test_a_contest_is_answered_in_a_sentence_per_budget() -> None:
         ("total-30", "66.00", "", "MEMO", "65.00", "", "iNeMo"),
     ]
     assert contest.answers(pd.DataFrame(cells, columns=columns)) == (
-        "At 1 million bytes: mesh (iNeMo) with 60.0 %; nothing else fits.",
-        "At 1.8 million bytes: mesh (iNeMo) with 65.0 %, 4.0 points ahead of models (DER), more than the spread over"
+        "At 1 million bytes iNeMo (mesh) is best: 60.0 %; nothing else fits.",
+        "At 1.8 million bytes iNeMo (mesh) is best: 65.0 %, 4.0 points above DER (models), more than the spread over"
         " seeds (2.0).",
-        "Under total-20: models (MEMO) with 66.0 %, 1.0 points ahead of mesh (iNeMo), within the spread over seeds"
+        "Under total-20 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), within the spread over seeds"
         " (2.0).",
-        "Under total-30: models (MEMO) with 66.0 %, 1.0 points ahead of mesh (iNeMo), in a single run.",
+        "Under total-30 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), in a single run.",
     )

@@ -121,7 +121,7 @@ def test_a_gain_comes_from_the_value_without_and_the_one_with_alignment() -> Non
     assert sets(oracle) == {("host-1", f"clean:eli:{gate}") for gate in ORACLE_GATES}
 
 
-def test_an_interval_over_runs_comes_from_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interval_over_hosts_comes_from_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, table = aligned_scores(), artifact("alignment-answer")
     built: list[int] = []
     original = alignment_answer.build
@@ -134,7 +134,7 @@ def test_an_interval_over_runs_comes_from_every_run(monkeypatch: pytest.MonkeyPa
         assert sets(told) == {(h, f"clean:eli:{gate}") for h in hosts for gate in ORACLE_GATES}
     blind = {"clean", *(f"clean:eli:{gate}" for gate in GATES if gate not in ORACLE_GATES)}
     assert sets(every["eli/all that are not told", "low [%]"]) == {(h, s) for h in hosts for s in blind}
-    assert ("eli/max-conf", "runs") not in every
+    assert ("eli/max-conf", "hosts") not in every
     # 21 measurements matter: 3 hosts, each plain and under 6 gates. All cells share the halvings that find them.
     assert len(built) < 80
     one = origins(table, scores, "t.csv", ("eli/max-conf", "low [%]"))

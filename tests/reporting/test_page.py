@@ -71,6 +71,14 @@ def test_a_table_shows_labels_spreads_and_large_numbers() -> None:
     assert (pose.text, pose.percent) == ("", None)
 
 
+def test_differences_are_in_points_and_have_no_bar() -> None:
+    table = frame(method=["a"], **{"last change [%]": ["-2.00"], "lead [%]": ["2.00"], "last [%]": ["50.00"]})
+    view = table_view(table, "t.csv")
+    assert [heading.unit for heading in view.columns] == ["points", "points", "%"]
+    assert [cell.percent for cell in view.rows[0].cells] == [None, None, 50.0]
+    assert view.rows[0].cells[1].column == "lead [%]"
+
+
 def test_wide_and_long_tables() -> None:
     narrow = frame(method=["a", "b"], **{"x [%]": ["1.00", "2.00"]})
     wide = frame(method=["a", "b"], **{f"class{i:02d} [%]": ["1.00", "2.00"] for i in range(12)})

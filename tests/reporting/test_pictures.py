@@ -1,16 +1,10 @@
 """Figures of test images: which images, what is written below them, size, refusals."""
 
-import io
-import json
-import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy
-import pandas as pd
 import pytest
-from PIL import Image
 
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_object
@@ -20,56 +14,6 @@ from meshcil.reporting.shown import Shown, cells, read_shown
 from meshcil.reporting.style import figure_files
 
 KINDS = available("meshcil.reporting.pictures")
-CLASSES = ["bus", "car", "sofa"]
-PER_CLASS = 3
-
-
-def png(pixels: numpy.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared dataset of noise; the second test set has the ids of the first."""
-    folder, generator = tmp_path_factory.mktemp("prepared"), numpy.random.default_rng(0)
-    for name in ("clean", "L1"):
-        rows = [
-            (f"{c}{i}", c, png(generator.integers(0, 255, (96, 96, 3), dtype=numpy.uint8)))
-            for c in CLASSES
-            for i in range(PER_CLASS)
-        ]
-        pd.DataFrame(rows, columns=["id", "class_name", "image"]).to_parquet(folder / f"{name}.parquet")
-    info = {"classes": CLASSES, "test_sets": ["clean", "L1"], "focal": 300.0}
-    (folder / "dataset.json").write_text(json.dumps(info))
-    (folder / "cuboids.json").write_text(json.dumps({c: [[-0.3, 0.3], [-0.6, 0.6], [-0.2, 0.2]] for c in CLASSES}))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def predictions(data: Path) -> Path:
-    """Everything is a bus; the right half of each mesh is hidden."""
-    covered = numpy.zeros((24, 24), dtype=bool)
-    covered[6:18, 6:18] = True
-    occluded = covered.copy()
-    occluded[:, :12] = False
-    row = {"predicted_class": "bus", "azimuth": 0.5, "elevation": 0.3, "theta": 0.1, "distance": 5.0}
-    row |= {"pose_error": math.radians(12.3), "fit": 0.234, "covered": png(covered), "occluded": png(occluded)}
-    rows = [
-        row | {"sample_id": f"{c}{i}", "test_set": name, "true_class": c}
-        for name in ("clean", "L1")
-        for c in CLASSES
-        for i in range(PER_CLASS)
-    ]
-    path = data / "predictions.parquet"
-    pd.DataFrame(rows).to_parquet(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def shown(data: Path, predictions: Path) -> Shown:
-    return read_shown(data, [predictions])
 
 
 def drawing(kind: str) -> Callable[..., str]:
@@ -131,6 +75,26 @@ def test_the_worst_errors_are_the_surest_ones_one_per_class(shown: Shown) -> Non
     assert texts(worst)[2:7:2] == ["pose 12° off, fit 0.90"] * 2 + ["pose 172° off, fit 0.23"]
 
 
+def test_the_worst_of_all_classes_stand_in_several_rows_each_class_once(shown: Shown) -> None:
+    svg = drawing("pose-overlays")(shown, {"test_sets": ["clean", "L1"], "images": 9, "columns": 2, "pick": "worst"})
+    names = [text for text in texts(svg) if text.startswith("bus")]
+    assert names == ["bus (is car)", "bus (is sofa)", "bus"] * 2
+    root = ElementTree.fromstring(svg)
+    width, height = (float(root.get(side, "")) for side in ("width", "height"))
+    assert (round(width), round(height)) == (2 * 210 + 70, 4 * 136 + 26)
+    places = {node.text: float(node.get("y", "")) for node in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert places["L1"] - places["clean"] == 2 * 136
+
+
+@pytest.mark.parametrize("kind", ["confusion", "pose-errors"])
+def test_a_method_without_meshes_has_confusions_and_pose_errors(
+    kind: str, data: Path, shown: Shown, tmp_path: Path
+) -> None:
+    path = tmp_path / "flat.parquet"
+    shown.predictions.drop(columns=["distance", "fit", "covered", "occluded"]).to_parquet(path)
+    assert drawing(kind)(read_shown(data, [path]), {}) == drawing(kind)(shown, {})
+
+
 def test_a_confusion_matrix_shows_what_is_taken_for_what(shown: Shown) -> None:
     draw = drawing("confusion")
     found = texts(draw(shown, {"test_sets": ["clean", "L1"]}))
@@ -169,7 +133,7 @@ def test_wrong_files_are_one_message(data: Path, predictions: Path, shown: Shown
     flat = tmp_path / "flat.parquet"
     shown.predictions.drop(columns=["covered"]).to_parquet(flat)
     with pytest.raises(InputError, match="its method has no meshes"):
-        read_shown(data, [flat])
+        draw(read_shown(data, [flat]), {})
     flat.write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"flat\.parquet"):
         read_shown(data, [flat])

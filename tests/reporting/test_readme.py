@@ -64,7 +64,7 @@ def test_numbers_are_the_cells_of_the_tables_matched_by_run(work: Path) -> None:
 def test_the_sentence_covers_the_jobs_behind_the_tables(work: Path) -> None:
     text = rewrite(work)
     assert "Measured on 2031-05-04" in text
-    assert "`aaaaaaaaaaaa and 1 more`" in text, "the training job ran at another commit than the tables"
+    assert "at commit `aaaaaaaaaaaa`, `" in text, "the training job ran at another commit than the tables"
     assert "training seeds: 7" in text
     assert "3 jobs, 1 min 30 s of work in all, 2 processor cores" in text
 

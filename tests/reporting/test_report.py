@@ -207,6 +207,19 @@ def claim_rows() -> list[str]:
     return [" ".join(re.sub("<[^>]+>", " ", row).split()) for row in rows]
 
 
+def test_every_table_and_figure_is_there_for_papers_and_listed(workplace: Path) -> None:
+    judge_smoke()
+    page = write_page()
+    listed = set(page.words)
+    files = [path.relative_to("reports").as_posix() for path in Path("reports").rglob("*.[cstp][sved][vgxf]")]
+    assert {Path(name).suffix for name in files} == {".csv", ".tex", ".svg", ".pdf"}
+    assert set(files) <= listed
+    assert {name.removesuffix(".csv") + ".tex" for name in files if name.endswith(".csv")} <= set(files)
+    verdicts = Path("reports/tables/claims.tex").read_text()
+    assert r"statement & data & difference & low & high & seeds & verdict \\" in verdicts and "not decided" in verdicts
+    assert r"stage & jobs & total [s] & mean [s] & longest [s] \\" in Path("reports/runtime.tex").read_text()
+
+
 def test_text_of_the_settings_is_escaped(workplace: Path) -> None:
     assert "inemo-smoke <&>" in "".join(write_page().words)
     assert "inemo-smoke &lt;&amp;&gt;" in Path("reports/index.html").read_text(encoding="utf-8")
@@ -230,6 +243,10 @@ def test_facts_and_times_come_from_the_records(workplace: Path) -> None:
     assert record["source"]["lock_sha256"][:12] in words
     times = pd.read_csv("reports/runtime.csv").set_index("stage")
     assert dict(times["jobs"]) == {"resolve": 2, "table": 5, "figure": 3, "claims": 1}
+    seconds = sum(json.loads(path.read_text())["seconds"] for path in Path().rglob("*.record.json"))
+    judging = json.loads(Path("reports/tables/claims.record.json").read_text())["seconds"]
+    page = json.loads(Path("reports/report.record.json").read_text())["seconds"]
+    assert f"Runs 2 (2 methods, 1 budget, 1 seed) Measured cost 10 jobs, {seconds - judging - page:.1f} s" in words
     assert "Method inemo-smoke" in words and "training.epochs" in words
 
 

@@ -92,6 +92,7 @@ rule claims:
         scores=expand("results/experiments/{name}.csv", name=EXPERIMENTS),
     output:
         table="reports/tables/claims.csv",
+        latex="reports/tables/claims.tex",
         record="reports/tables/claims.record.json",
     log:
         "logs/reports/tables/claims.log",
@@ -117,7 +118,7 @@ rule report:
         records=[rules.claims.output, *[PLAN.records(name) for name in EXPERIMENTS]],
     output:
         page="reports/index.html",
-        beside=["reports/runtime.csv", "reports/origins.json", "reports/ANCHOR"],
+        beside=[f"reports/{name}" for name in ("runtime.csv", "runtime.tex", "origins.json", "ANCHOR")],
         record="reports/report.record.json",
     log:
         "logs/reports/report.log",

@@ -4,12 +4,15 @@ Snakemake calls it through its interface for logger plugins (`snakemake --logger
 printed as Snakemake formats them, above the view, so that the last thing on the screen is what went wrong.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import ERROR, WARNING, LogRecord
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from rich.console import Console, Group
@@ -19,7 +22,22 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-_ORDER = ("generate", "prepare", "resolve", "train", "select", "predict", "score", "collect")
+from meshcil.lineage.reading import record_files
+
+_ORDER = (
+    "generate",
+    "prepare",
+    "resolve",
+    "train",
+    "select",
+    "align",
+    "predict",
+    "predict_aligned",
+    "score",
+    "score_aligned",
+    "study",
+    "collect",
+)
 _TAIL = 4096
 """Bytes at the end of a log in which the last line is looked for."""
 _CHATTER = (
@@ -67,11 +85,13 @@ class Progress:
         planned: jobs per rule.
         running: jobs by id.
         seconds: durations of the finished jobs per rule.
+        recorded: mean duration of the jobs of each rule that earlier runs have left records of.
     """
 
     planned: dict[str, int] = field(default_factory=dict)
     running: dict[int, Job] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    recorded: dict[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -105,19 +125,20 @@ class Progress:
         self.running.pop(number, None)
 
     def remaining(self, now: float, elapsed: float) -> float | None:
-        """Seconds still to go; None until every long rule has an example, that is, a third of the jobs are done.
+        """Seconds still to go; None until every long rule has an example.
 
-        Jobs take as long as the mean of their rule, or of all when there is none yet, and run side by side as they did
-        so far.
+        That is, until each rule has a finished job or a record of an earlier run, or a third of the jobs are done. Jobs
+        take as long as the mean of their rule in this run, or else in earlier ones, or else of all jobs so far, and run
+        side by side as they did so far.
         """
         durations = [value for values in self.seconds.values() for value in values]
-        if not durations or 3 * self.done < self.total:
+        known = self.recorded | {rule: mean(values) for rule, values in self.seconds.items()}
+        if not self.planned.keys() <= known.keys() and (not durations or 3 * self.done < self.total):
             return None
-        mean = sum(durations) / len(durations)
         work = 0.0
         for rule, count in self.planned.items():
-            values = self.seconds.get(rule, [])
-            work += (count - len(values)) * (sum(values) / len(values) if values else mean)
+            each = known[rule] if rule in known else mean(durations)
+            work += (count - len(self.seconds.get(rule, []))) * each
         spent = [now - job.started for job in self.running.values()]
         side_by_side = max(1.0, (sum(durations) + sum(spent)) / max(elapsed, 1e-9))
         return max(0.0, work - sum(spent)) / side_by_side
@@ -131,6 +152,16 @@ class Progress:
             done = len(self.seconds.get(rule, []))
             found.append((rule, done, active[rule], max(0, self.planned[rule] - done - active[rule])))
         return found
+
+
+def recorded_seconds() -> dict[str, float]:
+    """Mean seconds of the jobs of each stage, by the records in the working folder; unreadable ones do not count."""
+    found: dict[str, list[float]] = {}
+    for path in record_files():
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            found.setdefault(str(record["stage"]), []).append(float(record["seconds"]))
+    return {stage: mean(values) for stage, values in found.items()}
 
 
 def clock(seconds: float) -> str:
@@ -202,6 +233,7 @@ class LogHandler(LogHandlerBase):
             self._print(self.format(record), stop=record.levelno >= ERROR)
         elif event == LogEvent.RUN_INFO:
             self.progress.plan(fields["stats"])
+            self.progress.recorded = recorded_seconds()
         elif event == LogEvent.JOB_INFO:
             log = Path(fields["log"][0]) if fields["log"] else None
             title = fields["rule_msg"] or fields["rule_name"]

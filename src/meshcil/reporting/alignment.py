@@ -11,7 +11,7 @@ PLAIN = "clean"
 """Test set that aligners are judged on."""
 METRICS = ("average_incremental_accuracy", "last_accuracy", "forgetting_before_last")
 TOGETHER = "all that are not told"
-"""In the place of a gate: each run's mean over the gates that are not told the task."""
+"""In the place of a gate: each host's mean over the gates that are not told the task."""
 _ORACLE, _CONTROL = ORACLE_GATES
 _PAIR = [*RUN, "seed", "aligner", "gate", "metric"]
 
@@ -52,4 +52,4 @@ def told(gate: str) -> str:
 def answers(table: pd.DataFrame) -> tuple[str, ...]:
     """One sentence per aligner on whether it helps where the task is not told, from an `alignment_answer` table."""
     rows = table[table["gate"] == TOGETHER]
-    return tuple(f"{aligner}: {answer}" for aligner, answer in zip(rows["aligner"], rows["answer"], strict=True))
+    return tuple(rows["answer"])

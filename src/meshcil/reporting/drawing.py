@@ -1,5 +1,6 @@
 """Parts that figures share: a frame in percent, lines with spread and labels at their ends, grouped dots."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,12 @@ from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea
 from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import INK, PAPER, Look, looks
 
-_LABEL_GAP = 7.0
-"""Least distance between two end labels, in percent points of a full-height axis."""
-_KEY = 14.0
-"""Length of the piece of line before a label, in points."""
+_LABEL_GAP = 0.07
+"""Least distance between two end labels, as a share of the axis."""
+_MARKER = 6.5
+"""Size of the marker before a label, in points."""
+_LEGEND_WIDTH = 70
+"""Characters of a legend in one line, six for each marker; more take another line."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ def row_names(table: pd.DataFrame) -> list[str]:
     """Label of each row, with what else tells rows of one label apart."""
     names = list(table["label"])
     for column in ("budget", "protocol", "dataset"):
-        if column in table.columns and table[column].nunique() > 1 and len(set(names)) < len(names):
-            names = [f"{name}, {value}" for name, value in zip(names, table[column], strict=True)]
+        if column in table.columns:
+            longer = [f"{name}, {value}" for name, value in zip(names, table[column], strict=True)]
+            names = longer if len(set(longer)) > len(set(names)) else names
     return names
 
 
@@ -92,13 +96,14 @@ def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> No
 def label_ends(axes: Axes, lines: Sequence[Series]) -> None:
     """Write each line's name at its right end, apart from the others, behind its marker."""
     ends = [float(line.y[-1]) for line in lines]
+    low, high = axes.get_ylim()
     right = max((float(line.x[-1]) for line in lines), default=0.0)
-    for line, height in zip(lines, apart(ends, _LABEL_GAP), strict=True):
+    for line, height in zip(lines, apart(ends, _LABEL_GAP * abs(high - low)), strict=True):
         label_beside(axes, line.name, (right, height), line.look)
 
 
 def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look) -> None:
-    """Write a name to the right of a place, in ink, behind a piece of its line with its marker.
+    """Write a name to the right of a place, in ink, behind the marker of its series; behind its line without a marker.
 
     Args:
         axes: to write in.
@@ -106,17 +111,15 @@ def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look) 
         place: in data coordinates.
         look: of the series.
     """
-    key = DrawingArea(_KEY, _KEY)
-    style = {"color": look.colour, "marker": look.marker, "markeredgecolor": PAPER, "markeredgewidth": 0.7}
-    x, y = (0, _KEY / 2, _KEY), [_KEY / 2] * 3
-    key.add_artist(Line2D(x, y, linestyle=look.dashes, markevery=[1], markersize=6.5, **style))
-    text = TextArea(name, textprops={"color": INK})
-    box = HPacker(children=[key, text], align="center", pad=0, sep=4)
-    axes.add_artist(
-        AnnotationBbox(
-            box, place, (7, 0), boxcoords="offset points", box_alignment=(0, 0.5), frameon=False, annotation_clip=False
-        )
-    )
+    width = _MARKER if look.marker else 2 * _MARKER
+    line = Line2D([0, width / 2, width], [_MARKER / 2] * 3, color=look.colour, linestyle=look.dashes)
+    if look.marker:
+        line.set(linestyle="none", marker=look.marker, markevery=[1], markersize=_MARKER, markeredgecolor=PAPER)
+    key = DrawingArea(width, _MARKER)
+    key.add_artist(line)
+    box = HPacker(children=[key, TextArea(name, textprops={"color": INK})], align="center", pad=0, sep=4)
+    style = {"boxcoords": "offset points", "box_alignment": (0, 0.5), "frameon": False, "annotation_clip": False}
+    axes.add_artist(AnnotationBbox(box, place, (10, 0), **style))
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
@@ -169,11 +172,11 @@ def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list
 
 
 def legend_above(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Legend in one line above the axes."""
+    """Legend above the axes, in one line or as many as it needs."""
     if handles:
-        figure.legend(
-            handles=handles, loc="outside upper left", ncols=len(handles), handletextpad=0.5, columnspacing=1.4
-        )
+        lines = math.ceil(sum(len(str(handle.get_label())) + 6 for handle in handles) / _LEGEND_WIDTH)
+        columns = math.ceil(len(handles) / lines)
+        figure.legend(handles=handles, loc="outside upper left", ncols=columns, handletextpad=0.5, columnspacing=1.4)
 
 
 def say_when_empty(axes: Axes, rows: Sequence[object]) -> None:

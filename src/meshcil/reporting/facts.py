@@ -7,10 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from meshcil.config.experiment import ExperimentSettings, run_keys, study_jobs
+from meshcil.config.run import RunKey
+
 Record = Mapping[str, Any]
 """Content of a `{stage}.record.json`."""
 
 _UNKNOWN = "not recorded"
+_FEW = 4
+"""Values up to which all are named."""
 _TRAINING = ("train", "study")
 """Stages whose seeds are training seeds."""
 
@@ -58,11 +63,39 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
     ]
 
 
+def extent(experiment: ExperimentSettings, records: Sequence[Record]) -> tuple[Fact, ...]:
+    """What an experiment consists of, and what its jobs took.
+
+    Args:
+        experiment: settings.
+        records: of the jobs behind its tables and figures; those shared with other experiments count in each.
+    """
+    runs, studies = list(run_keys(experiment)), study_jobs(experiment)
+    found = []
+    if runs:
+        numbers = {name: len({getattr(run, name) for run in runs}) for name in RunKey.model_fields}
+        always = ("method", "budget", "seed")
+        parts = [_amount(number, name) for name, number in numbers.items() if number > 1 or name in always]
+        found.append(Fact("Runs", f"{len(runs)} ({', '.join(parts)})"))
+    if studies:
+        named, seeds = {name for name, _ in studies}, {seed for _, seed in studies}
+        found.append(Fact("Studies", f"{len(named)} ({_amount(len(seeds), 'seed')} each)"))
+    if records:
+        work = duration(total_seconds(records))
+        found.append(Fact("Measured cost", f"{_amount(len(records), 'job')}, {work} of work"))
+    return tuple(found)
+
+
+def _amount(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
 def made_by(records: Sequence[Record]) -> str:
     """One sentence: date, commit, seeds, machine and cost of the jobs."""
     known = {fact.name: fact for fact in facts(records, {})}
+    commits = known["Commit"].value.replace(", ", "`, `")
     return (
-        f"Measured on {known['Measured'].value} at commit `{known['Commit'].value}` "
+        f"Measured on {known['Measured'].value} at commit `{commits}` "
         f"(uncommitted changes: {known['Uncommitted changes'].value}), "
         f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs, {known['Jobs'].detail}, "
         f"{known['Processor cores'].value} processor cores, {known['Device'].value}."
@@ -73,8 +106,9 @@ def _listed(values: Iterable[str]) -> tuple[str, str]:
     counts = Counter(values)
     if len(counts) == 1:
         return next(iter(counts)), ""
-    parts = [f"{value} ({number} job{'s' if number > 1 else ''})" for value, number in counts.most_common()]
-    return f"{counts.most_common(1)[0][0]} and {len(counts) - 1} more", ", ".join(parts)
+    names = [value for value, _ in counts.most_common()]
+    parts = [f"{value} ({_amount(number, 'job')})" for value, number in counts.most_common()]
+    return ", ".join(names) if len(names) <= _FEW else f"{names[0]} and {len(names) - 1} more", ", ".join(parts)
 
 
 def _short(digest: str | None) -> str:

@@ -1,7 +1,7 @@
 """Collect what the report shows from the files that the other stages wrote."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.reporting.claims import sources_view
-from meshcil.reporting.facts import Record, duration, facts, runtime, total_seconds
+from meshcil.reporting.facts import Fact, Record, duration, extent, facts, runtime, total_seconds
 from meshcil.reporting.inline import inline_svg
 from meshcil.reporting.layout import as_text, read_table
 from meshcil.reporting.page import (
@@ -85,16 +85,21 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
     Raises:
         InputError: when one is not a record.
     """
-    runs = keys(experiments)
-    sheets = [_named("contact_sheet", name) for name in dict.fromkeys(key.dataset for key in runs)]
-    found = [places.runs / key.path / name for key in runs for name in ("resolve.record.json", "score.record.json")]
-    found += [places.reports / "figures" / name for name in sheets]
-    found += [places.reports / "tables" / "claims.record.json"]
-    for name, settings in experiments.items():
-        found += [places.experiments / _named("collect", name)]
-        found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
-        found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
-    return sorted(producers([path for path in found if path.is_file()], places.reports.parent))
+    found = [path for name, settings in experiments.items() for path in _last_records(name, settings, places)]
+    found += [path for path in [places.reports / "tables" / "claims.record.json"] if path.is_file()]
+    return sorted(producers(found, places.reports.parent))
+
+
+def _last_records(name: str, settings: ExperimentSettings, places: Places) -> list[Path]:
+    """Records of the jobs of one experiment that no other of them rests on, and of its runs; those that exist."""
+    runs = keys({name: settings})
+    sheets = [_named("contact_sheet", dataset) for dataset in dict.fromkeys(key.dataset for key in runs)]
+    found = [places.runs / key.path / job for key in runs for job in ("resolve.record.json", "score.record.json")]
+    found += [places.reports / "figures" / sheet for sheet in sheets]
+    found += [places.experiments / _named("collect", name)]
+    found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
+    found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
+    return [path for path in found if path.is_file()]
 
 
 def producers(paths: Iterable[Path], work: Path) -> dict[Path, Record]:
@@ -107,12 +112,16 @@ def producers(paths: Iterable[Path], work: Path) -> dict[Path, Record]:
     Raises:
         InputError: when one is missing or is not a record.
     """
+    return _with_parents(paths, work, lambda path: read_records([path])[path])
+
+
+def _with_parents(paths: Iterable[Path], work: Path, read: Callable[[Path], Record]) -> dict[Path, Record]:
     found: dict[Path, Record] = {}
     waiting = list(paths)
     while waiting:
         path = waiting.pop()
         if path not in found:
-            found |= read_records([path])
+            found[path] = read(path)
             waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
     return found
 
@@ -140,8 +149,8 @@ def gather(
     records: Mapping[Path, Record],
     versions: Mapping[str, str],
     kept: tuple[pd.DataFrame, tuple[str, ...]],
-) -> tuple[Report, str, str]:
-    """The page's content, and the texts of `runtime.csv` and `origins.json`.
+) -> tuple[Report, str]:
+    """The page's content, and the text of `origins.json`.
 
     Args:
         experiments: settings by name, in the page's order.
@@ -155,7 +164,6 @@ def gather(
     """
     jobs = list(records.values())
     found = provenance(experiments, places.experiments, records, places.reports.parent)
-    times = as_text(runtime(jobs))
     runs = keys(experiments)
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
     claims = places.table("claims")
@@ -169,12 +177,13 @@ def gather(
                 {t.name: read_table(path) for t in settings.tables if (path := places.table(t.name)).is_file()},
                 {f.name: _svg(path) for f in settings.figures if (path := places.figure(f.name)).is_file()},
                 found.anchors,
+                _extent(name, settings, places, records),
             )
             for name, settings in experiments.items()
         ),
         datasets=_datasets(resolved, places),
         facts=tuple(facts(jobs, versions)),
-        runtime=table_view(times, "runtime.csv"),
+        runtime=table_view(as_text(runtime(jobs)), "runtime.csv"),
         runs=_runs(runs, resolved, places, records),
         settings=_settings(resolved),
         files=_files(experiments, places),
@@ -182,7 +191,14 @@ def gather(
         contrasts=tuple(found.contrasts),
         up=f"{Path(os.path.relpath(places.reports.parent, places.reports)).as_posix()}/",
     )
-    return report, times.to_csv(index=False, lineterminator="\n"), found.text()
+    return report, found.text()
+
+
+def _extent(
+    name: str, settings: ExperimentSettings, places: Places, records: Mapping[Path, Record]
+) -> tuple[Fact, ...]:
+    jobs = _with_parents(_last_records(name, settings, places), places.reports.parent, records.__getitem__)
+    return extent(settings, list(jobs.values()))
 
 
 def _svg(path: Path) -> str:
@@ -235,8 +251,11 @@ def _settings(resolved: Mapping[RunKey, Any]) -> tuple[SettingsView, ...]:
 
 
 def _files(experiments: Mapping[str, ExperimentSettings], places: Places) -> tuple[str, ...]:
-    wanted = [places.table("claims")]
-    wanted += [places.table(t.name) for settings in experiments.values() for t in settings.tables]
-    wanted += [places.figure(f.name) for settings in experiments.values() for f in settings.figures]
-    found = [path.relative_to(places.reports).as_posix() for path in wanted if path.is_file()]
-    return (*found, "runtime.csv", "origins.json")
+    tables = [places.table(name) for name in ("claims", *(t.name for e in experiments.values() for t in e.tables))]
+    figures = [places.figure(figure.name) for settings in experiments.values() for figure in settings.figures]
+    forms = [(path, path.with_suffix(".tex")) for path in tables] + [
+        (path, path.with_suffix(".pdf")) for path in figures
+    ]
+    wanted = [path for pair in forms if pair[0].is_file() for path in pair if path.is_file()]
+    found = [path.relative_to(places.reports).as_posix() for path in wanted]
+    return (*found, "runtime.csv", "runtime.tex", "origins.json")

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from meshcil.reporting.layout import as_text, number_columns, quantity, spread, unit
+from meshcil.reporting.layout import as_text, number_columns, quantity, shown_unit, spread, unit
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {character: "\\" + character for character in "&%$#_{}"}
@@ -22,7 +22,7 @@ def to_latex(table: pd.DataFrame) -> str:
     numbers = set(number_columns(table))
     spreads = {spread(name) for name in texts.columns} & set(texts.columns)
     columns = [name for name in texts.columns if name not in spreads]
-    heads = [f"{quantity(name)} [{unit(name)}]" if unit(name) else name for name in columns]
+    heads = [f"{quantity(name)} [{shown_unit(name)}]" if unit(name) else name for name in columns]
     lines = [
         rf"\begin{{tabular}}{{{''.join('r' if name in numbers else 'l' for name in columns)}}}",
         r"\toprule",

@@ -38,6 +38,16 @@ def unit(column: str) -> str:
     return column[column.rindex("[") + 1 : -1] if column.endswith("]") else ""
 
 
+_DIFFERENCES = ("gain", "change", "lead", "low", "high")
+"""Last words of quantities that are differences of shares."""
+
+
+def shown_unit(column: str) -> str:
+    """Unit as readers see it: a difference of percentages is in points."""
+    differs = quantity(column).split(" ")[-1] in _DIFFERENCES
+    return "points" if unit(column) == "%" and differs else unit(column)
+
+
 def quantity(column: str) -> str:
     """Column name without its unit."""
     return column[: column.rindex("[")].rstrip() if column.endswith("]") else column

@@ -15,7 +15,7 @@ from meshcil.reporting import alignment
 from meshcil.reporting.claims import Source, counts_apart
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.layout import quantity, row_keys, spread, unit
+from meshcil.reporting.layout import quantity, row_keys, shown_unit, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
 from meshcil.reporting.tables import comparison, contest
@@ -142,6 +142,8 @@ class ExperimentView:
 
     name: str
     settings: ExperimentSettings
+    facts: tuple[Fact, ...]
+    """What it consists of and what it took."""
     cards: tuple[Card, ...]
     blocks: tuple[Block, ...]
 
@@ -175,16 +177,16 @@ def table_view(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyTy
 
 
 def _heading(column: str, measured: bool) -> Heading:
-    return Heading(quantity(column).replace("pi/", "π/"), unit(column), measured or _is_number(column))
+    return Heading(quantity(column).replace("pi/", "π/"), shown_unit(column), measured or _is_number(column))
 
 
 def _is_number(column: str) -> bool:
-    return bool(unit(column)) or column in ("exemplars", "seeds", "jobs", "step")
+    return bool(unit(column)) or column in ("exemplars", "seeds", "hosts", "jobs", "step")
 
 
 def _cell(row: pd.Series, column: str, measured: bool, origin: str) -> Cell:
     text, percent = row[column], None
-    if unit(column) == "%" and text:
+    if shown_unit(column) == "%" and text:
         percent = min(100.0, max(0.0, float(text)))
     shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
     found = row.get(spread(column), "")
@@ -279,12 +281,13 @@ def experiment_view(
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, str],
     anchors: Mapping[str, Anchors],
+    known: tuple[Fact, ...] = (),
 ) -> ExperimentView:
     """View of an experiment; its first `summary` table gives the headline numbers."""
     summaries = [t.name for t in settings.tables if t.kind == "summary" and t.name in tables]
     file = f"tables/{summaries[0]}.csv" if summaries else ""
     headline = cards(tables[summaries[0]], file, anchors.get(file, {})) if summaries else ()
-    return ExperimentView(name, settings, headline, tuple(blocks(settings, tables, figures, anchors)))
+    return ExperimentView(name, settings, known, headline, tuple(blocks(settings, tables, figures, anchors)))
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ LOOKS = {
     "finetune": Look(GREY, "v"),
     "lwf": Look(SKY, "<", "-."),
     "lucir": Look(PURPLE, ">", "-."),
-    "aanet": Look(GREEN, "*", "-."),
+    "aanet": Look(GREEN, "8", "-."),
     "podnet": Look(ORANGE, "h", "-."),
     "afc": Look(VERMILION, "d", "-."),
     "fetril": Look(BLUE, "H", "-."),

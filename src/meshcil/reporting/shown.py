@@ -47,6 +47,17 @@ class Shown:
         rows = zip(chosen["id"], chosen["image"], strict=True)
         return {name: decode_png(image, f"{path} ({name})") for name, image in rows}
 
+    def need_meshes(self) -> None:
+        """Refuse the predictions of a method without meshes.
+
+        Raises:
+            InputError: when they lack what only a posed mesh gives.
+        """
+        missing = {"distance", "fit", "covered", "occluded"} - set(self.predictions.columns)
+        if missing:
+            cause = f"lack the columns {', '.join(sorted(missing))}: its method has no meshes"
+            raise InputError("predictions of the shown run", cause, "Show a run of a method with meshes")
+
     def edges(self, row: pd.Series, image_size: tuple[int, int]) -> list[Edge]:
         """Edges of the predicted class's cuboid in the predicted pose, in pixels of an image of (H, W)."""
         angles = (float(row[name]) for name in ("azimuth", "elevation", "theta", "distance"))
@@ -68,14 +79,10 @@ def read_shown(data: Path, predictions: Sequence[Path]) -> Shown:
         predictions: prediction files of one step of a run.
 
     Raises:
-        InputError: when a file is missing or damaged, or the run's method has no meshes.
+        InputError: when a file is missing or damaged.
     """
     info, cuboids = read_json(data / "dataset.json"), read_json(data / "cuboids.json")
     table = pd.concat([_parquet(path, None, _AGAIN) for path in predictions], ignore_index=True)
-    missing = {"distance", "fit", "covered", "occluded"} - set(table.columns)
-    if missing:
-        cause = f"lacks the columns {', '.join(sorted(missing))}: its method has no meshes"
-        raise InputError(predictions[0], cause, "Show a run of a method with meshes")
     bounds = {name: numpy.array(rows, dtype=float) for name, rows in cuboids.items()}
     return Shown(tuple(info["classes"]), table, float(info["focal"]), bounds, data)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from meshcil.config.claims import claim_files, load_claims
@@ -11,8 +12,12 @@ from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.code import stage_module
 from meshcil.lineage.record import record_job
 from meshcil.reporting.claims import claims_table
+from meshcil.reporting.latex import to_latex
 from meshcil.reporting.scores import read_scores
 from meshcil.stages.command import execute
+
+_IN_LATEX = ("statement", "data", "difference", "low", "high", "seeds", "verdict")
+"""Columns of the LaTeX table: a paper names its sources itself."""
 
 
 def main(
@@ -20,16 +25,18 @@ def main(
     scores: Annotated[list[Path], typer.Option(help="Collected scores of each experiment.")],
     out: Annotated[Path, typer.Option(help="CSV file.")],
 ) -> None:
-    """Write the verdict on every claim, on every dataset that it was measured on."""
+    """Write the verdict on every claim, on every dataset that it was measured on, as CSV, and as LaTeX beside it."""
     with record_job(
         "claims",
         inputs=[*scores, *claim_files(config)],
-        outputs=[out],
+        outputs=[out, out.with_suffix(".tex")],
         settings={"claims": [block.model_dump(mode="json") for block in load_claims(config)]},
         modules=(stage_module("claims"),),
         key={"experiments": ",".join(path.stem for path in scores)},
     ):
-        write_text_atomic(out, claims_text(config, scores))
+        table = _judged(config, scores)
+        write_text_atomic(out, _csv(table))
+        write_text_atomic(out.with_suffix(".tex"), to_latex(table[list(_IN_LATEX)]))
 
 
 def claims_text(config: Path, scores: Sequence[Path]) -> str:
@@ -38,7 +45,14 @@ def claims_text(config: Path, scores: Sequence[Path]) -> str:
     Raises:
         InputError: when claims or scores cannot be used.
     """
-    table = claims_table(load_claims(config), [read_scores(path) for path in scores])
+    return _csv(_judged(config, scores))
+
+
+def _judged(config: Path, scores: Sequence[Path]) -> pd.DataFrame:
+    return claims_table(load_claims(config), [read_scores(path) for path in scores])
+
+
+def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
 
 

@@ -16,10 +16,12 @@ from meshcil.lineage.code import report_modules
 from meshcil.lineage.files import record_path
 from meshcil.lineage.record import record_job
 from meshcil.lineage.source import packages_digest
-from meshcil.reporting.facts import Record
+from meshcil.reporting.facts import Record, runtime
 from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
 from meshcil.reporting.html import render
 from meshcil.reporting.kept_claims import kept_claims, verdict_files
+from meshcil.reporting.latex import to_latex
+from meshcil.reporting.layout import to_csv
 from meshcil.stages.command import execute
 
 
@@ -39,15 +41,17 @@ def main(
     with record_job(
         "report",
         inputs=[*files, *claim_files(config), *verdict_files(kept), *sources(settings, places), *records],
-        outputs=[out, times, origins],
+        outputs=[out, times, times.with_suffix(".tex"), origins],
         settings={name: value.model_dump(mode="json") for name, value in settings.items()},
         modules=report_modules(table.kind for value in settings.values() for table in value.tables),
         key={"experiments": ",".join(experiments)},
     ):
         found = read_records(records)
         verdicts = kept_claims(load_claims(config), kept)
-        report, runtime, numbers = gather(settings, places, found, _versions(found.values()), verdicts)
-        write_text_atomic(times, runtime)
+        report, numbers = gather(settings, places, found, _versions(found.values()), verdicts)
+        taken = runtime(list(found.values()))
+        write_text_atomic(times, to_csv(taken))
+        write_text_atomic(times.with_suffix(".tex"), to_latex(taken))
         write_text_atomic(origins, numbers)
         write_text_atomic(out, render(report))
     write_text_atomic(out.parent / ANCHOR.name, anchor_text(record_path("report", out)))

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.alignment import alignment_pairs, told
-from meshcil.reporting.drawing import say_when_empty
-from meshcil.reporting.palette import GREY, INK, PAPER, looks
+from meshcil.reporting.drawing import Series, draw_lines, label_ends, row_names, say_when_empty
+from meshcil.reporting.palette import GREY, INK, Look, looks
 from meshcil.reporting.style import RC
 
 
@@ -23,7 +24,9 @@ class Options(Settings):
 
 @rc_context(RC)
 def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """Columns: gates. Small marks: single runs; large ones: the mean of a host's runs. Gates told the task are shaded.
+    """Columns: gates. Small marks: single runs; large ones: the mean of a host's runs, with one standard deviation.
+
+    Gates told the task are shaded.
 
     Raises:
         InputError: for an unknown option.
@@ -36,23 +39,31 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     figure = Figure()
     axes = figure.add_subplot()
     axes.axhline(0, color=INK, linewidth=1)
-    hosts = list(pairs.groupby(["method", "label", "dataset"], sort=False))
-    for i, ((method, label, dataset), rows) in enumerate(hosts):
+    hosts = list(pairs.groupby(["method", "label", "dataset", "protocol", "budget"], sort=False))
+    names = row_names(
+        pd.DataFrame([key for key, _ in hosts], columns=["method", "label", "dataset", "protocol", "budget"])
+    )
+    lines = []
+    for i, ((method, *_), rows) in enumerate(hosts):
         shift = (i - (len(hosts) - 1) / 2) * 0.7 / max(len(hosts), 1)
-        x = rows["gate"].map(gates.index) + shift
         style = look[str(method)]
-        axes.scatter(x, rows["gain"], s=9, color=style.colour, alpha=0.5, linewidths=0)
-        means = rows.groupby("gate", sort=False)["gain"].mean()
-        places = [gates.index(gate) + shift for gate in means.index]
         axes.scatter(
-            places, means, s=46, color=style.colour, marker=style.marker, edgecolors=PAPER, label=f"{label}, {dataset}"
+            rows["gate"].map(gates.index) + shift, rows["gain"], s=9, color=style.colour, alpha=0.5, linewidths=0
         )
+        found = rows.groupby("gate", sort=False)["gain"].agg(["mean", "std"])
+        places = numpy.array([gates.index(gate) + shift for gate in found.index])
+        error = found["std"].to_numpy() if rows["seed"].nunique() > 1 else None
+        lines.append(
+            Series(names[i], Look(style.colour, style.marker, "none"), places, found["mean"].to_numpy(), error)
+        )
+    draw_lines(axes, lines)
     for place, gate in enumerate(gates):
         if told(gate) == "yes":
             axes.axvspan(place - 0.5, place + 0.5, color=GREY, alpha=0.15, linewidth=0)
     axes.set_xticks(range(len(gates)), [f"{gate}\n(told the task)" if told(gate) == "yes" else gate for gate in gates])
     axes.set_ylabel("gain by alignment [points]")
     say_when_empty(axes, hosts)
-    if hosts:
-        axes.legend(frameon=False, loc="best")
+    axes.set_xlim(-0.5, max(0.5, len(gates) - 0.5))
+    axes.set_ylim(axes.get_ylim())
+    label_ends(axes, lines)
     return figure

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, row_names, say_when_empty
+from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import looks
+from meshcil.reporting.scores import RUN
 from meshcil.reporting.style import RC
 from meshcil.reporting.tables import held
 
@@ -24,7 +26,7 @@ class Options(Settings):
 
 @rc_context(RC)
 def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One line per run; a point is a step.
+    """One line per run, with bars of one standard deviation over seeds; a point is a step.
 
     Raises:
         InputError: for an unknown option.
@@ -33,12 +35,14 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     table = held.build(scores, {}).dropna(subset="accuracy [%]")
     column = f"{settings.memory} [MiB]"
     look = looks(table["method"])
-    first = table.drop_duplicates(["method", "label", "budget"])
+    keys = [name for name in RUN if name in table]
+    first = table.drop_duplicates(keys)
     lines = []
     for name, (_, key) in zip(row_names(first), first.iterrows(), strict=True):
-        run = table[(table["method"] == key["method"]) & (table["budget"] == key["budget"])].sort_values("step")
+        run = table[(table[keys] == key[keys]).all(axis=1)].sort_values("step")
         x, y = (run[c].to_numpy(dtype=float) for c in (column, "accuracy [%]"))
-        lines.append(Series(name, look[key["method"]], x, y, None))
+        error = run[spread("accuracy [%]")].to_numpy(dtype=float) if spread("accuracy [%]") in run else None
+        lines.append(Series(name, look[key["method"]], x, y, error))
     figure = Figure()
     axes = percent_axes(figure, "accuracy")
     draw_lines(axes, lines)

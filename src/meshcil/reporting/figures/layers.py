@@ -34,7 +34,7 @@ class Options(Settings):
 
 @rc_context(RC)
 def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One line per quantity over the blocks of the first study named.
+    """One line per quantity over the blocks of the first study named, with one standard deviation over seeds.
 
     Raises:
         InputError: for an unknown option.
@@ -47,8 +47,10 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     lines = []
     for title in titles:
         values = table[title].to_numpy(dtype=float)
-        share = values / numpy.nanmax(values) if settings.show == "movement" else values
-        lines.append(Series(title, look[title], numpy.arange(1, len(values) + 1), 100 * share, None))
+        factor = 100 / numpy.nanmax(values) if settings.show == "movement" else 100
+        error = _over_seeds(scores, layers.COLUMNS[title], table)
+        places = numpy.arange(1, len(values) + 1)
+        lines.append(Series(title, look[title], places, factor * values, None if error is None else factor * error))
     figure = Figure()
     axes = percent_axes(figure, "of the largest block" if settings.show == "movement" else "CKA")
     draw_lines(axes, lines)
@@ -58,3 +60,11 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         axes.set_xticks(lines[0].x)
     axes.set_xlabel("block, from the image")
     return figure
+
+
+def _over_seeds(scores: pd.DataFrame, metric: str, table: pd.DataFrame) -> numpy.ndarray | None:
+    """Standard deviation over seeds of each block's mean over steps; None with one seed."""
+    rows = layers.later_steps(scores)
+    rows = rows[(rows["metric"] == metric) & (rows["label"] == table["label"].iloc[0])]
+    found = rows.groupby(["block", "seed"])["value"].mean().groupby("block").std()
+    return found.reindex(table["block"]).to_numpy(dtype=float) if rows["seed"].nunique() > 1 else None

@@ -8,8 +8,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from meshcil.config.base import Settings, validate
-from meshcil.reporting.drawing import percent_axes, say_when_empty
-from meshcil.reporting.palette import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION
+from meshcil.reporting.drawing import Series, label_ends, percent_axes, say_when_empty
+from meshcil.reporting.palette import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, Look
 from meshcil.reporting.style import RC
 
 _COLOURS = (BLUE, VERMILION, PURPLE, ORANGE)
@@ -31,6 +31,7 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     validate(Options, dict(options), "options of a `two_tasks_course` figure")
     figure = Figure()
     axes = percent_axes(figure, "first task")
+    lines = []
     test = scores[scores["test_set"] == "first"]
     for (label, own), colour in zip(test.groupby("label", sort=False), _COLOURS, strict=False):
         course = own[own["metric"] == "course"].groupby("step")["value"].agg(["mean", "std"]) * 100
@@ -38,7 +39,8 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
             continue
         x = course.index.to_numpy(dtype=float)
         spread = course["std"].fillna(0)
-        axes.plot(x, course["mean"], color=colour, linewidth=2, label=f"{label}")
+        axes.plot(x, course["mean"], color=colour, linewidth=2)
+        lines.append(Series(str(label), Look(colour, ""), x, course["mean"].to_numpy(), None))
         axes.fill_between(x, course["mean"] - spread, course["mean"] + spread, color=colour, alpha=0.2, linewidth=0)
         axes.axhline(100 * own.loc[own["metric"] == "after_first", "value"].mean(), color=colour, linestyle=":")
         stops = own[own["metric"] == "held_out_iteration"]["value"]
@@ -46,7 +48,6 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         axes.scatter(stops, reached, color=INK, marker="x", s=24, linewidths=1, zorder=4)
     axes.set_xlabel("iterations of the aligner")
     axes.grid(axis="y", color=GREY, alpha=0.2)
-    say_when_empty(axes, axes.lines)
-    if axes.lines:
-        axes.legend(frameon=False, loc="lower right")
+    say_when_empty(axes, lines)
+    label_ends(axes, lines)
     return figure

@@ -39,9 +39,11 @@ class Options(Settings):
     test_sets: tuple[str, ...] = ("clean",)
     """Test sets from top to bottom; the same images are shown of all that share their ids."""
     images: int = Field(4, ge=1)
-    """Images per test set, of classes that lie evenly apart in the dataset's order."""
+    """Images per test set: of classes that lie evenly apart in the dataset's order, or the worst errors at most."""
+    columns: int = Field(4, ge=1)
+    """Images side by side; more take further rows."""
     pick: Literal["place", "worst"] = "place"
-    """Images by their place in the test set, or the errors that the model was surest of, one per true class."""
+    """Images by their place in the test set, or of each true class the error that the model was surest of."""
     row_labels: dict[str, str] = {}
     """What to write before a test set instead of its name."""
 
@@ -50,24 +52,28 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> FigureFiles:
     """Draw each image twice: with the predicted mesh, and with the cells that the mesh and the background explain.
 
     Raises:
-        InputError: for an unknown option, or a test set without predictions.
+        InputError: for an unknown option, a method without meshes, or a test set without predictions.
     """
     settings = validate(Options, dict(options), "options of a `pose-overlays` figure")
+    shown.need_meshes()
+    choose = _rows if settings.pick == "place" else _worst
+    chosen = [choose(shown.predictions, name, shown.classes, settings.images) for name in settings.test_sets]
     step, pitch = 2 * TILE + 3 * _GAP, TILE + _TEXT + _GAP
-    mosaic = Image.new("RGB", (settings.images * step * _ZOOM, len(settings.test_sets) * pitch * _ZOOM), INK)
-    corners, notes = [], []
-    for y, test_set in enumerate(settings.test_sets):
-        choose = _rows if settings.pick == "place" else _worst
-        rows = choose(shown.predictions, test_set, shown.classes, settings.images)
+    lines = [math.ceil(len(rows) / settings.columns) for rows in chosen]
+    across = min(settings.columns, max(map(len, chosen)))
+    mosaic = Image.new("RGB", (across * step * _ZOOM, sum(lines) * pitch * _ZOOM), INK)
+    corners, notes, labels, top = [], [], [], 0
+    for test_set, rows, count in zip(settings.test_sets, chosen, lines, strict=True):
+        labels.append((settings.row_labels.get(test_set, test_set), top + TILE // 2))
         images = shown.images(test_set, [row["sample_id"] for row in rows])
-        for x, row in enumerate(rows):
-            place = (x * step, y * pitch)
+        for i, row in enumerate(rows):
+            place = (i % settings.columns * step, top + i // settings.columns * pitch)
             for shift, tile in zip((0, TILE + _GAP // 2), _pair(shown, row, images[row["sample_id"]]), strict=True):
                 corner = (place[0] + shift, place[1])
                 mosaic.paste(tile, (corner[0] * _ZOOM, corner[1] * _ZOOM))
                 corners.append(corner)
             notes.append((*place, *_note(row)))
-    labels = [(settings.row_labels.get(name, name), y * pitch + TILE // 2) for y, name in enumerate(settings.test_sets)]
+        top += count * pitch
     svg = render_svg(
         "pose_overlays",
         data=jpeg_text(mosaic, MAX_BYTES),
@@ -125,13 +131,14 @@ def _rows(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], coun
 
 
 def _worst(predictions: pd.DataFrame, test_set: str, classes: Sequence[str], count: int) -> list[pd.Series]:
-    """Wrongly classified images with the best fit, one per true class; if few, the largest pose errors too."""
+    """Wrongly classified images with the best fit, one per true class; of the others the largest pose error."""
     table = predictions[predictions["test_set"] == test_set].sort_values("sample_id", kind="stable")
     if table.empty:
         return _rows(predictions, test_set, classes, count)
     wrong = table[table["true_class"] != table["predicted_class"]].sort_values("fit", ascending=False, kind="stable")
     wrong = wrong.drop_duplicates("true_class")
     right = table[table["true_class"] == table["predicted_class"]]
+    right = right[~right["true_class"].isin(wrong["true_class"])]
     turned = right.sort_values("pose_error", ascending=False, kind="stable").drop_duplicates("true_class")
     return [row for _, row in pd.concat([wrong, turned]).head(count).iterrows()]
 

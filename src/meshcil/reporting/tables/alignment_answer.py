@@ -1,4 +1,4 @@
-"""Does alignment help when the task is not told? Gains over runs, with an interval, and one sentence."""
+"""Does alignment help when the task is not told? Gains over hosts, with an interval, and one sentence."""
 
 import math
 from collections.abc import Mapping
@@ -7,9 +7,13 @@ from typing import Any
 import pandas as pd
 
 from meshcil.config.base import Settings, validate
-from meshcil.evaluation.contrast import interval
+from meshcil.evaluation.contrast import Interval, interval
 from meshcil.reporting.alignment import TOGETHER, alignment_pairs, told
 from meshcil.reporting.scores import RUN
+
+_HOST = [name for name in RUN if name != "label"]
+"""What tells hosts apart; its seeds are averaged first, as they share data, protocol and method."""
+_NAMES = {"last_accuracy": "last accuracy", "average_incremental_accuracy": "average accuracy"}
 
 
 class Options(Settings):
@@ -18,15 +22,16 @@ class Options(Settings):
     metric: str = "last_accuracy"
     """What is gained."""
     confidence: float = 0.95
-    """Of the interval, over runs (host, protocol, seed)."""
+    """Of the interval, over hosts (dataset, protocol, method, budget)."""
 
 
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows: aligner and gate, and for each aligner all gates that are not told the task.
 
-    Columns: `told the task`, `runs`, `gain [%]` in percent points over the same gate without alignment, the ends of its
-    interval `low [%]` and `high [%]` (Student's t, runs as the sample; blank for a single one), and `answer`. The last
-    row of an aligner takes each run's mean over the gates, so that gates do not count as independent.
+    Columns: `told the task`, `hosts`, `gain [%]` in percent points over the same gate without alignment, the ends of
+    its interval `low [%]` and `high [%]` (Student's t, hosts as the sample; blank for a single one), and `answer`. A
+    host's gain is the mean over its seeds, which are no independent hosts. The last row of an aligner takes each host's
+    mean over the gates as well, so that gates do not count as independent either.
 
     Raises:
         InputError: for an unknown option.
@@ -37,30 +42,30 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for aligner, part in pairs.groupby("aligner", sort=False):
         for gate, own in part.groupby("gate", sort=False):
-            rows.append(_row(aligner, str(gate), told(str(gate)), own["gain"], settings.confidence))
-        blind = part[part["gate"].map(told) == "no"]
-        means = blind.groupby([*RUN, "seed"], sort=False)["gain"].mean()
-        rows.append(_row(aligner, TOGETHER, "no", means, settings.confidence))
-    columns = ["aligner", "gate", "told the task", "runs", "gain [%]", "low [%]", "high [%]", "answer"]
+            rows.append(_row(str(aligner), str(gate), told(str(gate)), own, settings))
+        rows.append(_row(str(aligner), TOGETHER, "no", part[part["gate"].map(told) == "no"], settings))
+    columns = ["aligner", "gate", "told the task", "hosts", "gain [%]", "low [%]", "high [%]", "answer"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _row(aligner: object, gate: str, knows: str, gains: pd.Series, confidence: float) -> tuple:
-    values = gains.dropna().tolist()
-    if not len(values):
+def _row(aligner: str, gate: str, knows: str, pairs: pd.DataFrame, settings: Options) -> tuple:
+    by_seed = pairs.groupby([*_HOST, "seed"], sort=False)["gain"].mean()
+    values = by_seed.groupby(level=_HOST, sort=False).mean().dropna().tolist()
+    if not values:
         return aligner, gate, knows, 0, math.nan, math.nan, math.nan, "not measured"
-    found = interval(values, confidence)
-    answer = _sentence(gate, knows, found.mean, found.low, found.high, confidence)
-    return aligner, gate, knows, found.count, found.mean, found.low, found.high, answer
+    found = interval(values, settings.confidence)
+    gates = "the gates that are not told the task" if gate == TOGETHER else f"the gate {gate}"
+    note = " (told the task)" if knows == "yes" else ""
+    changed = f"{aligner} changes {_NAMES.get(settings.metric, settings.metric)} by {found.mean:+.2f} points"
+    start = f"{'Averaged over' if gate == TOGETHER else 'Under'} {gates}{note}, {changed}"
+    return aligner, gate, knows, found.count, found.mean, found.low, found.high, f"{start} {_end(found, settings)}"
 
 
-def _sentence(gate: str, knows: str, mean: float, low: float, high: float, confidence: float) -> str:
-    condition = "Told the task" if knows == "yes" else "Without being told the task"
-    which = "the gates that are not told, taken together" if gate == TOGETHER else f"the gate {gate}"
-    size = f"{mean:+.2f} points"
-    if math.isnan(low):
-        return f"{condition}, under {which}: {size} in one run; a single run decides nothing."
-    verdict = "alignment helps" if low > 0 else "alignment harms" if high < 0 else "whether alignment helps is open"
-    if low == high == 0:
-        verdict = "alignment changes nothing"
-    return f"{condition}, under {which}: {size} ({confidence:.0%} interval {low:+.2f} to {high:+.2f}); {verdict}."
+def _end(found: Interval, settings: Options) -> str:
+    if math.isnan(found.low):
+        return "on one host; a single host decides nothing."
+    verdict = "it helps" if found.low > 0 else "it harms" if found.high < 0 else "whether it helps is open"
+    if found.low == found.high == 0:
+        verdict = "it changes nothing"
+    over = f"{settings.confidence:.0%} interval over {found.count} hosts {found.low:+.2f} to {found.high:+.2f}"
+    return f"({over}): {verdict}."

@@ -83,12 +83,12 @@ def _sentence(row: Mapping[str, str], groups: Sequence[str]) -> str:
     first, *others = sorted(held, key=lambda group: -held[group])
     amount = _amount(row["budget"])
     place = f"At {amount / 1e6:g} million bytes" if "bytes-" in row["budget"] else f"Under {row['budget']}"
-    found = f"{place}: {first} ({row[f'{first} method']}) with {held[first]:.1f} %"
+    found = f"{place} {row[f'{first} method']} ({first}) is best: {held[first]:.1f} %"
     if not others:
         return f"{found}; nothing else fits."
     spreads = [float(row[spread(f"{group} [%]")] or "nan") for group in (first, others[0])]
     lead, chance = held[first] - held[others[0]], max(spreads)
-    ahead = f"{found}, {lead:.1f} points ahead of {others[0]} ({row[f'{others[0]} method']})"
+    ahead = f"{found}, {lead:.1f} points above {row[f'{others[0]} method']} ({others[0]})"
     if math.isnan(chance):
         return f"{ahead}, in a single run."
     within = "more than" if lead > chance else "within"

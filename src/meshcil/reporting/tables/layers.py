@@ -39,8 +39,13 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
         InputError: for an unknown option.
     """
     validate(Options, dict(options), "options of a `layers` table")
-    # The first step begins from random weights and moves everything (MEMO, section 4.3).
-    rows = scores[scores["metric"].isin(COLUMNS.values()) & (scores["step"].astype(int) > 0)]
-    rows = rows.assign(block=rows["class_name"])
+    rows = later_steps(scores)
     columns = {title: rows[rows["metric"] == metric] for title, metric in COLUMNS.items()}
     return assemble(rows, columns, "block")
+
+
+def later_steps(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows that the table is made from, with the further column ``block``: all steps but the first."""
+    # The first step begins from random weights and moves everything (MEMO, section 4.3).
+    rows = scores[scores["metric"].isin(COLUMNS.values()) & (scores["step"].astype(int) > 0)]
+    return rows.assign(block=rows["class_name"])
