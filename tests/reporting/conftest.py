@@ -132,7 +132,6 @@ def judge_smoke() -> None:
     """Judge iNeMo's claims by the methods of `smoke`, in the working folder."""
     file = Path("config/claims/inemo.yaml")
     names = {
-        "[inemo, inemo-embedded, inemo-paper]": "[inemo-smoke]",
         "[inemo, inemo-embedded, inemo-paper, inemo-study]": "[inemo-smoke]",
         "[icarl, icarl-embedded, icarl-resnet50, icarl-study]": "[icarl-smoke]",
     }
@@ -149,12 +148,13 @@ def keep_verdict() -> Callable[..., None]:
     """Keep a verdict of an experiment in the working folder: its name, the claim, the data, and seeds."""
 
     def keep(name: str, claim: str, data: str, seeds: int, terms: str = "") -> None:
-        digests = {one.name: definition(one) for block in load_claims(Path("config")) for one in block.claims}
+        blocks = load_claims(Path("config"))
+        digests = {one.name: definition(one, ["inemo"]) for block in blocks for one in block.claims}
         folder = Path("docs/results") / name
         folder.mkdir(parents=True, exist_ok=True)
         row = f'{claim},{terms or digests[claim]},"{data}",+2.34,+1.11,+3.57,{seeds},{"holds" if seeds > 2 else OPEN}'
         (folder / "verdicts.csv").write_text(f"{','.join(kept.COLUMNS)}\n{row}\n")
-        (folder / "provenance.json").write_text('{"measured": "once", "runs": {}}')
+        (folder / "provenance.json").write_text('{"measured": "once", "methods": ["inemo"], "runs": {}}')
 
     return keep
 

@@ -29,7 +29,11 @@ runs:
 tables:
   - {name: NAME, title: In one table, kind: summary, caption: Explained.}
 """
-PROVENANCE = '{"measured": "Measured in NAME.", "runs": {"digits/inemo": {"1": "ABCDEF0123456789", "0": "99"}}}'
+PROVENANCE = """{
+ "measured": "Measured in NAME.",
+ "methods": ["inemo"],
+ "runs": {"digits/inemo": {"1": "ABCDEF0123456789", "0": "99"}}
+}"""
 TABLE = "method,label,budget,seeds,average [%],average std [%]\ninemo,iNeMo,none,3,88.12,0.51\n"
 
 
@@ -57,7 +61,7 @@ def keep(tmp_path: Path) -> Callable[[str, str], None]:
 
 def _define(file: Path, root: Path) -> None:
     claim = load_claims(root / "config")[0].claims[0]
-    file.write_text(file.read_text().replace("DEFINITION", definition(claim)))
+    file.write_text(file.read_text().replace("DEFINITION", definition(claim, ["inemo"])))
 
 
 def pages(root: Path) -> tuple[str, str]:
@@ -90,7 +94,7 @@ def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
     assert "### Title of first\n\n`make reproduce EXPERIMENT=first`. Measured in first." in text
     assert "| iNeMo | none | 88.12 ± 0.51 |" in text and "Explained. 3 seeds." in text
     assert "- `digits/inemo` 0: 99, 1: ABCDEF012345" in text
-    assert "| It is better. | ✓ holds |" in lines and "| 1 further claims | – not measured |" in lines
+    assert "| It is better. | ✓ holds |" in lines and "| 1 further claim | – not measured |" in lines
 
 
 def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
@@ -99,6 +103,8 @@ def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
     keep("first", "digits,+2.00,+1.00,+3.00,3,holds")
     claims = tmp_path / "config/claims/paper.yaml"
     claims.write_text(CLAIMS.replace("It is better.", "It is much better."))
+    pages(tmp_path)
+    claims.write_text(CLAIMS.replace("method: [inemo]", "method: [inemo, a-newer-one]"))
     pages(tmp_path)
     claims.write_text(CLAIMS.replace("last_accuracy", "forgetting_before_last"))
     with pytest.raises(InputError, match=r"first/verdicts.csv: judged `better` by other terms"):

@@ -6,13 +6,13 @@ machines come together in one page (`reproducibility.py`), which this repository
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from meshcil.config.claims import Claim, ClaimsSettings
+from meshcil.config.claims import ANY, Claim, ClaimsSettings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_json
@@ -37,12 +37,14 @@ class Kept:
     Attributes:
         name: of the experiment.
         verdicts: columns `COLUMNS`, as text.
+        methods: of its scores; studies too.
         measured: one sentence on date, commit, machine and cost.
         runs: name of each run -> seed -> sha256 of the record of its scores.
     """
 
     name: str
     verdicts: pd.DataFrame
+    methods: tuple[str, ...]
     measured: str
     runs: dict[str, dict[str, str]]
 
@@ -59,23 +61,32 @@ def kept_files(name: str, claims: Sequence[ClaimsSettings], work: Path) -> dict[
         InputError: when the scores or a record cannot be read.
     """
     scores = work / "results/experiments" / f"{name}.csv"
-    judged = claims_table(claims, [read_scores(scores)])
-    digests = {claim.name: definition(claim) for block in claims for claim in block.claims}
+    values = read_scores(scores)
+    methods = sorted(values["method"].unique())
+    judged = claims_table(claims, [values])
+    digests = {claim.name: definition(claim, methods) for block in claims for claim in block.claims}
     found = judged[judged["verdict"] != UNMEASURED].assign(definition=judged["claim"].map(digests))
     records = producers([scores.with_name(f"collect-{name}.record.json")], work)
     runs = _runs(records)
     if not runs:
         raise InputError(scores, "rests on no record of a run", _again(name))
-    facts = {"measured": made_by(list(records.values())), "runs": runs}
+    facts = {"measured": made_by(list(records.values())), "methods": methods, "runs": runs}
     return {
         VERDICTS: found[COLUMNS].to_csv(index=False, lineterminator="\n").encode(),
         PROVENANCE: (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode(),
     }
 
 
-def definition(claim: Claim) -> str:
-    """Digest of what decides a claim, not of its words: a verdict stands for as long as this is the same."""
-    return sha256_json(claim.model_dump(mode="json", include={"terms", "by", "unit"}))[:12]
+def definition(claim: Claim, methods: Collection[str]) -> str:
+    """Digest of what decides a claim where these methods were measured; a verdict stands as long as it is the same.
+
+    Its words, and methods that only other experiments have, do not enter.
+    """
+    found = claim.model_dump(mode="json", include={"terms", "by", "unit"})
+    for term in found["terms"]:
+        if "method" in term["select"]:
+            term["select"]["method"] = [name for name in term["select"]["method"] if name in (*methods, *ANY)]
+    return sha256_json(found)[:12]
 
 
 def read_kept(results: Path) -> list[Kept]:
@@ -90,12 +101,12 @@ def read_kept(results: Path) -> list[Kept]:
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         facts = read_json(folder / PROVENANCE)
-        if not isinstance(facts, dict) or facts.keys() != {"measured", "runs"}:
+        if not isinstance(facts, dict) or facts.keys() != {"measured", "methods", "runs"}:
             raise InputError(folder / PROVENANCE, "does not say how results were measured", _again(folder.name))
         verdicts = read_table(folder / VERDICTS)
         if list(verdicts.columns) != COLUMNS:
             raise InputError(folder / VERDICTS, f"has other columns than {', '.join(COLUMNS)}", _again(folder.name))
-        found.append(Kept(folder.name, verdicts, facts["measured"], facts["runs"]))
+        found.append(Kept(folder.name, verdicts, tuple(facts["methods"]), facts["measured"], facts["runs"]))
     return found
 
 
@@ -112,6 +123,7 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept], results: Pa
     Raises:
         InputError: when a claim was judged by other terms than it has now.
     """
+    methods = {one.name: one.methods for one in kept}
     parts = [one.verdicts.assign(experiment=one.name) for one in kept]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "experiment"])
     most = rows.assign(count=pd.to_numeric(rows["seeds"])).sort_values("count", ascending=False, kind="stable")
@@ -123,7 +135,8 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept], results: Pa
                 include={"statement", "where", "published"}
             )
             judged = rows[rows["claim"] == claim.name]
-            stale = judged[judged["definition"] != definition(claim)]
+            present = [definition(claim, methods[name]) for name in judged["experiment"]]
+            stale = judged[judged["definition"] != present]
             if len(stale):
                 name = stale["experiment"].iloc[0]
                 raise InputError(results / name / VERDICTS, f"judged `{claim.name}` by other terms", _again(name))

@@ -33,9 +33,9 @@ def kept_claims(claims: Sequence[ClaimsSettings], results: Path) -> tuple[pd.Dat
     Raises:
         InputError: when a kept file is missing or damaged.
     """
-    now = {claim.name: definition(claim) for block in claims for claim in block.claims}
     kept, left_out = [], set()
     for one in read_kept(results) if results.is_dir() else []:
+        now = {claim.name: definition(claim, one.methods) for block in claims for claim in block.claims}
         known = one.verdicts["claim"].map(now) == one.verdicts["definition"]
         left_out |= set(one.verdicts.loc[~known, "claim"])
         kept.append(replace(one, verdicts=one.verdicts[known]))

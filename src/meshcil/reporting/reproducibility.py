@@ -84,7 +84,8 @@ def verdict_lines(sources: Sequence[Source]) -> str:
             found = [f"{mark} ({marks.count(mark)})" if others else mark for mark in dict.fromkeys(marks)]
             lines.append(f"| {first.statement.replace('|', '/')} | {', '.join(found)} |")
         if source.unmeasured:
-            lines.append(f"| {len(source.unmeasured)} further claims | – not measured |")
+            count = len(source.unmeasured)
+            lines.append(f"| {count} further claim{'s' if count > 1 else ''} | – not measured |")
     return "\n".join(lines)
 
 
