@@ -1,5 +1,6 @@
 """Kept results of several experiments in one page: what they come to together, and what is refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def keep(tmp_path: Path) -> Callable[[str, str], None]:
         (folder / "verdicts.csv").write_text(head + (f"better,DEFINITION,{verdict}\n" if verdict else ""))
         (folder / "provenance.json").write_text(PROVENANCE.replace("NAME", name))
         (folder / f"{name}.csv").write_text(TABLE)
+        made_with = {"settings": {"values": {"caption": "Explained then."}}}
+        (folder / f"table-{name}.record.json").write_text(json.dumps(made_with))
         (tmp_path / f"config/experiments/{name}.yaml").write_text(EXPERIMENT.replace("NAME", name))
         _define(folder / "verdicts.csv", tmp_path)
 
@@ -92,7 +95,7 @@ def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
     assert f"| {row} |" in text
     assert "- It is seen by nobody. (nowhere; published: nothing)" in text
     assert "### Title of first\n\n`make reproduce EXPERIMENT=first`. Measured in first." in text
-    assert "| iNeMo | none | 88.12 ± 0.51 |" in text and "Explained. 3 seeds." in text
+    assert "| iNeMo | none | 88.12 ± 0.51 |" in text and "Explained then. 3 seeds." in text
     assert "- `digits/inemo` 0: 99, 1: ABCDEF012345" in text
     assert "| It is better. | ✓ holds |" in lines and "| 1 further claim | – not measured |" in lines
 
@@ -117,7 +120,13 @@ def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("provenance.json", "[]"), ("provenance.json", "{"), ("verdicts.csv", "claim\nbetter\n"), ("first.csv", "")],
+    [
+        ("provenance.json", "[]"),
+        ("provenance.json", "{"),
+        ("verdicts.csv", "claim\nbetter\n"),
+        ("first.csv", ""),
+        ("table-first.record.json", "[]"),
+    ],
 )
 def test_damaged_files_are_named(keep: Callable[[str, str], None], tmp_path: Path, file: str, text: str) -> None:
     keep("first", "digits,+2.00,+1.00,+3.00,3,holds")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment
-from meshcil.core.artifacts import write_text_atomic
+from meshcil.core.artifacts import read_json, write_text_atomic
+from meshcil.core.errors import InputError
 from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
 from meshcil.reporting.kept import Kept, read_kept, together
 from meshcil.reporting.layout import read_table, row_keys
@@ -118,8 +119,16 @@ def _measured(kept: Kept, results: Path, config: Path) -> str:
         head = settings.tables[0]
         view = table_view(read_table(results / kept.name / f"{head.name}.csv"), "")
         seeds = f" {view.seeds} seeds." if view.seeds else ""
-        lines += [" ".join(head.caption.split()) + seeds, markdown_table(view)]
+        lines += [_caption(results / kept.name / f"table-{head.name}.record.json") + seeds, markdown_table(view)]
     return "\n\n".join([*lines, f"[All its tables and figures]({_page(kept.name)})"])
+
+
+def _caption(record: Path) -> str:
+    """The caption that a table was made with: it speaks of the numbers as they are, which the present one may not."""
+    try:
+        return " ".join(read_json(record)["settings"]["values"]["caption"].split())
+    except (TypeError, KeyError) as error:
+        raise InputError(record, "is not the record of a table", "Write the experiment's results again") from error
 
 
 def _runs(kept: Kept) -> str:
