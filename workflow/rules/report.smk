@@ -1,7 +1,8 @@
 """Tables, figures and the page."""
 
 # Verdicts of earlier runs, where the checkout has any.
-KEPT = sorted(map(str, Path(CONFIG).parent.glob("docs/results/*/verdicts.csv")))
+RESULTS = Path(CONFIG).parent / "docs/results"
+KEPT = sorted(map(str, [*RESULTS.glob("*/verdicts.csv"), *RESULTS.glob("*/provenance.json")]))
 
 
 localrules:

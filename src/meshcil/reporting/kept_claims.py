@@ -9,12 +9,12 @@ import pandas as pd
 from meshcil.config.claims import ClaimsSettings
 from meshcil.evaluation.contrast import UNMEASURED
 from meshcil.reporting.claims import COLUMNS as JUDGED
-from meshcil.reporting.kept import VERDICTS, definition, read_kept, together
+from meshcil.reporting.kept import PROVENANCE, VERDICTS, definition, read_kept, together
 
 
 def verdict_files(results: Path) -> list[Path]:
-    """Files with kept verdicts, by name of the experiment; none without the folder ``results``."""
-    return sorted(results.glob(f"*/{VERDICTS}"))
+    """Files that kept verdicts are read from, by name; none without the folder ``results``."""
+    return sorted(path for name in (VERDICTS, PROVENANCE) for path in results.glob(f"*/{name}"))
 
 
 def kept_claims(claims: Sequence[ClaimsSettings], results: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
