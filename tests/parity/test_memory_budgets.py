@@ -5,7 +5,7 @@ import math
 import pytest
 
 from meshcil.memory.budget import Budget, exemplars_for_budget
-from meshcil.memory.ledger import FLOAT_BYTES, MEBIBYTE, pixel_size
+from meshcil.memory.ledger import FLOAT_BYTES, pixel_size
 
 CIFAR, IMAGENET = pixel_size(32, 32), pixel_size(224, 224)
 # Parameters: (whole extractor, specialised part, specialised part of the deeper MEMO-2 cut).
@@ -51,7 +51,7 @@ def test_exchange_rates():
 )
 def test_settings_aligned_at_the_cost_of_der(network, exemplar, kept, tasks, megabytes, single, memo_exemplars):
     budget = FLOAT_BYTES * der(network, tasks) + kept * exemplar
-    assert budget / MEBIBYTE == pytest.approx(megabytes, rel=1e-3)  # printed truncated, not rounded
+    assert budget / 2**20 == pytest.approx(megabytes, rel=1e-3)  # printed truncated, not rounded
     assert aligned(budget, network[0], exemplar) == single
     assert aligned(budget, memo(network, tasks), exemplar) == memo_exemplars
     assert aligned(budget, der(network, tasks), exemplar) == kept
@@ -90,7 +90,7 @@ def test_points_of_the_performance_memory_curve(
     assert aligned(budget, memo(network, tasks), exemplar) == memo_exemplars
     assert aligned(budget, single_network[0], exemplar) == single
     # Those of ImageNet are the labels of the published axis, cut off or rounded; 755 stands for 756.1.
-    assert budget / MEBIBYTE == pytest.approx(megabytes, abs=0.006 if exemplar == CIFAR else 1.1)
+    assert budget / 2**20 == pytest.approx(megabytes, abs=0.006 if exemplar == CIFAR else 1.1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy
     import torch
 
 
@@ -23,10 +22,3 @@ def torch_generator(seed: int, *names: str | int) -> "torch.Generator":
     import torch
 
     return torch.Generator().manual_seed(derive_seed(seed, *names))
-
-
-def numpy_generator(seed: int, *names: str | int) -> "numpy.random.Generator":
-    """NumPy generator for the purpose ``names``; see `derive_seed`."""
-    import numpy
-
-    return numpy.random.default_rng(derive_seed(seed, *names))

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 FLOAT_BYTES = 4
-MEBIBYTE = 2**20
 COUNTS = ("paper", "deploy", "carry", "peak")
 
 
@@ -113,8 +112,3 @@ def pixel_size(height: int, width: int) -> int:
 def annotation_size(num_classes: int, *, pose: bool) -> int:
     """Bytes of one exemplar's label (1, or 2 above 256 classes) and, with ``pose``, 6 + 4 floats of pose and box."""
     return (1 if num_classes <= 256 else 2) + (10 * FLOAT_BYTES if pose else 0)
-
-
-def mesh_size(vertices: int, faces: int) -> int:
-    """Bytes of a mesh: 3 floats per vertex, 3 indices per face (2 bytes each below 65,536 vertices)."""
-    return 3 * FLOAT_BYTES * vertices + 3 * faces * (2 if vertices < 65_536 else 4)

@@ -19,8 +19,6 @@ from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute
 from meshcil.stages.score import ledger_measures, read_predictions
 
-_CLASSES = ("true_class", "predicted_class")
-
 
 def main(
     run: Annotated[Path, typer.Option(help="run.json")],

@@ -37,11 +37,6 @@ class ImagePool:
         ids = tuple(self.ids[i] for i in index.tolist())
         return ImagePool(ids, self.images[index], self.labels[index], self.poses[index])
 
-    def with_ids(self, ids: Sequence[str]) -> "ImagePool":
-        """The images with these ids, in that order."""
-        position = {name: i for i, name in enumerate(self.ids)}
-        return self.subset([position[name] for name in ids])
-
     def split(self, size: int) -> list["ImagePool"]:
         """Parts of at most ``size`` images, in order."""
         return [self.subset(range(start, min(start + size, len(self)))) for start in range(0, len(self), size)]
