@@ -105,7 +105,7 @@ def test_an_input_that_changes_meanwhile_is_refused() -> None:
     assert not Path("score.record.json").exists()
 
 
-def test_identity_follows_code_settings_and_inputs() -> None:
+def test_identity_follows_code_settings_inputs_and_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.txt").write_text("before")
 
     def identity(settings: dict, modules: tuple[str, ...] = ("meshcil.stages.command",)) -> str:
@@ -119,6 +119,9 @@ def test_identity_follows_code_settings_and_inputs() -> None:
     assert identity({"depth": 2}) == first
     assert identity({"depth": 3}) != first
     assert identity({"depth": 2}, ("meshcil.core.errors",)) != first
+    with monkeypatch.context() as other_processor:
+        other_processor.setattr(source, "_instructions", lambda: "avx10")
+        assert identity({"depth": 2}) != first
     Path("a.txt").write_text("after")
     assert identity({"depth": 2}) != first
 

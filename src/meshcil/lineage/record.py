@@ -37,9 +37,9 @@ def record_job(
 ) -> Iterator[str]:
     """Run the body of a stage and write its record.
 
-    Yields the job's identity: a digest of its code, settings, inputs, packages, device and threads. What an
-    interrupted job leaves for its continuation bears it in its name, so that no job of other code, settings or inputs
-    picks it up.
+    Yields the job's identity: a digest of its code, settings, inputs, packages, device, threads and the processor's
+    instructions. What an interrupted job leaves for its continuation bears it in its name, so that no job of other
+    code, settings, inputs or arithmetic picks it up.
 
     Args:
         stage: name of the stage.
@@ -66,12 +66,12 @@ def record_job(
         # The record of an earlier attempt must not vouch for what the body is about to write.
         with suppress(FileNotFoundError, NotADirectoryError):
             target.unlink()
-        source = source_facts()
+        source, environment = source_facts(), environment_facts(device, threads)
         started, clock = datetime.now(UTC), time.monotonic()
         roots, values = tuple(modules), dict(settings)
-        yield sha256_json(
-            [code_digest(*roots), values, [entry.sha256 for entry in before], source.lock_sha256, device, threads]
-        )
+        digests = [entry.sha256 for entry in before]
+        place = [device, threads, environment.instructions]
+        yield sha256_json([code_digest(*roots), values, digests, source.lock_sha256, *place])
         _refuse_changes(before)
         record = Record(
             stage=stage,
@@ -87,7 +87,7 @@ def record_job(
             settings=SettingsFacts(sha256=sha256_json(values), values=values),
             code=_code_facts(roots),
             source=source,
-            environment=environment_facts(device, threads),
+            environment=environment,
             inputs=tuple(before),
             outputs=tuple(file_facts(path) for path in targets),
             parents=parents,
