@@ -152,9 +152,9 @@ def keep_verdict() -> Callable[..., None]:
         digests = {one.name: definition(one, ["inemo"]) for block in blocks for one in block.claims}
         folder = Path("docs/results") / name
         folder.mkdir(parents=True, exist_ok=True)
-        row = f'{claim},{terms or digests[claim]},"{data}",+2.34,+1.11,+3.57,{seeds},{"holds" if seeds > 2 else OPEN}'
+        row = f'{claim},{terms or digests[claim]},"{data}",,+2.34,+1.11,+3.57,{seeds},{"holds" if seeds > 2 else OPEN}'
         (folder / "verdicts.csv").write_text(f"{','.join(kept.COLUMNS)}\n{row}\n")
-        (folder / "provenance.json").write_text('{"measured": "once", "methods": ["inemo"], "runs": {}}')
+        (folder / "provenance.json").write_text('{"measured": "once", "commits": [], "methods": ["inemo"], "runs": {}}')
 
     return keep
 

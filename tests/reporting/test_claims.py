@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
+from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.core.errors import InputError
 from meshcil.reporting.claims import claims_table, counts, judge, measured, sources_view
 from meshcil.reporting.reproducibility import _section
@@ -19,8 +20,6 @@ WORDS = {"statement": "It is better.", "where": "abstract", "published": "2 to 6
 BETTER = Claim(name="better", terms=(INEMO, ICARL), by=("budget",), **WORDS)
 PAPER = ClaimsSettings(source="A paper", url="https://example.org", claims=(BETTER, Claim(name="other", **WORDS)))
 SEEDS = (0, 1, 2)
-LATER = ("eli-",)
-"""Claims that name a test set instead of methods, or studies."""
 
 
 @pytest.fixture
@@ -84,10 +83,45 @@ def test_the_claims_of_the_papers_name_methods_that_exist() -> None:
     known = {path.stem for folder in ("methods", "studies") for path in (ROOT / "config" / folder).glob("*.yaml")}
     blocks = load_claims(ROOT / "config")
     assert [len(block.claims) >= 4 for block in blocks] == [True] * 3
-    for block in blocks:
-        for claim in block.claims:
-            named = [set(map(str, term.select.get("method", ()))) for term in claim.terms]
-            assert all(not names or names & known or claim.name.startswith(LATER) for names in named), claim.name
+    named = {str(n) for b in blocks for c in b.claims for t in c.terms for n in t.select.get("method", ())}
+    assert not named - known
+
+
+def test_equal_bytes_are_not_equal_numbers_of_exemplars(scores_of: Callable[..., pd.DataFrame]) -> None:
+    scores = scores_of(*((m, b, s) for m in ("inemo", "icarl") for b in ("total-96", "bytes-500000") for s in SEEDS))
+    scores["method"] = scores["method"].map({"inemo": "memo", "icarl": "der"})
+    claim = next(c for block in load_claims(ROOT / "config") for c in block.claims if c.name == "memo-above-der")
+    assert set(judge(claim, scores)) == {"primitives3d, 2-2-2, bytes-500000"}
+
+
+def test_every_comparison_at_equal_bytes_is_judged() -> None:
+    """Methods of a network or part of one per step, under a budget in bytes, are among those that claims name."""
+    claims = {claim.name: claim for block in load_claims(ROOT / "config") for claim in block.claims}
+    memo, der = (set(term.select["method"]) for term in claims["memo-above-der"].terms)
+    for path in (ROOT / "config/experiments").glob("*.yaml"):
+        runs = run_keys(load_experiment(path.stem, ROOT / "config"))
+        found = {run.method for run in runs if "bytes-" in run.budget}
+        assert {name for name in found if name.startswith("der")} <= der, path.stem
+        one_stage = {
+            name for name in found if name.startswith("memo") and not name.startswith(("memo-2", "memo-frozen"))
+        }
+        assert one_stage <= memo, path.stem
+
+
+def test_the_methods_of_which_the_best_is_taken_are_named(three: pd.DataFrame) -> None:
+    best = Term(metric="last_accuracy", select={"method": ("i*",), "budget": ("total-96",)}, over="max")
+    paper = PAPER.model_copy(update={"claims": (BETTER.model_copy(update={"terms": (best,), "by": ()}), BETTER)})
+    table = claims_table([paper], [three])
+    assert table["rivals"].tolist() == ["icarl, inemo", "", ""]
+    assert "primitives3d, 2-2-2]() ; best of icarl, inemo".replace(" ;", ";") in _section(sources_view(table)[0])
+
+
+def test_a_unit_stands_beside_numbers_that_are_no_points(three: pd.DataFrame) -> None:
+    paper = PAPER.model_copy(update={"claims": (BETTER.model_copy(update={"unit": "kilograms"}),)})
+    table = claims_table([paper], [three])
+    expected = value(three, "inemo", "total-24", 0) - value(three, "icarl", "total-24", 0)
+    assert float(table.loc[0, "difference"]) == pytest.approx(expected, abs=0.3)
+    assert _section(sources_view(table)[0]).count(" kilograms |") == 2
 
 
 def test_wrong_claims_are_refused_by_name(tmp_path: Path) -> None:

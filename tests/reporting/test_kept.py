@@ -32,6 +32,7 @@ tables:
 """
 PROVENANCE = """{
  "measured": "Measured in NAME.",
+ "commits": [],
  "methods": ["inemo"],
  "runs": {"digits/inemo": {"1": "ABCDEF0123456789", "0": "99"}}
 }"""
@@ -40,7 +41,7 @@ TABLE = "method,label,budget,seeds,average [%],average std [%]\ninemo,iNeMo,none
 
 @pytest.fixture
 def keep(tmp_path: Path) -> Callable[[str, str], None]:
-    """Keep results of an experiment: its name and, comma-separated, data, difference, interval, seeds and verdict."""
+    """Keep results of an experiment: its name and data, rivals, difference, interval, seeds, verdict."""
     (tmp_path / "config/experiments").mkdir(parents=True)
     (tmp_path / "config/claims").mkdir()
     (tmp_path / "config/claims/paper.yaml").write_text(CLAIMS)
@@ -50,7 +51,7 @@ def keep(tmp_path: Path) -> Callable[[str, str], None]:
     def write(name: str, verdict: str) -> None:
         folder = tmp_path / "docs/results" / name
         folder.mkdir()
-        head = "claim,definition,data,difference,low,high,seeds,verdict\n"
+        head = "claim,definition,data,rivals,difference,low,high,seeds,verdict\n"
         (folder / "verdicts.csv").write_text(head + (f"better,DEFINITION,{verdict}\n" if verdict else ""))
         (folder / "provenance.json").write_text(PROVENANCE.replace("NAME", name))
         (folder / f"{name}.csv").write_text(TABLE)
@@ -72,9 +73,9 @@ def pages(root: Path) -> tuple[str, str]:
 
 
 def test_the_experiment_with_most_seeds_speaks(keep: Callable[[str, str], None], tmp_path: Path) -> None:
-    keep("first", "digits,+1.00,,,1,not decided")
-    keep("second", "digits,+2.00,+1.00,+3.00,3,holds")
-    keep("third", "voc,-1.00,-2.00,-0.50,3,does not hold")
+    keep("first", "digits,,+1.00,,,1,not decided")
+    keep("second", "digits,,+2.00,+1.00,+3.00,3,holds")
+    keep("third", "voc,,-1.00,-2.00,-0.50,3,does not hold")
     rows = together(load_claims(tmp_path / "config"), read_kept(tmp_path / "docs/results"), tmp_path)
     found = rows[["claim", "data", "difference", "verdict", "experiment"]].to_numpy().tolist()
     assert found == [
@@ -84,10 +85,19 @@ def test_the_experiment_with_most_seeds_speaks(keep: Callable[[str, str], None],
     ]
 
 
+def test_among_equal_seeds_the_experiment_with_most_rivals_speaks(
+    keep: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    keep("first", 'digits,"icarl, replay",+3.00,+1.00,+5.00,3,holds')
+    keep("second", 'digits,"der, icarl, replay",-1.00,-2.00,-0.50,3,does not hold')
+    rows = together(load_claims(tmp_path / "config"), read_kept(tmp_path / "docs/results"), tmp_path)
+    assert rows["experiment"].tolist() == ["second", ""]
+
+
 def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
     keep: Callable[[str, str], None], tmp_path: Path
 ) -> None:
-    keep("first", "digits,+2.00,+1.00,+3.00,3,holds")
+    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
     keep("second", "")
     text, lines = pages(tmp_path)
     assert "**Verdicts:** 1 holds, 1 not measured." in text
@@ -103,7 +113,7 @@ def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
 def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
     keep: Callable[[str, str], None], tmp_path: Path
 ) -> None:
-    keep("first", "digits,+2.00,+1.00,+3.00,3,holds")
+    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
     claims = tmp_path / "config/claims/paper.yaml"
     claims.write_text(CLAIMS.replace("It is better.", "It is much better."))
     pages(tmp_path)
@@ -129,7 +139,7 @@ def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
     ],
 )
 def test_damaged_files_are_named(keep: Callable[[str, str], None], tmp_path: Path, file: str, text: str) -> None:
-    keep("first", "digits,+2.00,+1.00,+3.00,3,holds")
+    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
     (tmp_path / "docs/results/first" / file).write_text(text)
     with pytest.raises(InputError, match=file):
         pages(tmp_path)

@@ -1,5 +1,7 @@
 """Sweeps over budgets, accuracy against held bytes, and both classifiers beside each other."""
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -79,6 +81,7 @@ def test_the_best_of_each_group_competes_under_each_budget(curve: pd.DataFrame) 
     assert table["models [%]"].tolist()[:2] == pytest.approx([52, 60]) and table["models [%]"].isna().tolist()[2]
     assert table["exemplars method"].tolist() == ["N", "N", "N"]
     assert table["lead [%]"].tolist()[:2] == pytest.approx([5, 5]) and table["lead [%]"].isna().tolist()[2]
+    assert table["lead std [%]"].tolist()[:2] == pytest.approx([0, 0], abs=1e-9), "of differences seed by seed"
 
 
 def test_new_classes_are_compared_with_joint_training_of_the_same_seed(curve: pd.DataFrame) -> None:
@@ -111,18 +114,19 @@ def test_an_area_is_traced_to_every_point_of_its_curve(curve: pd.DataFrame) -> N
 
 
 def test_a_contest_is_answered_in_a_sentence_per_budget() -> None:
-    columns = ["budget", "models [%]", "models std [%]", "models method", "mesh [%]", "mesh std [%]", "mesh method"]
+    columns = ["budget", "seeds", "models [%]", "models method", "mesh [%]", "mesh method", "lead [%]", "lead std [%]"]
     cells = [
-        ("bytes-1000000", "", "", "", "60.00", "1.00", "iNeMo"),
-        ("bytes-1800000", "61.00", "2.00", "DER", "65.00", "1.00", "iNeMo"),
-        ("total-20", "66.00", "2.00", "MEMO", "65.00", "1.00", "iNeMo"),
-        ("total-30", "66.00", "", "MEMO", "65.00", "", "iNeMo"),
+        ("bytes-1000000", "3", "", "", "60.00", "iNeMo", "", ""),
+        ("bytes-1800000", "3", "61.00", "DER", "65.00", "iNeMo", "4.00", "1.00"),
+        ("total-20", "3", "66.00", "MEMO", "65.00", "iNeMo", "1.00", "1.00"),
+        ("total-30", "1", "66.00", "MEMO", "65.00", "iNeMo", "1.00", ""),
     ]
+    half = 4.302653 / math.sqrt(3)  # Student's t, two degrees of freedom
     assert contest.answers(pd.DataFrame(cells, columns=columns)) == (
         "At 1 million bytes iNeMo (mesh) is best: 60.0 %; nothing else fits.",
-        "At 1.8 million bytes iNeMo (mesh) is best: 65.0 %, 4.0 points above DER (models), more than the spread over"
-        " seeds (2.0).",
-        "Under total-20 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), within the spread over seeds"
-        " (2.0).",
-        "Under total-30 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), in a single run.",
+        "At 1.8 million bytes iNeMo (mesh) is best: 65.0 %, 4.0 points above DER (models)"
+        f" (95 % interval {4 - half:+.1f} to {4 + half:+.1f}).",
+        "Under total-20 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh)"
+        f" (95 % interval {1 - half:+.1f} to {1 + half:+.1f}); they are not to be told apart.",
+        "Under total-30 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), in too few seeds to decide.",
     )

@@ -40,9 +40,8 @@ def work(tmp_path: Path) -> Path:
         "reports/tables/occlusion.csv": OCCLUSION,
         "results/train.record.json": json.dumps(record("train", "b" * 40, [], seed=7)),
     }
-    for name in ("summary", "occlusion"):
-        content = record("table", "a" * 40, ["results/train.record.json"])
-        files[f"reports/tables/table-{name}.record.json"] = json.dumps(content)
+    collected = record("collect", "a" * 40, ["results/train.record.json"])
+    files["results/experiments/collect-laptop.record.json"] = json.dumps(collected)
     files |= {f"reports/figures/{name}.svg": f"<svg>{name}</svg>" for name in (*FIGURES, SHEET)}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,12 +60,12 @@ def test_numbers_are_the_cells_of_the_tables_matched_by_run(work: Path) -> None:
     assert "| finetune | `none` | 51.00 | 24.58 | 99.00 | 20.10 | 15.20 | 11.30 |  |  |" in lines
 
 
-def test_the_sentence_covers_the_jobs_behind_the_tables(work: Path) -> None:
+def test_the_sentence_covers_the_jobs_behind_the_scores(work: Path) -> None:
     text = rewrite(work)
     assert "Measured on 2031-05-04" in text
-    assert "at commit `aaaaaaaaaaaa`, `" in text, "the training job ran at another commit than the tables"
+    assert "at commit `aaaaaaaaaaaa`, `" in text, "the training job ran at another commit than the others"
     assert "training seeds: 7" in text
-    assert "3 jobs, 1 min 30 s of work in all, 2 processor cores" in text
+    assert "2 jobs, 1 min 00 s of work in all, 2 processor cores" in text
 
 
 def test_spread_over_seeds_follows_the_mean(work: Path) -> None:
@@ -98,7 +97,7 @@ def test_text_outside_of_the_markers_stays_and_again_changes_nothing(work: Path)
     [
         "reports/tables/summary.csv",
         "reports/tables/occlusion.csv",
-        "reports/tables/table-summary.record.json",
+        "results/experiments/collect-laptop.record.json",
         "results/train.record.json",
         "reports/figures/steps.svg",
         f"reports/figures/{SHEET}.svg",

@@ -10,9 +10,8 @@ from meshcil.core.errors import InputError
 
 _COLUMNS = ("dataset", "protocol", "method", "budget", "step", "task", "class_name")
 
-
-ANY = ("*",)
-"""Every value of a column."""
+POINTS = "points"
+"""Unit of a difference of fractions, given in percent."""
 
 
 class Term(Settings):
@@ -25,8 +24,8 @@ class Term(Settings):
     test_set: str = "clean"
     """Test set of the scores; empty for ledgers."""
     select: dict[str, tuple[str | int, ...]] = {}
-    """Column of the scores (method, budget, step, ...) -> allowed values, or `["*"]` for all; without mention the last
-    step and, for `task` and `class_name`, the value over all images."""
+    """Column of the scores (method, budget, step, ...) -> allowed values, `*` for any characters (`bytes-*`); without
+    mention the last step and, for `task` and `class_name`, the value over all images."""
     over: Literal["mean", "max", "min"] = "mean"
     """What becomes of several rows of a seed, for instance those of all other methods."""
 
@@ -53,8 +52,8 @@ class Claim(Settings):
     """The contrast is their weighted sum; without any, the pipeline has no measurement for the claim yet."""
     by: tuple[Literal["budget", "method"], ...] = ()
     """Columns, besides dataset and protocol, for each value of which the claim is judged by itself."""
-    unit: Literal["points", "number"] = "points"
-    """Fractions as percent points, or numbers as they are."""
+    unit: str = POINTS
+    """Fractions as percent `points`, or the name of the quantity whose numbers are taken as they are."""
 
 
 class ClaimsSettings(Settings):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import groupby
 from types import MappingProxyType
 
 import pandas as pd
 
-from meshcil.config.claims import ANY, Claim, ClaimsSettings, Term
+from meshcil.config.claims import POINTS, Claim, ClaimsSettings, Term
 from meshcil.evaluation.contrast import FAILS, HOLDS, LEAST, OPEN, UNMEASURED, Interval, interval
 from meshcil.reporting.layout import row_keys
 from meshcil.reporting.scores import RUN
@@ -18,6 +19,7 @@ DIFFERENCE = "difference"
 COLUMNS = [
     "claim",
     "data",
+    "rivals",
     "source",
     "url",
     "statement",
@@ -26,6 +28,7 @@ COLUMNS = [
     DIFFERENCE,
     "low",
     "high",
+    "unit",
     "seeds",
     "verdict",
 ]
@@ -40,14 +43,16 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
         scores: of all experiments; a run that several of them share counts once.
 
     Returns:
-        Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured.
+        Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured; rivals: the
+        methods of which a term takes the best.
     """
     together, rows = joined(scores), []
     for block in claims:
         for claim in block.claims:
             found = judge(claim, together) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
+            compared = rivals(claim, together)
             for data, result in found.items():
-                rows.append(_row(block, claim, data, result))
+                rows.append(_row(block, claim, data, result) | {"rivals": compared.get(data, "")})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -67,7 +72,7 @@ def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
         part = term.weight * measured(term, scores, [*groups, "seed"])
         values = part if values is None else (values + part)
     values = values.dropna()
-    factor = 100.0 if claim.unit == "points" else 1.0
+    factor = 100.0 if claim.unit == POINTS else 1.0
     found = {}
     for key, numbers in values.groupby(level=groups, sort=False):
         found[", ".join(map(str, key))] = interval((factor * numbers).tolist())
@@ -85,6 +90,16 @@ def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {data: parts[data] for data in found}
 
 
+def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
+    """Methods among which a term of the claim takes the best, for each data of `judge`: what "the best other" means."""
+    parts = [chosen(term, scores) for term in claim.terms if term.over != "mean" and "method" in term.select]
+    if not parts:
+        return {}
+    groups = pd.concat(parts).groupby([*DATA, *claim.by], sort=False)["method"]
+    found = {", ".join(map(str, key)): sorted(methods.unique()) for key, methods in groups}
+    return {data: ", ".join(names) for data, names in found.items() if len(names) > 1}
+
+
 def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """Values of a term, one for each value of ``by``."""
     return chosen(term, scores).groupby(list(by), sort=False)["value"].agg(term.over)
@@ -94,12 +109,18 @@ def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
     """Measured scores that a term is computed from."""
     rows = scores[(scores["metric"] == term.metric) & (scores["test_set"] == term.test_set)]
     selected = {"task": ("",), "class_name": ("",)} | term.select
-    for column, allowed in selected.items():
-        if allowed != ANY:
-            rows = rows[rows[column].astype(str).isin([str(value) for value in allowed])]
+    for column, patterns in selected.items():
+        rows = rows[rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
     if "step" not in term.select:
         rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
     return rows.dropna(subset="value")
+
+
+def matching(values: Iterable[object], patterns: Iterable[object]) -> list[str]:
+    """Values, as text, that one of the patterns of a selection means; pattern by pattern, sorted within each."""
+    texts = sorted(map(str, values))
+    found = [text for pattern in patterns for text in texts if fnmatchcase(text, str(pattern))]
+    return list(dict.fromkeys(found))
 
 
 def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> dict[str, str]:
@@ -114,6 +135,7 @@ def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> di
         "difference": _number(result.mean, claim.unit),
         "low": _number(result.low, claim.unit),
         "high": _number(result.high, claim.unit),
+        "unit": claim.unit,
         "seeds": str(result.count) if result.count else "",
         "verdict": result.verdict,
     }
@@ -122,14 +144,15 @@ def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> di
 def _number(value: float, unit: str) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:+.2f}" if unit == "points" else f"{value:+.4g}"
+    return f"{value:+.2f}" if unit == POINTS else f"{value:+.4g}"
 
 
 @dataclass(frozen=True)
 class Judged:
     """One row of the table of claims; ``key`` is its name, ``origin`` where the page explains its difference.
 
-    ``kept`` names the experiment of a verdict that was not made by the page's runs, and is "" for one that was.
+    ``rivals`` are the methods of which the best is compared; ``unit`` is "" for percentage points; ``kept`` names the
+    experiment of a verdict that was not made by the page's runs, and is "" for one that was.
     """
 
     key: str
@@ -137,7 +160,9 @@ class Judged:
     where: str
     published: str
     data: str
+    rivals: str
     difference: str
+    unit: str
     span: str
     seeds: str
     verdict: str
@@ -205,8 +230,9 @@ def _with_kept(table: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
 
 def _judged(row: pd.Series, origin: str) -> Judged:
     span = f"{row['low']} to {row['high']}" if row["low"] else ""
-    texts = [str(row[name]) for name in ("statement", "where", "published", "data", "difference")]
-    return Judged(str(row["key"]), *texts, span, str(row["seeds"]), str(row["verdict"]), origin, str(row["kept"]))
+    texts = [str(row[name]) for name in ("statement", "where", "published", "data", "rivals", "difference")]
+    unit = "" if row["unit"] == POINTS else str(row["unit"])
+    return Judged(str(row["key"]), *texts, unit, span, str(row["seeds"]), str(row["verdict"]), origin, str(row["kept"]))
 
 
 def counts(sources: Sequence[Source]) -> dict[str, int]:

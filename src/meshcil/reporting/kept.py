@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from meshcil.config.claims import ANY, Claim, ClaimsSettings
+from meshcil.config.claims import POINTS, Claim, ClaimsSettings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_json
 from meshcil.evaluation.contrast import UNMEASURED
 from meshcil.reporting.claims import COLUMNS as JUDGED
-from meshcil.reporting.claims import claims_table
+from meshcil.reporting.claims import claims_table, matching
 from meshcil.reporting.facts import Record, made_by
 from meshcil.reporting.gather import producers
 from meshcil.reporting.layout import read_table
 from meshcil.reporting.scores import read_scores
 
 VERDICTS, PROVENANCE = "verdicts.csv", "provenance.json"
-COLUMNS = ["claim", "definition", "data", "difference", "low", "high", "seeds", "verdict"]
+COLUMNS = ["claim", "definition", "data", "rivals", "difference", "low", "high", "seeds", "verdict"]
 """Columns of the kept verdicts; words of the claims stand in `config/claims` alone."""
 _RUN = ("dataset", "protocol", "method", "budget", "aligner", "study")
 
@@ -39,6 +39,7 @@ class Kept:
         verdicts: columns `COLUMNS`, as text.
         methods: of its scores; studies too.
         measured: one sentence on date, commit, machine and cost.
+        commits: of the jobs, whole; empty where they were not kept.
         runs: name of each run -> seed -> sha256 of the record of its scores.
     """
 
@@ -46,6 +47,7 @@ class Kept:
     verdicts: pd.DataFrame
     methods: tuple[str, ...]
     measured: str
+    commits: tuple[str, ...]
     runs: dict[str, dict[str, str]]
 
 
@@ -66,15 +68,25 @@ def kept_files(name: str, claims: Sequence[ClaimsSettings], work: Path) -> dict[
     judged = claims_table(claims, [values])
     digests = {claim.name: definition(claim, methods) for block in claims for claim in block.claims}
     found = judged[judged["verdict"] != UNMEASURED].assign(definition=judged["claim"].map(digests))
-    records = producers([scores.with_name(f"collect-{name}.record.json")], work)
+    records = experiment_records(name, work)
     runs = _runs(records)
     if not runs:
         raise InputError(scores, "rests on no record of a run", _again(name))
-    facts = {"measured": made_by(list(records.values())), "methods": methods, "runs": runs}
+    commits = sorted({record["source"]["commit"] or "no git" for record in records.values()})
+    facts = {"measured": made_by(list(records.values())), "commits": commits, "methods": methods, "runs": runs}
     return {
         VERDICTS: found[COLUMNS].to_csv(index=False, lineterminator="\n").encode(),
         PROVENANCE: (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode(),
     }
+
+
+def experiment_records(name: str, work: Path) -> dict[Path, Record]:
+    """Records of all jobs that the collected scores of an experiment rest on.
+
+    Raises:
+        InputError: when a record cannot be read.
+    """
+    return producers([work / "results/experiments" / f"collect-{name}.record.json"], work)
 
 
 def definition(claim: Claim, methods: Collection[str]) -> str:
@@ -82,10 +94,11 @@ def definition(claim: Claim, methods: Collection[str]) -> str:
 
     Its words, and methods that only other experiments have, do not enter.
     """
-    found = claim.model_dump(mode="json", include={"terms", "by", "unit"})
+    found = claim.model_dump(mode="json", include={"terms", "by"})
+    found["unit"] = POINTS if claim.unit == POINTS else "number"
     for term in found["terms"]:
         if "method" in term["select"]:
-            term["select"]["method"] = [name for name in term["select"]["method"] if name in (*methods, *ANY)]
+            term["select"]["method"] = matching(methods, term["select"]["method"])
     return sha256_json(found)[:12]
 
 
@@ -101,19 +114,21 @@ def read_kept(results: Path) -> list[Kept]:
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         facts = read_json(folder / PROVENANCE)
-        if not isinstance(facts, dict) or facts.keys() != {"measured", "methods", "runs"}:
+        if not isinstance(facts, dict) or facts.keys() != {"measured", "commits", "methods", "runs"}:
             raise InputError(folder / PROVENANCE, "does not say how results were measured", _again(folder.name))
         verdicts = read_table(folder / VERDICTS)
         if list(verdicts.columns) != COLUMNS:
             raise InputError(folder / VERDICTS, f"has other columns than {', '.join(COLUMNS)}", _again(folder.name))
-        found.append(Kept(folder.name, verdicts, tuple(facts["methods"]), facts["measured"], facts["runs"]))
+        methods, commits = tuple(facts["methods"]), tuple(facts["commits"])
+        found.append(Kept(folder.name, verdicts, methods, facts["measured"], commits, facts["runs"]))
     return found
 
 
 def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept], results: Path) -> pd.DataFrame:
     """One row per claim and data, as `claims_table` has them, with the further column ``experiment``.
 
-    Where several experiments measured a claim on the same data, the one with most seeds speaks.
+    Where several experiments measured a claim on the same data, the one with most seeds speaks, and among those the
+    one with most rivals.
 
     Args:
         claims: of all sources; a claim that no experiment measured has one row too.
@@ -126,13 +141,14 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept], results: Pa
     methods = {one.name: one.methods for one in kept}
     parts = [one.verdicts.assign(experiment=one.name) for one in kept]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "experiment"])
-    most = rows.assign(count=pd.to_numeric(rows["seeds"])).sort_values("count", ascending=False, kind="stable")
-    rows = most.drop_duplicates(["claim", "data"]).drop(columns="count").sort_index()
+    rank = pd.DataFrame({"seeds": pd.to_numeric(rows["seeds"]), "rivals": rows["rivals"].str.count(",")})
+    order = rank.sort_values(["seeds", "rivals"], ascending=False, kind="stable").index
+    rows = rows.loc[order].drop_duplicates(["claim", "data"]).sort_index()
     found = []
     for block in claims:
         for claim in block.claims:
             words = {"source": block.source, "url": block.url} | claim.model_dump(
-                include={"statement", "where", "published"}
+                include={"statement", "where", "published", "unit"}
             )
             judged = rows[rows["claim"] == claim.name]
             present = [definition(claim, methods[name]) for name in judged["experiment"]]

@@ -1,6 +1,6 @@
 """The measured part of README.md: numbers and pictures of the report, never typed by hand.
 
-Reads the tables and figures of the experiment `laptop` and the records behind them, rewrites what stands between
+Reads the tables and figures of the experiment `laptop` and the records behind its scores, rewrites what stands between
 `BEGIN` and `END`, and copies the pictures.
 """
 
@@ -12,9 +12,10 @@ import pandas as pd
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import made_by
-from meshcil.reporting.gather import producers
+from meshcil.reporting.kept import experiment_records
 from meshcil.reporting.layout import read_table, spread
 
+EXPERIMENT = "laptop"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 FIGURES = {
     "steps": "Accuracy on all classes seen, after each step",
@@ -49,8 +50,7 @@ def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
     """
     text = read_text(readme)
     tables = {name: read_table(reports / "tables" / f"{name}.csv") for name in ("summary", "occlusion")}
-    records = [reports / "tables" / f"table-{name}.record.json" for name in tables]
-    made = made_by(list(producers(records, reports.parent).values()))
+    made = made_by(list(experiment_records(EXPERIMENT, reports.parent).values()))
     pictures = {name: _picture(reports / "figures" / f"{name}.svg") for name in (*FIGURES, SHEET)}
     folder = Path(os.path.relpath(images, readme.parent)).as_posix()
     part = "\n\n".join([_figures(folder), number_table(tables, reports), made, _sheet(folder)])

@@ -26,15 +26,18 @@ scores and records of finished experiments; nothing here is typed by hand.
 
 A claim is a contrast of scores between runs of the same training seed. It *holds* when the 95 % confidence interval of
 its mean over seeds lies above zero and *does not hold* when it lies below. With fewer than three seeds, or zero in the
-interval, it is *not decided*. Differences are in percentage points unless the claim says otherwise. Published values
-are those of the papers, on their data; ours are on the data named beside them and are not to be compared in size."""
+interval, it is *not decided*. Many claims are judged and no interval allows for that: of twenty true nulls one would be
+decided by chance ([docs/claims.md](docs/claims.md)). Differences are in percentage points where no unit stands beside
+them. "Best of" names the methods of which a term takes the best in each seed. Published values are those of the papers,
+on their data; ours are on the data named beside them and are not to be compared in size."""
 _TABLES = """## Measured tables
 
 The main table of each experiment, as mean ± standard deviation over training seeds. Accuracies are in percent on our
 data; a published value stands in a column of its own."""
 _RUNS = """## Runs
 
-Each seed with the first digits of the sha256 of the record of its scores."""
+The commits that the jobs of an experiment ran at, and each seed with the first digits of the sha256 of the record of
+its scores."""
 
 
 def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> None:
@@ -107,8 +110,9 @@ def _section(source: Source) -> str:
 
 def _line(row: Judged, *, first: bool) -> str:
     stated = (f"{row.statement} ({row.where})", row.published) if first else ("", "")
-    difference = f"{row.difference} ({row.span})" if row.span else row.difference
-    cells = [*stated, f"[{row.data}]({row.origin})", difference, row.seeds, f"{row.mark} {row.verdict}"]
+    difference = f"{row.difference} ({row.span}) {row.unit}".replace(" ()", "").rstrip()
+    measured = f"[{row.data}]({row.origin})" + (f"; best of {row.rivals}" if row.rivals else "")
+    cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.verdict}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
@@ -133,6 +137,8 @@ def _caption(record: Path) -> str:
 
 def _runs(kept: Kept) -> str:
     lines = [f"### {kept.name}", ""]
+    if kept.commits:
+        lines += [f"At {', '.join(f'`{commit}`' for commit in kept.commits)}.", ""]
     for run, seeds in sorted(kept.runs.items()):
         lines.append(f"- `{run}` " + ", ".join(f"{seed}: {digest[:12]}" for seed, digest in sorted(seeds.items())))
     return "\n".join(lines)

@@ -12,8 +12,7 @@ from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import made_by
-from meshcil.reporting.gather import producers
-from meshcil.reporting.kept import kept_files
+from meshcil.reporting.kept import experiment_records, kept_files
 from meshcil.reporting.layout import read_table
 from meshcil.reporting.page import Block, TableView, blocks
 
@@ -41,7 +40,7 @@ def write_results(name: str, reports: Path, config: Path, out: Path) -> None:
     # The page links its figures as files, so that their text is not needed here.
     drawn = {path.stem: "<svg></svg>" for path in figures}
     parts = blocks(settings, {key: read_table(path) for key, path in tables.items()}, drawn)
-    made = made_by(list(producers(records, reports.parent).values()))
+    made = made_by(list(experiment_records(name, reports.parent).values()))
     for file, content in files.items():
         write_bytes_atomic(out / name / file, content)
     write_text_atomic(out / f"{name}.md", _page(name, settings, made, parts))

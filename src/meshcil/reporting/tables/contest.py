@@ -1,6 +1,5 @@
 """Which kind of method wins under each budget: more exemplars, more models, or a mesh model."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,8 +7,11 @@ import pandas as pd
 from pydantic import Field
 
 from meshcil.config.base import Settings, validate
+from meshcil.evaluation.contrast import HOLDS, LEAST, interval_of
 from meshcil.reporting.layout import percent, spread
-from meshcil.reporting.scores import clean, over_seeds
+from meshcil.reporting.scores import RUN, clean, over_seeds
+
+LEAD = "lead [%]"
 
 _METRIC = {"average": "average_incremental_accuracy", "last": "last_accuracy"}
 
@@ -26,23 +28,23 @@ class Options(Settings):
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows: budgets, rising; `method` and `label` name the winner. Columns: the best of each group, in percent.
 
-    `lead`: how far the winner is ahead of the best of the other groups; within the spread over seeds it means little.
-    A group none of whose methods fits into the budget is blank.
+    `lead`: the winner less the best of the other groups, seed by seed; its spread is that of the differences. A group
+    none of whose methods fits into the budget is blank.
 
     Raises:
         InputError: for an unknown option.
     """
     settings = validate(Options, dict(options), "options of a `contest` table")
-    means = over_seeds(percent(clean(scores, _METRIC[settings.accuracy])))
-    rows = []
+    values = percent(clean(scores, _METRIC[settings.accuracy]))
+    means, rows = over_seeds(values), []
     for budget in sorted(means["budget"].unique(), key=_amount):
         best = _best(means[means["budget"] == budget], settings.groups)
         if best:
-            rows.append(_row(budget, best))
+            rows.append(_row(budget, best, values))
     columns = [
         name for group in settings.groups for name in (f"{group} [%]", spread(f"{group} [%]"), f"{group} method")
     ]
-    return pd.DataFrame(rows, columns=["method", "label", "budget", "seeds", *columns, "lead [%]"])
+    return pd.DataFrame(rows, columns=["method", "label", "budget", "seeds", *columns, LEAD, spread(LEAD)])
 
 
 def _amount(budget: str) -> int:
@@ -59,17 +61,24 @@ def _best(means: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> dict[st
     return found
 
 
-def _row(budget: str, best: Mapping[str, pd.Series]) -> dict[str, Any]:
+def _row(budget: str, best: Mapping[str, pd.Series], values: pd.DataFrame) -> dict[str, Any]:
     order = sorted(best.values(), key=lambda row: -row["mean"])
     winner = order[0]
     row = {"method": winner["method"], "label": winner["label"], "budget": budget, "seeds": winner["seeds"]}
     for group, found in best.items():
         row |= {f"{group} [%]": found["mean"], spread(f"{group} [%]"): found["std"], f"{group} method": found["label"]}
-    return row | ({"lead [%]": winner["mean"] - order[1]["mean"]} if len(order) > 1 else {})
+    if len(order) > 1:
+        lead = _by_seed(values, winner) - _by_seed(values, order[1])
+        row |= {LEAD: lead.mean(), spread(LEAD): lead.std()}
+    return row
+
+
+def _by_seed(values: pd.DataFrame, run: pd.Series) -> pd.Series:
+    return values[(values[RUN] == run[RUN]).all(axis=1)].groupby("seed")["value"].mean()
 
 
 def answers(table: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence per budget: who wins, by how much, and whether that is more than chance.
+    """A sentence per budget: who wins, by how much, and whether the lead's 95 % interval over seeds leaves out zero.
 
     Args:
         table: of `build`, as text.
@@ -86,10 +95,10 @@ def _sentence(row: Mapping[str, str], groups: Sequence[str]) -> str:
     found = f"{place} {row[f'{first} method']} ({first}) is best: {held[first]:.1f} %"
     if not others:
         return f"{found}; nothing else fits."
-    spreads = [float(row[spread(f"{group} [%]")] or "nan") for group in (first, others[0])]
-    lead, chance = held[first] - held[others[0]], max(spreads)
+    lead, count = float(row[LEAD]), int(row["seeds"])
     ahead = f"{found}, {lead:.1f} points above {row[f'{others[0]} method']} ({others[0]})"
-    if math.isnan(chance):
-        return f"{ahead}, in a single run."
-    within = "more than" if lead > chance else "within"
-    return f"{ahead}, {within} the spread over seeds ({chance:.1f})."
+    if count < LEAST:
+        return f"{ahead}, in too few seeds to decide."
+    judged = interval_of(lead, float(row[spread(LEAD)]), count)
+    told = "" if judged.verdict == HOLDS else "; they are not to be told apart"
+    return f"{ahead} (95 % interval {judged.low:+.1f} to {judged.high:+.1f}){told}."
