@@ -1,4 +1,4 @@
-"""joint: each step trains from scratch on all images of all seen classes (the ceiling)."""
+"""joint: each step trains from scratch on all images of all seen classes (a reference)."""
 
 from jaxtyping import Float
 from torch import Tensor

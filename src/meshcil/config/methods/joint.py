@@ -4,6 +4,6 @@ from meshcil.config.classifier import ClassifierSettings
 
 
 class Settings(ClassifierSettings):
-    """Train from scratch on all data of all seen classes: the ceiling, not an incremental method."""
+    """Train from scratch on all data of all seen classes: a reference, not an incremental method."""
 
     replay = "never"
