@@ -15,7 +15,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
     [
         ("smoke", "2 runs, 4 training steps"),
         ("eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
-        ("eli-detection-embedded", "2 studies, 3 jobs of studies"),
+        ("eli-detection-embedded", "2 studies, 6 jobs of studies"),
         # What two experiments share counts once.
         ("smoke,eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
     ],

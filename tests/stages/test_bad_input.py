@@ -54,6 +54,14 @@ def spoil_run(config: Path, **values: object) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
+def spoil_table(config: Path, **values: object) -> None:
+    """Change the first table of the smoke experiment."""
+    path = config / "experiments/smoke.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["tables"][0] |= values
+    path.write_text(yaml.safe_dump(content))
+
+
 SPOILED = {
     "unknown key of an experiment": (
         lambda c: change(c / "experiments/smoke.yaml", sedes=[1]),
@@ -94,6 +102,23 @@ SPOILED = {
     "unknown kind of table": (
         lambda c: change(c / "experiments/smoke.yaml", tables=[{"name": "t", "kind": "pie", "caption": "c"}]),
         ("experiments/smoke.yaml", "`pie`", "summary"),
+    ),
+    "unknown option of a table": (
+        lambda c: spoil_table(c, options={"colour": "red"}),
+        ("experiments/smoke.yaml, options of `smoke-summary`", "`colour`"),
+    ),
+    "unknown column to select by": (
+        lambda c: spoil_table(c, select={"methud": ["x"]}),
+        ("experiments/smoke.yaml", "methud", "method"),
+    ),
+    "name that is a path": (lambda c: spoil_table(c, name="a/b"), ("experiments/smoke.yaml", "`tables.0.name`")),
+    "name that Snakemake would split": (
+        lambda c: spoil_run(c, methods=["my_method"]),
+        ("experiments/smoke.yaml", "`runs.0.methods.0`"),
+    ),
+    "aligner of latents that grow": (
+        lambda c: spoil_run(c, methods=["der"], aligners=["eli-smoke"]),
+        ("experiments/smoke.yaml", "`der`", "wider"),
     ),
     "not YAML": (
         lambda c: (c / "experiments/smoke.yaml").write_text("runs: [a, {"),

@@ -29,9 +29,31 @@ def test_a_suite_with_the_clean_set_replaces_it_after_the_last_step(plan: Plan) 
     assert plan.step_suites(KEY, 1) == ("robustness",)
 
 
-def test_a_run_of_two_blocks_keeps_the_larger_suite(plan: Plan) -> None:
-    key = next(k for k in plan.members["laptop"] if k.method == "inemo" and k.budget == "total-96")
-    assert plan.suites[key] == "robustness"
+def test_a_run_has_the_suites_of_all_experiments_whichever_is_asked_for() -> None:
+    """Otherwise the scores of a run that two experiments share would lose test sets with every other call."""
+    shared = RunKey(dataset="primitives3d-study", protocol="3-3-3-3", method="inemo-study", budget="total-48", seed=0)
+    last = {name: load_plan([name], CONFIG).step_suites(shared, 3) for name in ("inemo-exemplars", "inemo-robust")}
+    assert last["inemo-exemplars"] == last["inemo-robust"]
+    sets = load_plan(["inemo-exemplars"], CONFIG).runs[shared].dataset.suites
+    assert {"clean", "L1", "L2", "L3"} <= {test_set for name in last["inemo-robust"] for test_set in sets[name]}
+
+
+def test_suites_of_two_blocks_are_all_predicted(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    file = tmp_path / "config/experiments/smoke.yaml"
+    text = file.read_text()
+    block = text[text.index("  - datasets:") : text.index("tables:")].replace("suite: robustness", "suite: occlusion")
+    file.write_text(text.replace("tables:", f"{block}tables:", 1))
+    assert load_plan(["smoke"], tmp_path / "config").step_suites(KEY, 1) == ("robustness",), "it holds the other"
+    dataset = tmp_path / "config/datasets/primitives3d-tiny.yaml"
+    dataset.write_text(dataset.read_text().replace("robustness: [clean, L2, texture]", "robustness: [clean, texture]"))
+    assert load_plan(["smoke"], tmp_path / "config").step_suites(KEY, 1) == ("occlusion", "robustness")
+
+
+def test_a_wrong_experiment_that_was_not_asked_for_is_no_obstacle(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    (tmp_path / "config/experiments/mine.yaml").write_text("title: [unfinished")
+    assert load_plan(["smoke"], tmp_path / "config").step_suites(KEY, 1) == ("robustness",)
 
 
 def test_steps_and_classes_follow_the_protocol() -> None:

@@ -34,9 +34,12 @@ def check(
     """Read experiments and everything they name, resolve every run, and say how much there is to do."""
     from meshcil.cli.amount import amount
     from meshcil.core.code_digest import repository_root
+    from meshcil.stages.checks import check_options
     from meshcil.stages.plan import load_plan
 
-    plan = load_plan(experiments.split(","), config or repository_root() / "config")
+    names, folder = experiments.split(","), config or repository_root() / "config"
+    plan = load_plan(names, folder)
+    check_options(names, folder)
     print(f"{experiments}: {amount(plan)}")
 
 

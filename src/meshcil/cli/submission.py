@@ -18,6 +18,7 @@ from meshcil.cli.profiles import load_profile, write_profile
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
+from meshcil.stages.checks import check_options
 
 LOCK = Path("logs/make.lock")
 WRITTEN = ("logs", "data/raw", "data/prepared", "results/runs", "results/experiments", "reports", ".snakemake")
@@ -37,6 +38,7 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
         InputError: when jobs of an earlier run are alive, or the cluster cannot be used.
     """
     settings = load_profile(profile)
+    check_options(experiments.split(","), repository_root() / "config")
     check_folders()
     handle = lock()
     if count := bring_to_present(Path()):

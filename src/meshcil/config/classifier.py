@@ -32,6 +32,7 @@ class ExpandableSettings(ClassifierSettings):
     """What methods have that grow a part of the network per step."""
 
     replay = "required"
+    latents_grow = True
     auxiliary_weight: float = Field(1.0, ge=0)
     """Weight of the auxiliary classifier's loss."""
 

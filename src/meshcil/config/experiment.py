@@ -2,37 +2,54 @@
 
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from meshcil.config.base import Settings, load_settings
 from meshcil.config.run import RunKey
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
+_SELECTABLE = (
+    "dataset",
+    "protocol",
+    "method",
+    "label",
+    "budget",
+    "seed",
+    "step",
+    "test_set",
+    "task",
+    "class_name",
+    "metric",
+)
 
 
 class RunBlock(Settings):
     """All combinations of the listed values are run."""
 
-    datasets: tuple[str, ...] = Field(min_length=1)
+    datasets: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/datasets."""
-    protocols: tuple[str, ...] = Field(min_length=1)
+    protocols: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/protocols."""
-    methods: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/methods."""
     budgets: tuple[str, ...] = Field(min_length=1)
     """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<n>`, `paper-bytes-<n>`."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Training seeds."""
     suite: str = "clean"
-    """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step."""
-    aligners: tuple[str, ...] = ()
+    """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step.
+    A run that several blocks or experiments name is evaluated on the suites of all of them."""
+    aligners: tuple[Name, ...] = ()
     """Names of files in config/aligners; each is fitted after every later step and judged under all gates."""
 
 
 class StudyBlock(Settings):
     """Studies, each with every seed."""
 
-    names: tuple[str, ...] = Field(min_length=1)
+    names: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/studies."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Seeds."""
@@ -41,7 +58,7 @@ class StudyBlock(Settings):
 class Artifact(Settings):
     """A table or a figure of the report."""
 
-    name: str
+    name: Name
     """File name below reports/tables or reports/figures, unique over all experiments."""
     kind: str
     """Module of `meshcil.reporting.tables` or `.figures`; of `.pictures` for a figure with a `run`."""
@@ -55,6 +72,13 @@ class Artifact(Settings):
     """Settings of this kind of table or figure."""
     run: RunKey | None = None
     """Figures of test images: the run whose predictions after its last step are shown."""
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> "Artifact":
+        unknown = sorted(set(self.select) - set(_SELECTABLE))
+        if unknown:
+            raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(_SELECTABLE)}")
+        return self
 
     @property
     def folder(self) -> str:
@@ -98,18 +122,19 @@ def load_experiment(name: str, config_root: Path) -> ExperimentSettings:
     return load_settings(ExperimentSettings, config_root / "experiments" / f"{name}.yaml")
 
 
-def run_keys(experiment: ExperimentSettings) -> dict[RunKey, str]:
-    """Runs of an experiment and the suite of each; a run named by several blocks keeps the larger suite's block.
+def experiment_names(config_root: Path) -> list[str]:
+    """Names of all experiments, sorted."""
+    return sorted(path.stem for path in (config_root / "experiments").glob("*.yaml"))
 
-    A block with a suite other than `clean` wins over one with `clean`, whatever their order.
-    """
-    suites: dict[RunKey, str] = {}
+
+def run_keys(experiment: ExperimentSettings) -> dict[RunKey, tuple[str, ...]]:
+    """Runs of an experiment, and the suites that its blocks name for each."""
+    suites: dict[RunKey, tuple[str, ...]] = {}
     for block in experiment.runs:
         names = product(block.datasets, block.protocols, block.methods, block.budgets, block.seeds)
         for dataset, protocol, method, budget, seed in names:
             key = RunKey(dataset=dataset, protocol=protocol, method=method, budget=budget, seed=seed)
-            if suites.get(key, "clean") == "clean":
-                suites[key] = block.suite
+            suites[key] = tuple(dict.fromkeys([*suites.get(key, ()), block.suite]))
     return suites
 
 

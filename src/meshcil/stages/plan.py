@@ -1,7 +1,8 @@
 """What the chosen experiments ask for: every run resolved and validated before any job starts."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ from meshcil.config.aligners.base import AlignerSettings, load_aligner
 from meshcil.config.base import Settings, read_yaml
 from meshcil.config.claims import ClaimsSettings, load_claims
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import Artifact, ExperimentSettings, load_experiment, run_aligners, run_keys, study_jobs
-from meshcil.config.methods.base import MethodSettings
+from meshcil.config.experiment import (
+    Artifact,
+    ExperimentSettings,
+    experiment_names,
+    load_experiment,
+    run_aligners,
+    run_keys,
+    study_jobs,
+)
 from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.config.studies.base import StudySettings, load_study
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
-from meshcil.core.naming import available, load_module
 from meshcil.lineage.code import (
     aligner_modules,
     artifact_modules,
@@ -29,6 +36,15 @@ from meshcil.lineage.code import (
     track_modules,
 )
 from meshcil.memory.budget import parse_budget
+from meshcil.stages.checks import (
+    check_aligner,
+    check_artifacts,
+    check_bytes,
+    check_raw_files,
+    check_study,
+    check_suites,
+    check_weights,
+)
 from meshcil.stages.resolve import resolve_run
 
 _SMALL_IMAGE = 128 * 128
@@ -43,7 +59,8 @@ class Plan:
         experiments: settings by name.
         runs: resolved settings by key.
         members: keys of each experiment's runs, in its order.
-        suites: test sets after the last step, by key.
+        suites: after the last step, by key: those that any experiment names for the run, sorted, so that its scores do
+            not depend on which experiment was asked for.
         datasets: settings by name.
         aligners: settings by name.
         studies: settings by name.
@@ -56,7 +73,7 @@ class Plan:
     experiments: dict[str, ExperimentSettings]
     runs: dict[RunKey, RunConfig]
     members: dict[str, tuple[RunKey, ...]]
-    suites: dict[RunKey, str]
+    suites: dict[RunKey, tuple[str, ...]]
     datasets: dict[str, DatasetSettings]
     aligners: dict[str, AlignerSettings]
     aligned: dict[str, tuple[tuple[RunKey, str], ...]]
@@ -219,15 +236,19 @@ class Plan:
         return self.artifacts(f"{stage}s")[name]
 
     def step_suites(self, key: RunKey, step: int) -> tuple[str, ...]:
-        """Suites predicted after ``step``: `clean`, and after the last step the run's suite.
+        """Suites predicted after ``step``: `clean`, and after the last step the run's suites.
 
-        A suite that contains the clean test sets replaces `clean`, so that no image is predicted twice.
+        A suite whose test sets another one contains is left out, so that few images are predicted twice.
         """
-        run, suite = self.runs[key], self.suites[key]
-        if step < len(run.steps) - 1 or suite == "clean":
+        run = self.runs[key]
+        if step < len(run.steps) - 1:
             return ("clean",)
-        sets = run.dataset.suites
-        return (suite,) if set(sets["clean"]) <= set(sets[suite]) else ("clean", suite)
+        sets = {name: set(run.dataset.suites[name]) for name in ("clean", *self.suites[key])}
+        return tuple(
+            name
+            for k, (name, own) in enumerate(sets.items())
+            if not any(own < other or (own == other and i < k) for i, other in enumerate(sets.values()))
+        )
 
     def artifacts(self, kind: str) -> dict[str, tuple[str, Artifact]]:
         """Artifacts of a kind (`tables` or `figures`): name -> experiment and settings."""
@@ -242,29 +263,30 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
         InputError: naming the file and what is wrong, before anything has been written.
     """
     experiments = {name: load_experiment(name, config) for name in names}
-    suites: dict[RunKey, str] = {}
-    members: dict[str, tuple[RunKey, ...]] = {}
-    for name, settings in experiments.items():
-        keys = run_keys(settings)
-        members[name] = tuple(keys)
-        suites |= {key: suite for key, suite in keys.items() if suites.get(key, "clean") == "clean"}
-    runs = {key: resolve_run(key, config) for key in suites}
-    for key, suite in suites.items():
-        _check_suite(key, suite, runs[key].dataset)
+    asked = {name: run_keys(settings) for name, settings in experiments.items()}
+    members = {name: tuple(keys) for name, keys in asked.items()}
+    runs = {key: resolve_run(key, config) for keys in members.values() for key in keys}
+    for keys in asked.values():
+        for key, names in keys.items():
+            check_suites(key, names, runs[key].dataset)
+    suites = _suites(runs, asked, config)
     study_members = {name: study_jobs(settings) for name, settings in experiments.items()}
     chosen = dict.fromkeys(study for jobs in study_members.values() for study, _ in jobs)
     studies = {name: load_study(config / "studies" / f"{name}.yaml") for name in chosen}
-    datasets = {key.dataset: load_dataset(key.dataset, config) for key in suites}
+    datasets = {key.dataset: load_dataset(key.dataset, config) for key in runs}
     for study in studies.values():
-        _check_study(study)
+        check_study(study)
         if study.rendered():
             datasets[study.rendered()] = load_dataset(study.rendered(), config)
     for name, dataset in datasets.items():
-        _check_raw_files(name, dataset, config)
+        check_raw_files(name, dataset, config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
-        _check_weights(name, method, config)
-    _check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
+        check_weights(name, method, config)
+    check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
     aligned = {name: _aligned(settings, runs) for name, settings in experiments.items()}
+    for name, pairs in aligned.items():
+        for key, _ in pairs:
+            check_aligner(key, runs[key].method, config / "experiments" / f"{name}.yaml")
     chosen = dict.fromkeys(aligner for pairs in aligned.values() for _, aligner in pairs)
     aligners = {name: load_aligner(config / "aligners" / f"{name}.yaml") for name in chosen}
     plan = Plan(
@@ -280,7 +302,7 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
         tuple(load_claims(config)),
         _published(experiments.values(), config),
     )
-    _check_artifacts(plan, config)
+    check_artifacts(experiments, members, config)
     return plan
 
 
@@ -295,63 +317,18 @@ def _aligned(experiment: ExperimentSettings, runs: Mapping[RunKey, RunConfig]) -
     return tuple((key, name) for key, names in found.items() if len(runs[key].steps) > 1 for name in names)
 
 
-def _check_study(study: StudySettings) -> None:
-    for path in study.input_files():
-        if not path.exists():
-            raise InputError(path, "does not exist", f"Put the files of {study.label} there; nothing is downloaded")
-
-
-def _check_bytes(runs: Sequence[RunConfig]) -> None:
-    if runs:
-        # Counting a model's bytes needs torch, which other plans do without.
-        planning = load_module("meshcil.training", "planning")
-        for run in runs:
-            planning.check_bytes(run, Path("data/prepared") / run.key.dataset)
-
-
-def _check_suite(key: RunKey, suite: str, dataset: DatasetSettings) -> None:
-    if suite not in dataset.suites:
-        known = ", ".join(sorted(dataset.suites))
-        raise InputError(f"suite {suite!r}", f"is not a suite of dataset {key.dataset}", f"Known: {known}")
-
-
-def _check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
-    where = config / "datasets" / f"{name}.yaml"
-    if dataset.generator is not None and dataset.root != f"data/raw/{name}":
-        raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in data/raw/{name}")
-    for root in () if dataset.generator else dataset.roots():
-        if not Path(root).is_dir():
-            remedy = dataset.obtain or "Put the raw files there or correct `root`"
-            raise InputError(where, f"`root` {root} is not a folder", remedy)
-    known = available("meshcil.datasets")
-    unknown = [layout for layout in dataset.layouts() if layout not in known]
-    if unknown:
-        raise InputError(where, f"layout `{unknown[0]}` is unknown", "docs/data-formats.md lists the layouts")
-
-
-def _check_weights(name: str, method: MethodSettings, config: Path) -> None:
-    weights = method.backbone.weights
-    if weights is not None and not Path(weights).is_file():
-        remedy = "Put the weights there (the file's comments say which), or correct the path; nothing is downloaded"
-        raise InputError(config / "methods" / f"{name}.yaml", f"`weights` {weights} is not a file", remedy)
-
-
-def _check_artifacts(plan: Plan, config: Path) -> None:
-    for kind in ("tables", "figures"):
-        seen: dict[str, str] = {}
-        for experiment, settings in plan.experiments.items():
-            where = config / "experiments" / f"{experiment}.yaml"
-            for artifact in getattr(settings, kind):
-                folder = artifact.folder if kind == "figures" else kind
-                known = available(f"meshcil.reporting.{folder}")
-                if artifact.kind not in known:
-                    raise InputError(where, f"kind `{artifact.kind}` is unknown", f"Known {folder}: {', '.join(known)}")
-                if kind == "tables" and artifact.name == "claims":
-                    raise InputError(where, "table `claims` has the name of the table of verdicts", "Rename it")
-                if artifact.run is not None and artifact.run not in plan.members[experiment]:
-                    cause = f"figure `{artifact.name}` shows {artifact.run.path}, which is no run of this experiment"
-                    raise InputError(where, cause, "Name one of its runs")
-                if artifact.name in seen:
-                    other = seen[artifact.name]
-                    raise InputError(where, f"{kind} `{artifact.name}` is also in {other}", "Rename one of the two")
-                seen[artifact.name] = experiment
+def _suites(
+    runs: Mapping[RunKey, RunConfig], asked: Mapping[str, Mapping[RunKey, tuple[str, ...]]], config: Path
+) -> dict[RunKey, tuple[str, ...]]:
+    """Suites of each run: those that the experiments which were asked for name, and those that any other one names."""
+    everywhere = dict(asked)
+    for name in experiment_names(config):
+        if name not in everywhere:
+            # Another experiment may be wrong: that is for the one to know who asks for it.
+            with suppress(InputError):
+                everywhere[name] = run_keys(load_experiment(name, config))
+    found: dict[RunKey, set[str]] = {key: set() for key in runs}
+    for keys in everywhere.values():
+        for key in keys.keys() & runs.keys():
+            found[key] |= set(keys[key]) & runs[key].dataset.suites.keys()
+    return {key: tuple(sorted(names)) for key, names in found.items()}

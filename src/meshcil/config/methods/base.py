@@ -102,6 +102,9 @@ class MethodSettings(Settings):
     needs_pose: ClassVar[bool] = False
     """Whether the method works only on images with poses and classes with cuboids."""
 
+    latents_grow: ClassVar[bool] = False
+    """Whether latents get wider with each step, so that no aligner can move them to those of an earlier one."""
+
     kind: str
     """Module of `meshcil.methods`."""
     label: str
