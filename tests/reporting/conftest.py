@@ -133,7 +133,7 @@ def judge_smoke() -> None:
     file = Path("config/claims/inemo.yaml")
     names = {
         "[inemo, inemo-embedded, inemo-paper, inemo-study]": "[inemo-smoke]",
-        "[icarl, icarl-embedded, icarl-resnet50, icarl-study]": "[icarl-smoke]",
+        "[icarl, icarl-wide, replay,": "[icarl-smoke, replay,",
     }
     text = file.read_text()
     for before, after in names.items():
