@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-import torch
 import typer
 
 from meshcil.config.aligners.base import load_aligner
 from meshcil.config.base import yaml_files
-from meshcil.config.run import RunConfig, load_run
-from meshcil.core.artifacts import load_state, save_state, write_text_atomic
+from meshcil.config.run import load_run
+from meshcil.core.artifacts import save_state, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.lineage.code import aligner_modules
 from meshcil.lineage.record import record_job
@@ -20,7 +19,14 @@ from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Method
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.alignment import fit_aligner
-from meshcil.training.setup import build_method, choose_device, exemplar_pool, load_pool, read_exemplars
+from meshcil.training.setup import (
+    choose_device,
+    exemplar_pool,
+    load_method,
+    load_pool,
+    read_exemplars,
+    require_step,
+)
 
 
 def align(
@@ -41,6 +47,7 @@ def align(
     """Fit the aligner of step STEP to the step's training images; no test image is read."""
     limit_threads(threads)
     config, settings = load_run(run), load_aligner(aligner)
+    require_step(config, step, first=1)
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", previous, state, exemplars]
     with record_job(
@@ -55,7 +62,7 @@ def align(
         threads=threads,
         device=str(target),
     ):
-        kept = exemplar_pool(config, data, read_exemplars(exemplars))
+        kept = exemplar_pool(config, data, read_exemplars(exemplars, step - 1))
         before, after = (
             load_method(config, data, path, k, target) for path, k in ((previous, step - 1), (state, step))
         )
@@ -70,20 +77,6 @@ def align(
         columns = ["iteration", "loss", "previous", "samples", "monitor"]
         write_text_atomic(progress, pd.DataFrame(report.rows, columns=columns).to_csv(index=False, float_format="%.6g"))
         write_text_atomic(ledger, extended_ledger(held, [*fitted.ledger_rows(), *fitting_rows(before, after)]))
-
-
-def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torch.device) -> Method:
-    """The method after ``step``.
-
-    Raises:
-        InputError: when the state is of another step.
-    """
-    method = build_method(run, data, device)
-    content = load_state(state)
-    if content.get("step") != step:
-        raise InputError(state, f"is the state after step {content.get('step')}, not {step}", "Give that step's state")
-    method.load_state(content)
-    return method
 
 
 def fitting_rows(before: Method, after: Method) -> list[LedgerRow]:

@@ -10,13 +10,20 @@ import typer
 from tqdm import tqdm
 
 from meshcil.config.run import RunConfig, load_run
-from meshcil.core.artifacts import load_state, write_bytes_atomic
+from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.command import execute, limit_threads
-from meshcil.training.setup import build_method, choose_device, exemplar_pool, labelled_images, read_exemplars
+from meshcil.training.setup import (
+    choose_device,
+    exemplar_pool,
+    labelled_images,
+    load_method,
+    read_exemplars,
+    require_step,
+)
 
 HEADS = ("linear", "nearest_mean")
 """Classifiers that a method may answer with besides the one it is known for."""
@@ -40,6 +47,7 @@ def predict(
     """Write one row per test image of SUITE that shows a class seen up to step STEP."""
     limit_threads(threads)
     config = load_run(run)
+    require_step(config, step)
     target = choose_device(device, threads)
     if suite not in config.dataset.suites:
         known = ", ".join(config.dataset.suites)
@@ -50,9 +58,8 @@ def predict(
     with record_run_job(
         "predict", config, step=step, inputs=inputs, outputs=[out], threads=threads, device=str(target), suite=suite
     ):
-        method = build_method(config, data, target)
-        method.load_state(load_state(state))
-        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars)))
+        method = load_method(config, data, state, step, target)
+        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars, step)))
         tables = [
             predict_split(config, method, split, name, step) for name, split in zip(test_sets, splits, strict=True)
         ]

@@ -19,11 +19,17 @@ from meshcil.lineage.code import aligner_modules
 from meshcil.lineage.record import record_job
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, Prediction
-from meshcil.stages.align import load_method
 from meshcil.stages.command import execute, limit_threads
 from meshcil.stages.predict import prediction_frame
 from meshcil.training.alignment import GateInputs, build_aligner, gate_inputs, latent_width, read_task_identity
-from meshcil.training.setup import choose_device, exemplar_pool, labelled_images, read_exemplars
+from meshcil.training.setup import (
+    choose_device,
+    exemplar_pool,
+    labelled_images,
+    load_method,
+    read_exemplars,
+    require_step,
+)
 
 TEST_SET = "clean"
 
@@ -43,6 +49,7 @@ def predict_aligned(
     """Write one table of predictions per gate."""
     limit_threads(threads)
     config, stored = load_run(run), load_state(aligner)
+    require_step(config, step, first=1)
     target, name = choose_device(device, threads), aligner.parent.name
     kind = stored["settings"]["kind"]
     settings = validate(aligner_settings(kind), stored["settings"], aligner)
@@ -61,7 +68,7 @@ def predict_aligned(
         device=str(target),
     ):
         method = load_method(config, data, state, step, target)
-        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars)))
+        method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars, step)))
         model = build_aligner(settings, method, latent_width(method))
         model.load_state(stored, str(aligner))
         table = load_split(split, set(config.seen(step)))

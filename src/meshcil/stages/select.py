@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from meshcil.config.run import RunConfig, load_run
-from meshcil.core.artifacts import load_state, write_json_atomic, write_text_atomic
+from meshcil.core.artifacts import write_json_atomic, write_text_atomic
 from meshcil.core.seeding import derive_seed
 from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
@@ -19,7 +19,7 @@ from meshcil.methods.base.method import Method
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.planning import quota
 from meshcil.training.selection import selection_inputs
-from meshcil.training.setup import build_method, choose_device, load_pool, read_exemplars
+from meshcil.training.setup import choose_device, load_method, load_pool, read_exemplars, require_start
 
 
 def select(
@@ -36,20 +36,20 @@ def select(
     """Write the exemplar ids and the ledger after step STEP of RUN."""
     limit_threads(threads)
     config = load_run(run)
+    require_start(config, step, previous=previous)
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state]
     inputs += [previous] if previous is not None else []
     with record_run_job(
         "select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads, device=str(target)
     ):
-        method = build_method(config, data, target)
-        method.load_state(load_state(state))
+        method = load_method(config, data, state, step, target)
+        kept = ExemplarStore.from_json(read_exemplars(previous, step - 1), str(previous))
         rows = [*method.ledger_rows(), *method.training_rows()]
         budget = parse_budget(config.key.budget)
         per_class = quota(config, step, Ledger(tuple(rows)))
         pool = load_pool(config, data / "train.parquet", config.steps[step])
         ranked = rank_classes(config, method, pool, step, budget, per_class)
-        kept = ExemplarStore.from_json(read_exemplars(previous), str(previous))
         store = method.update_exemplars(kept, ranked, per_class)
         write_json_atomic(out, {"step": step, "classes": [[name, list(ids)] for name, ids in store.classes]})
         write_ledger(ledger, config, rows, len(store))

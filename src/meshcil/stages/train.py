@@ -10,12 +10,20 @@ import typer
 from tqdm import tqdm
 
 from meshcil.config.run import load_run
-from meshcil.core.artifacts import load_state, save_state, write_text_atomic
+from meshcil.core.artifacts import save_state, write_text_atomic
 from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.checkpoint import Interrupted
-from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars, training_data
+from meshcil.training.setup import (
+    build_method,
+    choose_device,
+    exemplar_pool,
+    load_method,
+    read_exemplars,
+    require_start,
+    training_data,
+)
 from meshcil.training.trainer import EpochRow, train_step
 
 INTERRUPTED = 75
@@ -36,6 +44,7 @@ def train(
     """Train step STEP of RUN; writes the method's state and the loss terms of every epoch."""
     limit_threads(threads)
     config = load_run(run)
+    require_start(config, step, previous=previous, exemplars=exemplars)
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
     weights = config.method.backbone.weights
@@ -43,10 +52,11 @@ def train(
     with record_run_job(
         "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
     ) as identity:
-        method = build_method(config, data, target)
-        kept = exemplar_pool(config, data, read_exemplars(exemplars))
-        if previous is not None:
-            method.load_state(load_state(previous))
+        kept = exemplar_pool(config, data, read_exemplars(exemplars, step - 1))
+        if previous is None:
+            method = build_method(config, data, target)
+        else:
+            method = load_method(config, data, previous, step - 1, target)
             method.consolidate(kept)
         method.begin_step(step)
         images = training_data(config, data, step, method, kept)

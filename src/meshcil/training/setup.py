@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from meshcil.config.run import RunConfig
-from meshcil.core.artifacts import read_json
+from meshcil.core.artifacts import load_state, read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.datasets.prepared import PreparedSplit, load_cuboids, load_info, load_split
@@ -42,6 +43,54 @@ def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
     return learner(run.method, run_facts(run, data), device)
 
 
+def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torch.device) -> Method:
+    """The run's method as it was after ``step``.
+
+    Raises:
+        InputError: when the state is of another step.
+    """
+    method = build_method(run, data, device)
+    content = load_state(state)
+    _require_written_after(step, state, content)
+    method.load_state(content)
+    return method
+
+
+def require_step(run: RunConfig, step: int, first: int = 0) -> None:
+    """Check that the run has ``step``.
+
+    Raises:
+        InputError: when it is below ``first`` or beyond the run's last step.
+    """
+    last = len(run.steps) - 1
+    if not first <= step <= last:
+        raise InputError(f"step {step}", "is not a step that can be asked for here", f"Give one from {first} to {last}")
+
+
+def require_start(run: RunConfig, step: int, **options: Path | None) -> None:
+    """Check that the run has ``step``, and that a later step, and only that, starts from files of the one before.
+
+    Args:
+        run: the run.
+        step: to start.
+        options: by name, the files given for what the step before left; None when absent.
+
+    Raises:
+        InputError: naming the step or the option.
+    """
+    require_step(run, step)
+    for name, path in options.items():
+        if step > 0 and path is None:
+            raise InputError(f"--{name}", f"is missing: step {step} goes on from step {step - 1}", "Give its file")
+        if step == 0 and path is not None:
+            raise InputError(f"--{name} {path}", "has no meaning: step 0 is the first", "Leave the option out")
+
+
+def _require_written_after(step: int, path: Path, content: Mapping[str, Any]) -> None:
+    if content.get("step") != step:
+        raise InputError(path, f"was written after step {content.get('step')}, not {step}", "Give that step's file")
+
+
 def load_pool(run: RunConfig, split: Path, classes: Sequence[str]) -> ImagePool:
     """Images of ``classes`` in a prepared split; labels are positions in the run's class order.
 
@@ -62,9 +111,22 @@ def labelled_images(run: RunConfig, table: PreparedSplit) -> ImagePool:
     return ImagePool(table.ids, table.images(), labels, table.poses)
 
 
-def read_exemplars(path: Path | None) -> dict[str, list[str]]:
-    """Exemplar ids by class, in order of arrival; none without a file."""
-    return {} if path is None else {name: list(ids) for name, ids in read_json(path)["classes"]}
+def read_exemplars(path: Path | None, step: int | None = None) -> dict[str, list[str]]:
+    """Exemplar ids by class, in order of arrival; none without a file.
+
+    Args:
+        path: of the file.
+        step: after which they must have been chosen; any when None.
+
+    Raises:
+        InputError: when the file is of another step.
+    """
+    if path is None:
+        return {}
+    content = read_json(path)
+    if step is not None:
+        _require_written_after(step, path, content)
+    return {name: list(ids) for name, ids in content["classes"]}
 
 
 def exemplar_pool(run: RunConfig, data: Path, exemplars: Mapping[str, Sequence[str]]) -> ImagePool:
