@@ -1,12 +1,14 @@
 """The shared part of the stages' command lines."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import pytest
 import typer
 
 from meshcil.core.errors import InputError
+from meshcil.stages import generate, prepare
 from meshcil.stages.command import execute, limit_threads, repeat_options
 
 
@@ -56,3 +58,15 @@ def test_threads_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_are_refused(threads: int) -> None:
+    with pytest.raises(InputError, match=f"--threads {threads}: is less than 1"):
+        limit_threads(threads)
+
+
+@pytest.mark.parametrize("stage", [generate, prepare])
+def test_no_workers_are_refused(stage: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--workers 0: is less than 1"):
+        stage.main(tmp_path / "d.yaml", tmp_path / "out", 0)

@@ -13,7 +13,15 @@ from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_png, writ
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch
 from meshcil.stages.resolve import resolve_run
-from meshcil.training.setup import build_method, exemplar_pool, load_pool, read_exemplars, run_facts, training_data
+from meshcil.training.setup import (
+    build_method,
+    choose_device,
+    exemplar_pool,
+    load_pool,
+    read_exemplars,
+    run_facts,
+    training_data,
+)
 from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG, SIZE
 
@@ -151,3 +159,35 @@ def test_cuboids_follow_the_order_in_which_classes_arrive(data: Path) -> None:
     assert found.step_sizes == (2, 2) and found.seed == 3
     assert (found.image_size, found.focal, found.distance) == ((SIZE, SIZE), 120.0, 5.0)
     torch.testing.assert_close(found.bounds[:, 2, 1], torch.tensor([0.5, 0.2, 0.4, 0.3]))
+
+
+def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Pretend that there are ``count`` GPUs."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+
+@pytest.mark.parametrize(
+    ("count", "name"), [(0, "cuda"), (0, "cuda:0"), (0, "foo"), (0, ""), (0, "cpu:x"), (2, "cuda:2"), (2, "cuda:-1")]
+)
+def test_a_device_that_is_not_there_is_refused(count: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, count)
+    usable = "auto, cpu" if count == 0 else "auto, cpu, cuda, cuda:0, cuda:1"
+    with pytest.raises(InputError, match=f"device '{name}': is unknown or not there. Here are: {usable}$"):
+        choose_device(name, torch.get_num_threads())
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "expected"),
+    [
+        (0, "auto", "cpu"),
+        (0, "cpu", "cpu"),
+        (1, "auto", "cuda"),
+        (1, "cpu", "cpu"),
+        (1, "cuda", "cuda"),
+        (2, "cuda:1", "cuda:1"),
+    ],
+)
+def test_devices_by_name(count: int, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, count)
+    assert str(choose_device(name, torch.get_num_threads())) == expected

@@ -39,8 +39,23 @@ def repeat_options(arguments: Sequence[str]) -> list[str]:
     return repeated
 
 
+def require_positive(option: str, count: int) -> None:
+    """Check a number of threads or processes.
+
+    Raises:
+        InputError: naming the option, when it is less than 1.
+    """
+    if count < 1:
+        raise InputError(f"{option} {count}", "is less than 1", "Give 1 or more")
+
+
 def limit_threads(threads: int) -> None:
-    """Hold the numeric libraries of this process, loaded already or not, to ``threads`` threads."""
+    """Hold the numeric libraries of this process, loaded already or not, to ``threads`` threads.
+
+    Raises:
+        InputError: when it is less than 1.
+    """
+    require_positive("--threads", threads)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ[name] = str(threads)
     torch: Any = sys.modules.get("torch")

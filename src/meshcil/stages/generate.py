@@ -15,7 +15,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import load_module
 from meshcil.lineage.code import data_modules
 from meshcil.lineage.record import record_job
-from meshcil.stages.command import execute
+from meshcil.stages.command import execute, require_positive
 
 
 def main(
@@ -24,6 +24,7 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes; the images do not depend on it.")] = 1,
 ) -> None:
     """Render the raw files of an embedded dataset, in the layout of Pascal3D+."""
+    require_positive("--workers", workers)
     settings = load_settings(DatasetSettings, dataset)
     if settings.generator is None:
         raise InputError(dataset, "has no `generator`", "Only embedded datasets are rendered; bring the raw files")

@@ -16,7 +16,7 @@ from meshcil.datasets.base import Reader
 from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
 from meshcil.lineage.code import data_modules
 from meshcil.lineage.record import record_job
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute, limit_threads, require_positive
 
 
 def main(
@@ -25,6 +25,7 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes; the files do not depend on it.")] = 1,
 ) -> None:
     """Prepare the training images and all test sets of a dataset; an interrupted run is continued."""
+    require_positive("--workers", workers)
     limit_threads(1)
     settings = load_settings(DatasetSettings, dataset)
     require_raw_files(settings, dataset)

@@ -18,12 +18,21 @@ from meshcil.training.data import TrainingData
 
 
 def choose_device(name: str, threads: int) -> torch.device:
-    """Device by name (`auto`: the GPU when there is one), with ``threads`` CPU threads and deterministic kernels."""
+    """Device by name (`auto`: the GPU when there is one), with ``threads`` CPU threads and deterministic kernels.
+
+    Raises:
+        InputError: when the name is unknown, or names a GPU that is not there.
+    """
     torch.set_num_threads(threads)
     # Not `use_deterministic_algorithms`, which does the same and imports the compiler, two seconds long.
     torch.set_deterministic_debug_mode("warn")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name != "cpu":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        usable = ["auto", "cpu", *["cuda"][:count], *(f"cuda:{i}" for i in range(count))]
+        if name not in usable:
+            raise InputError(f"device {name!r}", "is unknown or not there", f"Here are: {', '.join(usable)}")
     return torch.device(name)
 
 
