@@ -1,5 +1,6 @@
 """FeTrIL: feature translation for exemplar-free learning (Petit et al., WACV 2023), with a linear head."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -7,12 +8,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from meshcil.config.methods.base import AugmentationSettings
 from meshcil.config.methods.fetril import Settings
 from meshcil.memory.ledger import LedgerRow, carried
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.ledger import tensor_bytes
-from meshcil.methods.base.method import Batch
+from meshcil.methods.base.method import Batch, Phase
 from meshcil.models.feature_translation import nearest_new_class, translate
 
 
@@ -29,6 +31,14 @@ class Learner(IncrementalClassifier):
         """Grow the heads; the backbone stays as the first step left it."""
         super().begin_step(step)
         self.network.backbone.requires_grad_(step == 0)
+
+    def phases(self) -> list[Phase]:
+        """A later step takes its images as they are: the means that move their features are of such images."""
+        phases = super().phases()
+        if self.step == 0:
+            return phases
+        unchanged = {"augmentation": AugmentationSettings()}
+        return [replace(phase, training=phase.training.model_copy(update=unchanged)) for phase in phases]
 
     def prepare_step(self, images: ImagePool) -> None:
         """Means of the new classes, if the backbone is final."""
