@@ -15,6 +15,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_tree
 from meshcil.datasets.archives import extract
 from meshcil.datasets.prepared import load_info
+from meshcil.stages.prepare import main
 from tests.datasets import archives
 
 SETTINGS = {
@@ -142,6 +143,24 @@ def test_preparing_again_gives_the_same_bytes(place: Path) -> None:
         assert call("prepare", "tiny", "--workers", "1")[0] == 0
         digests.append([(p.name, p.read_bytes()) for p in sorted(Path("data/prepared/tiny").glob("*.parquet"))])
     assert digests[0] == digests[1]
+
+
+def test_an_interrupted_preparation_goes_on_with_another_number_of_workers(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[list[str]] = []
+
+    def interrupted(_settings: object, folder: Path, *_rest: object) -> None:
+        folder.mkdir(exist_ok=True)
+        found.append([path.name for path in folder.iterdir()])
+        (folder / "part").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("meshcil.stages.prepare.prepare", interrupted)
+    for workers in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            main(Path("config/datasets/tiny.yaml"), Path("data/prepared/tiny"), workers)
+    assert found == [[], ["part"]]
 
 
 def test_a_class_of_which_nothing_is_left_is_no_dataset(place: Path) -> None:

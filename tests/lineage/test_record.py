@@ -126,6 +126,19 @@ def test_identity_follows_code_settings_inputs_and_processor(monkeypatch: pytest
     assert identity({"depth": 2}) != first
 
 
+def test_identity_follows_threads_but_not_the_number_of_processes() -> None:
+    def identity(**place: int) -> tuple[str, int]:
+        with record_job("score", inputs=[], outputs=[Path("b.csv")], settings={}, modules=(), key={}, **place) as found:
+            Path("b.csv").write_text("made")
+        return found, json.loads(Path("score.record.json").read_text())["environment"]["threads"]
+
+    alone, one = identity()
+    shared, three = identity(workers=3)
+    wider, two = identity(threads=2)
+    assert alone == shared != wider
+    assert (one, two, three) == (1, 2, 3)
+
+
 def test_a_missing_input_is_named() -> None:
     with (
         pytest.raises(InputError, match=r"absent\.txt: does not exist"),

@@ -33,6 +33,7 @@ def record_job(
     name: str = "",
     seed: int | None = None,
     threads: int = 1,
+    workers: int = 1,
     device: str = "cpu",
 ) -> Iterator[str]:
     """Run the body of a stage and write its record.
@@ -50,7 +51,8 @@ def record_job(
         key: names that identify the job.
         name: distinguishes jobs of one stage that write to one folder.
         seed: seed of the random draws.
-        threads: threads allowed.
+        threads: threads allowed to a process; results may depend on it in the last bit.
+        workers: processes that share the work; outputs do not depend on it, and the identity neither.
         device: `cpu`, or the accelerator's name.
 
     Raises:
@@ -66,7 +68,7 @@ def record_job(
         # The record of an earlier attempt must not vouch for what the body is about to write.
         with suppress(FileNotFoundError, NotADirectoryError):
             target.unlink()
-        source, environment = source_facts(), environment_facts(device, threads)
+        source, environment = source_facts(), environment_facts(device, threads * workers)
         started, clock = datetime.now(UTC), time.monotonic()
         roots, values = tuple(modules), dict(settings)
         digests = [entry.sha256 for entry in before]

@@ -36,7 +36,7 @@ def main(
         modules=data_modules("generate", settings),
         key={"dataset": out.name},
         seed=settings.generator.seed,
-        threads=workers,
+        workers=workers,
     )
     # Other settings must not leave stray images among the new ones.
     with job, replace_folder(out) as folder:

@@ -37,7 +37,7 @@ def main(
         settings=settings.model_dump(mode="json"),
         modules=data_modules("prepare", settings),
         key={"dataset": out.name},
-        threads=workers,
+        workers=workers,
     )
     bar = tqdm(desc="prepare", unit="image", disable=not sys.stderr.isatty())
     with job as identity, resume_folder(out, identity) as folder, bar:
