@@ -15,6 +15,7 @@ from meshcil.lineage.code import study_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute, limit_threads
 from meshcil.studies.base import StudyContext, tidy
+from meshcil.training.checkpoint import remove_checkpoints
 from meshcil.training.setup import choose_device
 
 
@@ -50,8 +51,7 @@ def main(
         write_bytes_atomic(evidence, result.evidence.to_parquet(index=False))
         table = tidy(study.stem, settings.label, result, seed, module.scores_of(pd.read_parquet(evidence)))
         write_text_atomic(out, table.to_csv(index=False))
-        for leftover in out.parent.glob("checkpoint-*"):
-            leftover.unlink()
+    remove_checkpoints(out.parent)
 
 
 def say(line: str) -> None:

@@ -14,7 +14,7 @@ from meshcil.core.artifacts import save_state, write_text_atomic
 from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
 from meshcil.stages.command import execute, limit_threads
-from meshcil.training.checkpoint import Interrupted
+from meshcil.training.checkpoint import Interrupted, remove_checkpoints
 from meshcil.training.setup import (
     build_method,
     choose_device,
@@ -66,9 +66,7 @@ def train(
             rows = interruptible(train_step, method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
         write_text_atomic(epochs, csv_text(rows, digits=6))
-        for pattern in ("checkpoint-*.safetensors", ".checkpoint-*.tmp"):
-            for leftover in out.parent.glob(pattern):
-                leftover.unlink()
+    remove_checkpoints(out.parent)
 
 
 def interruptible(train: Callable[..., list[EpochRow]], *arguments: Any) -> list[EpochRow]:

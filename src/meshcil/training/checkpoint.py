@@ -69,6 +69,16 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def remove_checkpoints(folder: Path) -> None:
+    """Delete all checkpoints in ``folder``, unfinished ones too; only when the job's record is there.
+
+    Before, a kill would cost the whole job: its record is written some time after its outputs.
+    """
+    for pattern in ("checkpoint-*", ".checkpoint-*.tmp"):
+        for leftover in folder.glob(pattern):
+            leftover.unlink(missing_ok=True)
+
+
 def predecessor(path: Path) -> Path:
     """Name of the checkpoint before ``path``."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
