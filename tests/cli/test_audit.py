@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from meshcil.config.run import load_run
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
 from meshcil.reporting.scores import read_scores
+from meshcil.stages import resolve
 from meshcil.stages.collect import collected
 from meshcil.stages.command import run
 from meshcil.stages.plan import load_plan
 from meshcil.stages.score import scores_text
 from meshcil.stages.table import table_texts
-from tests.cli.fabrication import PREPARED, RAW
+from tests.cli.fabrication import CONFIG, DATASET, PREPARED, RAW, write
 
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
 TABLE = Path("reports/tables/smoke-summary.csv")
@@ -144,6 +146,51 @@ def test_differences_are_listed_with_exit_code_1(checkout: Path, capsys: pytest.
         run(app, ["audit"])
     printed = capsys.readouterr().out
     assert stop.value.code == 1 and f"{TABLE}: has changed" in printed and "differences" in printed
+
+
+OTHER = Path("results/runs/primitives3d-tiny/2-2/icarl-other/total-16/seed0")
+
+
+def damage_other_record() -> None:
+    (OTHER / "resolve.record.json").write_text("{")
+
+
+# What is altered of a run that the report does not show -> how, and what the note must name.
+BESIDE: dict[str, tuple[Callable[[], None], str]] = {
+    "settings": (replace("config/methods/icarl-other.yaml", "label: iCaRL", "label: iCarl"), "icarl-other.yaml"),
+    "resolved run": (append(OTHER / "run.json"), f"{OTHER}/run.json"),
+    "record": (damage_other_record, f"{OTHER}/resolve.record.json"),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_the_report_does_not_rest_on_is_no_finding_but_is_told(checkout: Path, what: str) -> None:
+    shutil.copy("config/methods/icarl-smoke.yaml", "config/methods/icarl-other.yaml")
+    resolve.main(CONFIG, DATASET, "2-2", "icarl-other", "total-16", 0, OTHER / "run.json")
+    before = inspect()
+    assert before.findings == () and not any("differences" in note for note in before.notes)
+    assert any("1 records are not behind the report" in note for note in before.notes)
+    alter, named = BESIDE[what]
+    alter()
+    found = inspect()
+    assert found.findings == () and found.jobs == before.jobs
+    (note,) = [note for note in found.notes if "differences" in note]
+    assert note.startswith("1 differences touch only records that are not behind the report: ") and named in note
+
+
+def test_a_damaged_record_of_tracking_is_a_finding_though_the_report_does_not_rest_on_it(checkout: Path) -> None:
+    record = Path("results/tracking/track-smoke.record.json")
+    record.write_text("{")
+    assert [finding.split(":")[0] for finding in inspect().findings] == [record.as_posix()]
+
+
+def test_many_differences_beside_the_report_are_counted(checkout: Path) -> None:
+    for seed in range(1, 8):
+        place = OTHER.parents[1] / f"icarl-smoke/total-16/seed{seed}"
+        resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-16", seed, place / "run.json")
+        write(place, {"run.json": "{}"})
+    (note,) = [note for note in inspect().notes if "differences" in note]
+    assert note.startswith("7 differences ") and note.endswith("/seed5/run.json and 2 more")
 
 
 def rewrite(path: Path, change: Callable[[dict], None]) -> None:

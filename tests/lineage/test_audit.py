@@ -71,6 +71,18 @@ def test_a_record_of_tracking_an_earlier_report_is_no_finding() -> None:
     assert any("track-e.record.json" in finding for finding in audit())
 
 
+def test_only_what_the_report_rests_on_is_held_against_it() -> None:
+    job("score", [], "results/other/scores.csv")
+    Path("results/other/scores.csv").write_text("altered")
+    assert [finding.split(":")[0] for finding in audit()] == ["results/other/scores.csv"]
+    job("report", ["results/experiments/e.csv"], "reports/index.html", key={"experiments": "e"})
+    assert audit() == []
+    Path("results/other/score.record.json").write_text("{")
+    assert audit() == []
+    Path("results/run/score.record.json").write_text("{")
+    assert {finding.split(":")[0] for finding in audit()} == {"results/run/score.record.json"}
+
+
 def test_a_damaged_record_is_named() -> None:
     Path("results/experiments/collect-e.record.json").write_text("{")
     assert [finding.split(":")[0] for finding in audit()] == ["results/experiments/collect-e.record.json"]

@@ -1,18 +1,23 @@
 """The audit: everything that can be known without training again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from meshcil.cli.configuration import check_configuration
 from meshcil.cli.recomputation import check_recomputed
 from meshcil.cli.reexecution import check_sample
 from meshcil.cli.tags import check_tags
-from meshcil.lineage.anchor import FINAL, anchor, check_anchor, unreached
-from meshcil.lineage.audit import check_files, current, read_records
+from meshcil.lineage.anchor import FINAL, anchor, check_anchor
+from meshcil.lineage.audit import beside_report, check_files, current, divide, read_records
 from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
+from meshcil.lineage.schema import Record
 from meshcil.lineage.versions import check_dvc
+
+_NAMED = 5
+"""Altered things that the note on records beside the report names; the others it counts."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class Inspection:
 
     Attributes:
         findings: what differs, each with the file first; none on untouched files.
-        notes: what could not be checked, and why.
-        jobs: records that were read.
+        notes: what could not be checked, and why; what differs without touching the report.
+        jobs: records that the report rests on, or all before there is one.
         anchor: digest of the report's record; none without one.
     """
 
@@ -35,6 +40,9 @@ class Inspection:
 def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     """Audit the working folder; see docs/audit.md for what each part can and cannot show.
 
+    Differences are findings where the report rests on them. A folder also holds other experiments, which may be edited
+    and run again at any time: of these a note tells.
+
     Args:
         against: what the report's record is compared with; see `meshcil.lineage.anchor.check_anchor`.
         sample: training steps to run again.
@@ -42,11 +50,14 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     Raises:
         InputError: when ``against`` cannot be understood.
     """
-    records, findings = read_records()
-    records = current(records)
+    found, damaged = read_records()
+    records, others = divide(current(found))
+    spoilt = beside_report(damaged, found)
+    findings = [finding for finding in damaged if finding not in spoilt]
     same, notes = comparable(records)
+    digests: dict[str, str] = {}
     parts = (
-        _check(check_files, records),
+        _check(check_files, records, digests),
         _check(check_code, same),
         _check(check_configuration, records),
         _check(check_lock, records),
@@ -60,12 +71,49 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     for more, remarks in parts:
         findings += more
         notes += remarks
-    loose = unreached(records)
-    if loose:
-        notes.append(f"{len(loose)} records are not behind the report, so its anchor does not cover them: {loose[0]}")
+    notes += _beside(others, [*spoilt, *_differences(others, digests)], findings)
     notes += check_environment(records)
     digest = anchor() if FINAL in records else None
     return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
+
+
+def _differences(others: Mapping[Path, Record], digests: dict[str, str]) -> list[str]:
+    """What differs in records that the report does not rest on."""
+    if not others:
+        return []
+    same, _ = comparable(others)
+    parts = (
+        _check(check_files, others, digests),
+        _check(check_code, same),
+        _check(check_configuration, others),
+        _check(check_lock, others),
+        _check(check_recomputed, others),
+        _check(check_commits, same),
+        _check(check_tags, others),
+    )
+    return [finding for found, _ in parts for finding in found]
+
+
+def _beside(others: Mapping[Path, Record], differences: Sequence[str], findings: Sequence[str]) -> list[str]:
+    """Notes on records that the report does not rest on."""
+    notes = []
+    if others:
+        first = next(iter(others))
+        notes.append(f"{len(others)} records are not behind the report, so its anchor does not cover them: {first}")
+    # What the report's own jobs used as well, such as a package, is a finding already.
+    known = set(map(_thing, findings))
+    own = [difference for difference in dict.fromkeys(differences) if _thing(difference) not in known]
+    if own:
+        things = list(dict.fromkeys(map(_thing, own)))
+        more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+        what = ", ".join(things[:_NAMED]) + more
+        notes.append(f"{len(own)} differences touch only records that are not behind the report: {what}")
+    return notes
+
+
+def _thing(finding: str) -> str:
+    """What a finding says was altered."""
+    return finding.partition(": ")[0]
 
 
 def _check(check: Callable[..., Any], *arguments: Any) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from meshcil.cli.submission import lock
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import ANCHOR, shown_experiments
-from meshcil.lineage.audit import current, read_records
+from meshcil.lineage.audit import current, divide, read_records
 from meshcil.lineage.versions import LOCK, dvc, kept_experiments, uncovered
 
 _DIFFERENCES = "differs from its records or from dvc.lock"
@@ -33,7 +33,7 @@ def publish() -> list[str]:
         cause = f"keeps {kept_experiments()}, but the report shows {shown}"
         raise InputError("dvc.yaml", cause, "Correct it, or run `make reproduce` without EXPERIMENT")
     _refuse_differences("Run `make audit`, and `make reproduce` for what is missing")
-    missing = uncovered(current(read_records()[0]))
+    missing = uncovered(divide(current(read_records()[0]))[0])
     if missing:
         cause = f"keeps no version of {missing[0]} and {len(missing) - 1} more outputs"
         raise InputError(LOCK, cause, "Name their experiments and rendered datasets in dvc.yaml, then `make reproduce`")

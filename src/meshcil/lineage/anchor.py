@@ -68,18 +68,24 @@ def _digest_in(path: Path) -> str:
     return text[:64]
 
 
+def reached(records: Mapping[Path, Record]) -> set[Path]:
+    """Paths of the report's record and of those it rests on, also where there is no sound record any more."""
+    found: set[Path] = set()
+    waiting = [FINAL]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [Path(parent.path) for parent in records[path].parents] if path in records else []
+    return found
+
+
 def unreached(records: Mapping[Path, Record]) -> list[Path]:
     """Records that do not lead to the report, such as those of another experiment; the anchor does not cover them."""
     if FINAL not in records:
         return []
-    reached: set[Path] = set()
-    waiting = [FINAL]
-    while waiting:
-        path = waiting.pop()
-        if path in records and path not in reached:
-            reached.add(path)
-            waiting += [Path(parent.path) for parent in records[path].parents]
-    return [path for path in records if path not in reached and records[path].stage != "track"]
+    behind = reached(records)
+    return [path for path in records if path not in behind and records[path].stage != "track"]
 
 
 def shown_experiments(records: Mapping[Path, Record]) -> str | None:

@@ -1,11 +1,11 @@
 """Check that what the records say is still true of the files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.anchor import shown_experiments
+from meshcil.lineage.anchor import FINAL, reached, shown_experiments, unreached
 from meshcil.lineage.files import file_facts, record_path
 from meshcil.lineage.reading import read_record, record_files
 from meshcil.lineage.schema import FileFacts, Record
@@ -16,10 +16,13 @@ def audit() -> list[str]:
 
     Every record is checked against its schema, every output and input is hashed again, once, and every record of a
     producer is compared with what its consumers noted of it. Configuration files are left out: comments and layout
-    may change, and the settings that a job used stand in its record.
+    may change, and the settings that a job used stand in its record. Records that a report does not rest on are left
+    out too; see `divide`.
     """
-    records, findings = read_records()
-    return findings + check_files(current(records))
+    records, damaged = read_records()
+    behind, _ = divide(current(records))
+    others = beside_report(damaged, records)
+    return [finding for finding in damaged if finding not in others] + check_files(behind)
 
 
 def read_records() -> tuple[dict[Path, Record], list[str]]:
@@ -47,10 +50,36 @@ def current(records: Mapping[Path, Record]) -> dict[Path, Record]:
     return {p: r for p, r in records.items() if r.stage != "track" or r.key.get("experiment") in shown.split(",")}
 
 
-def check_files(records: Mapping[Path, Record]) -> list[str]:
-    """Compare inputs, outputs and parents with the files; each finding names the file first."""
+def divide(records: Mapping[Path, Record]) -> tuple[dict[Path, Record], dict[Path, Record]]:
+    """Records that the report rests on, with those of `track`; and the others, which its numbers do not depend on.
+
+    The others are of experiments that it does not show, of steps that were asked for once, and so on. Without a report
+    there are none.
+    """
+    others = set(unreached(records))
+    behind = {path: record for path, record in records.items() if path not in others}
+    return behind, {path: record for path, record in records.items() if path in others}
+
+
+def beside_report(damaged: Sequence[str], records: Mapping[Path, Record]) -> list[str]:
+    """Those findings of `read_records` that are about records which the report does not rest on."""
+    shown = shown_experiments(records)
+    if shown is None:
+        return []
+    tracked = {record_path("track", Path("results/tracking/runs"), name) for name in shown.split(",")}
+    names = tuple(f"{path}: " for path in (FINAL, *reached(records), *tracked))
+    return [finding for finding in damaged if not finding.startswith(names)]
+
+
+def check_files(records: Mapping[Path, Record], digests: dict[str, str] | None = None) -> list[str]:
+    """Compare inputs, outputs and parents with the files; each finding names the file first.
+
+    Args:
+        records: to be checked.
+        digests: of the files that were hashed already, by path; gets those that are hashed here.
+    """
     findings: list[str] = []
-    digests: dict[str, str] = {}
+    digests = {} if digests is None else digests
     for path, record in records.items():
         findings += _check_place(path, record)
         for entry in (*record.inputs, *record.outputs):
