@@ -3,13 +3,16 @@
 import fcntl
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from meshcil.cli.job_states import JobState, progress, remaining_seconds, show
 from meshcil.cli.scheduling import Scheduling, scheduling
+from meshcil.config.gates import GATES
 from meshcil.core.code_digest import repository_root
+from meshcil.lineage.lock import exclusive
 from meshcil.stages.plan import load_plan
 
 
@@ -58,6 +61,28 @@ def test_states_come_from_records_locks_and_logs(folder: Path) -> None:
     assert "failed: train (x), see logs/t.log" in text and f"running: {lock.parent} (train)" in text
     minutes = max(round(3 * 120 / (os.cpu_count() or 1) / 60), 4)
     assert f"Nobody is at work; `make reproduce` goes on; about {minutes} min left." in text
+
+
+# Stage -> the first output by its command line in workflow/rules, whose lock a running job holds.
+FIRST = {
+    "train": "state.safetensors",
+    "select": "exemplars.json",
+    "score": "scores.csv",
+    "align": "aligner.safetensors",
+    "predict_aligned": f"predictions-{GATES[0]}.parquet",
+    "score_aligned": "scores.csv",
+    "study": "scores.csv",
+}
+
+
+@pytest.mark.parametrize("stage", FIRST)
+def test_every_job_that_takes_long_is_seen_running(folder: Path, stage: str) -> None:
+    plan = load_plan(["eli-smoke"], repository_root() / "config")
+    record = next(Path(path) for path in plan.records("eli-smoke") if re.match(rf"{stage}[-.]", Path(path).name))
+    record.parent.mkdir(parents=True)
+    with exclusive(record.with_name(FIRST[stage])):
+        (running,) = [job for job in progress(plan).jobs if job.state == "running"]
+    assert running.record == record and running.stage == stage
 
 
 def test_a_fresh_folder_has_no_estimate_and_a_full_one_is_done(folder: Path) -> None:

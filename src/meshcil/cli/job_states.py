@@ -16,6 +16,7 @@ from meshcil.cli.failures import Failure, failures, snakemake_logs
 from meshcil.cli.profiles import load_profile
 from meshcil.cli.scheduling import describe, scheduling
 from meshcil.cli.submission import LOCK, job_prefix
+from meshcil.config.gates import GATES
 from meshcil.core.errors import InputError
 from meshcil.stages.plan import Plan
 
@@ -102,6 +103,10 @@ def _locks(record: Path, stage: str) -> Sequence[Path]:
         "select": folder / "exemplars.json",
         "predict": folder / f"predictions-{name}.parquet",
         "score": folder / "scores.csv",
+        "align": folder / "aligner.safetensors",
+        "predict_aligned": folder / f"predictions-{GATES[0]}.parquet",
+        "score_aligned": folder / "scores.csv",
+        "study": folder / "scores.csv",
         "generate": folder,
         "prepare": folder / "dataset.json",
     }.get(stage)
