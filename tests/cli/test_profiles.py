@@ -40,6 +40,10 @@ def test_every_profile_is_read_and_kept(name: str, tmp_path: Path, monkeypatch: 
     assert merged.items() >= load_profile(None).items()
 
 
+def test_slurm_leaves_most_of_the_login_node_to_others() -> None:
+    assert load_profile("slurm")["local-cores"] == 2
+
+
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"'cray': is not in .*Known: gpu, slurm"):
         load_profile("cray")
