@@ -145,6 +145,11 @@ def test_damaged_files_are_named(keep: Callable[[str, str], None], tmp_path: Pat
         pages(tmp_path)
 
 
+def test_a_folder_without_kept_results_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"docs/results: is no folder with kept results"):
+        pages(tmp_path)
+
+
 def test_the_pages_of_this_repository_are_those_that_its_results_give() -> None:
     text, lines = reproducibility(REPOSITORY / "docs/results", REPOSITORY / "config")
     assert (REPOSITORY / "REPRODUCIBILITY.md").read_text(encoding="utf-8") == text

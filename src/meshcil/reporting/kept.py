@@ -109,8 +109,10 @@ def read_kept(results: Path) -> list[Kept]:
         results: folder with one folder per experiment.
 
     Raises:
-        InputError: when a file is missing or damaged.
+        InputError: when the folder or a file is missing, or a file is damaged.
     """
+    if not results.is_dir():
+        raise InputError(results, "is no folder with kept results", "Name the checkout that holds docs/results")
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         facts = read_json(folder / PROVENANCE)
