@@ -91,9 +91,12 @@ docs: $(STAMP)  ## Build the documents as pages, site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Documents: site/index.html"
 
-clean:  ## Delete rendered data, results, logs and reports; your own raw data and .venv stay
-	@rm -rf site data/prepared results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+# What was prepared from one's own raw data took hours; the record of a rendered data set names that of its images.
+clean:  ## Delete rendered data, results, logs and reports; your own data, raw and prepared, and .venv stay
+	@for record in data/prepared/*/prepare.record.json; do \
+	  if grep -qs 'data/raw/[^/]*/generate.record.json' "$$record"; then rm -rf "$$(dirname "$$record")"; fi; done
 	@for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done
+	@rm -rf site results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
 
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
 	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }
