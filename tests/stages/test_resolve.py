@@ -1,11 +1,16 @@
-"""Budgets that a method cannot use, and methods that cannot do without one."""
+"""What does not go together: budgets and methods, orders and classes."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
+from meshcil.config.run import RunConfig, RunKey
+from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
 from meshcil.memory.budget import parse_budget
-from meshcil.stages.resolve import check_replay
+from meshcil.stages.resolve import check_replay, resolve_run
 from tests.methods.factory import settings
 
 METHODS = available("meshcil.methods")
@@ -31,3 +36,38 @@ def test_a_budget_of_nothing_is_spelt_none() -> None:
     for name in ("total-0", "per-class-0", "bytes-0"):
         with pytest.raises(InputError, match="Write none, total-<images>"):
             parse_budget(name)
+
+
+def stated(config: Path, order: str) -> RunConfig:
+    """A run of four classes whose protocol has this order, two classes per step."""
+    for name, file in (("datasets", "primitives3d"), ("datasets", "primitives3d-tiny"), ("methods", "icarl")):
+        (config / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(repository_root() / f"config/{name}/{file}.yaml", config / name)
+    (config / "protocols").mkdir(exist_ok=True)
+    (config / "protocols/stated.yaml").write_text(f"{{description: Stated., base: 2, increment: 2, order: {order}}}\n")
+    key = RunKey(dataset="primitives3d-tiny", protocol="stated", method="icarl", budget="total-16", seed=0)
+    return resolve_run(key, config)
+
+
+def test_a_protocol_may_name_the_classes_in_order_of_arrival(tmp_path: Path) -> None:
+    run = stated(tmp_path, "[chair, aeroplane, car, bottle]")
+    assert run.steps == (("chair", "aeroplane"), ("car", "bottle"))
+    assert RunConfig.model_validate_json(run.model_dump_json()) == run
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (
+            "[chair, aeroplane, car, boat]",
+            r"protocol stated on primitives3d-tiny: .*missing \['bottle'\], unknown \['boat'",
+        ),
+        ("[chair, aeroplane, car, bottle, car]", r"missing \[\], unknown \[\], repeated \['car'\]"),
+        ("[chair]", r"missing \['aeroplane', 'bottle', 'car'\]"),
+        ("[1, 2, 3, 4]", r"stated.yaml: .*`order\.tuple.*valid string"),
+        ("alphabetical", r"stated.yaml: .*`order.*'dataset' or 'seed'"),
+    ],
+)
+def test_an_order_that_is_none_of_the_classes_is_refused(tmp_path: Path, order: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        stated(tmp_path, order)

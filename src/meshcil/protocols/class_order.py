@@ -1,5 +1,6 @@
 """In which order classes arrive."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,9 +35,10 @@ def order_classes(classes: Sequence[str], order: str | Sequence[str] = "dataset"
         raise InputError("protocol", f"order {order!r} is unknown", "Use dataset, seed or a list of class names")
     if sorted(order) != sorted(classes):
         missing, extra = sorted(set(classes) - set(order)), sorted(set(order) - set(classes))
+        twice = sorted(name for name, count in Counter(order).items() if count > 1)
         raise InputError(
             "protocol",
-            f"order is not a permutation of the classes (missing {missing}, unknown {extra})",
+            f"order is not a permutation of the classes (missing {missing}, unknown {extra}, repeated {twice})",
             "Name every class of the dataset once",
         )
     return tuple(order)

@@ -8,6 +8,7 @@ import typer
 from meshcil.config.base import validate, yaml_files
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
+from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
@@ -29,14 +30,7 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     """
     dataset = load_dataset(key.dataset, config)
     protocol = load_protocol(key.protocol, config)
-    groups = class_incremental(
-        dataset.classes,
-        protocol.base,
-        protocol.increment,
-        order=protocol.order,
-        order_seed=protocol.order_seed,
-        limit=protocol.classes,
-    ).groups
+    groups = split_classes(protocol, dataset, key)
     method = fit_to_dataset(load_method(key.method, config), dataset, key)
     run = RunConfig(key=key, dataset=dataset, protocol=protocol, steps=groups, method=method)
     # The model's own bytes are known only after training; images alone must fit in any case.
@@ -48,6 +42,26 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
         raise InputError(f"backbone {method.backbone.name!r}", "is unknown", f"Known: {', '.join(backbones)}")
     budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
+
+
+def split_classes(protocol: ProtocolSettings, dataset: DatasetSettings, key: RunKey) -> tuple[tuple[str, ...], ...]:
+    """Classes of each step.
+
+    Raises:
+        InputError: when the protocol's order or split does not suit the classes of the dataset.
+    """
+    try:
+        return class_incremental(
+            dataset.classes,
+            protocol.base,
+            protocol.increment,
+            order=protocol.order,
+            order_seed=protocol.order_seed,
+            limit=protocol.classes,
+        ).groups
+    except InputError as error:
+        # Each suits some data sets: only both names say what is wrong.
+        raise InputError(f"protocol {key.protocol} on {key.dataset}", error.cause, error.remedy) from error
 
 
 def fit_to_dataset(method: MethodSettings, dataset: DatasetSettings, key: RunKey) -> MethodSettings:
