@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "class_order": ["legacy_permutation", "order_classes"],
-        "protocol": ["Protocol", "Step", "class_incremental"],
+        "protocol": ["Protocol", "class_incremental"],
         "splits": ["step_sizes"],
     },
 )
