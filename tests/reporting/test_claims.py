@@ -110,10 +110,13 @@ def test_every_comparison_at_equal_bytes_is_judged() -> None:
 
 def test_the_methods_of_which_the_best_is_taken_are_named(three: pd.DataFrame) -> None:
     best = Term(metric="last_accuracy", select={"method": ("i*",), "budget": ("total-96",)}, over="max")
-    paper = PAPER.model_copy(update={"claims": (BETTER.model_copy(update={"terms": (best,), "by": ()}), BETTER)})
-    table = claims_table([paper], [three])
-    assert table["rivals"].tolist() == ["icarl, inemo", "", ""]
-    assert "primitives3d, 2-2-2]() ; best of icarl, inemo".replace(" ;", ";") in _section(sources_view(table)[0])
+    alone = best.model_copy(update={"select": {"method": ("icarl",)}})
+    changed = [BETTER.model_copy(update={"terms": (term,), "by": ()}) for term in (best, alone)]
+    table = claims_table([PAPER.model_copy(update={"claims": (*changed, BETTER)})], [three])
+    assert table["rivals"].tolist() == ["icarl, inemo", "icarl", "", ""]
+    text = _section(sources_view(table)[0])
+    assert "[primitives3d, 2-2-2](); best of icarl, inemo |" in text
+    assert "[primitives3d, 2-2-2](); against icarl |" in text
 
 
 def test_a_unit_stands_beside_numbers_that_are_no_points(three: pd.DataFrame) -> None:

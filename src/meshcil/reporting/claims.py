@@ -96,8 +96,7 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
     if not parts:
         return {}
     groups = pd.concat(parts).groupby([*DATA, *claim.by], sort=False)["method"]
-    found = {", ".join(map(str, key)): sorted(methods.unique()) for key, methods in groups}
-    return {data: ", ".join(names) for data, names in found.items() if len(names) > 1}
+    return {", ".join(map(str, key)): ", ".join(sorted(methods.unique())) for key, methods in groups}
 
 
 def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
@@ -168,6 +167,11 @@ class Judged:
     verdict: str
     origin: str = ""
     kept: str = ""
+
+    @property
+    def compared(self) -> str:
+        """What "the best other" means here."""
+        return f"best of {self.rivals}" if "," in self.rivals else f"against {self.rivals}" if self.rivals else ""
 
     @property
     def mark(self) -> str:

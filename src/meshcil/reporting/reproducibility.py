@@ -28,8 +28,9 @@ A claim is a contrast of scores between runs of the same training seed. It *hold
 its mean over seeds lies above zero and *does not hold* when it lies below. With fewer than three seeds, or zero in the
 interval, it is *not decided*. Many claims are judged and no interval allows for that: of twenty true nulls one would be
 decided by chance ([docs/claims.md](docs/claims.md)). Differences are in percentage points where no unit stands beside
-them. "Best of" names the methods of which a term takes the best in each seed. Published values are those of the papers,
-on their data; ours are on the data named beside them and are not to be compared in size."""
+them. "Best of" names the methods of which a term takes the best in each seed; an experiment may have one alone.
+Published values are those of the papers, on their data; ours are on the data named beside them and are not to be
+compared in size."""
 _TABLES = """## Measured tables
 
 The main table of each experiment, as mean ± standard deviation over training seeds. Accuracies are in percent on our
@@ -111,7 +112,7 @@ def _section(source: Source) -> str:
 def _line(row: Judged, *, first: bool) -> str:
     stated = (f"{row.statement} ({row.where})", row.published) if first else ("", "")
     difference = f"{row.difference} ({row.span}) {row.unit}".replace(" ()", "").rstrip()
-    measured = f"[{row.data}]({row.origin})" + (f"; best of {row.rivals}" if row.rivals else "")
+    measured = f"[{row.data}]({row.origin})" + (f"; {row.compared}" if row.rivals else "")
     cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.verdict}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
