@@ -157,7 +157,7 @@ def test_kept_verdicts_stand_beside_those_of_the_page_and_are_told_from_them(
     assert "5 seeds ✓ holds kept other docs/results/other.md" in found["other"]
     assert "1 seed ? not decided kept single" in found["single"]
     words = " ".join("".join(write_page().words).split())
-    assert "By this page’s runs not decided 2 Kept results holds 2 not decided 1 By neither not measured" in words
+    assert "By this page’s runs not decided 3 Kept results holds 2 not decided 1 By neither not measured" in words
 
 
 def test_only_what_the_page_does_not_decide_itself_is_taken_from_kept_results(
