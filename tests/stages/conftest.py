@@ -1,5 +1,6 @@
-"""A prepared dataset without any test image."""
+"""Prepared datasets without any test image."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ PER_CLASS, SIDE = 10, 64
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset of training images alone."""
-    folder = tmp_path_factory.mktemp("data")
+    return write_training_images(tmp_path_factory.mktemp("data"), dict.fromkeys(CLASSES, PER_CLASS))
+
+
+def write_training_images(folder: Path, images: Mapping[str, int]) -> Path:
+    """Write a prepared dataset with so many training images of noise of each class."""
     generator = np.random.default_rng(0)
     rows = [
         PreparedRow(
@@ -29,10 +34,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             padding=(0, 0, 0, 0),
             occlusion=0.0,
         )
-        for name in CLASSES
-        for i in range(PER_CLASS)
+        for name, count in images.items()
+        for i in range(count)
     ]
     write_split(folder / "train.parquet", rows)
-    write_info(folder, DatasetInfo("bare", CLASSES, (SIDE, SIDE), 120.0, 5.0, (), {"train": len(rows)}, {}))
-    write_json_atomic(folder / "cuboids.json", {name: [[-0.5, 0.5], [-0.3, 0.3], [-0.2, 0.2]] for name in CLASSES})
+    write_info(folder, DatasetInfo("noise", tuple(images), (SIDE, SIDE), 120.0, 5.0, (), {"train": len(rows)}, {}))
+    write_json_atomic(folder / "cuboids.json", {name: [[-0.5, 0.5], [-0.3, 0.3], [-0.2, 0.2]] for name in images})
     return folder

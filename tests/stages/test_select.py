@@ -3,13 +3,10 @@
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from meshcil.config.run import RunConfig, RunKey
-from meshcil.core.artifacts import write_json_atomic
-from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_png, write_info, write_split
 from meshcil.memory.budget import parse_budget
 from meshcil.memory.ledger import Ledger
 from meshcil.memory.store import ExemplarStore
@@ -18,6 +15,7 @@ from meshcil.stages.select import rank_classes, write_ledger
 from meshcil.training.planning import quota
 from meshcil.training.setup import build_method, exemplar_pool, load_pool
 from tests.methods.factory import CONFIG
+from tests.stages.conftest import write_training_images
 
 IMAGES = {"aeroplane": 3, "bottle": 9, "car": 1, "chair": 6}
 BUDGETS = ("per-class-4", "per-class-100", "total-16", "total-1000", "bytes-1000000", "paper-bytes-1000000", "none")
@@ -26,27 +24,7 @@ BUDGETS = ("per-class-4", "per-class-100", "total-16", "total-1000", "bytes-1000
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset with unequally many images of each class."""
-    folder = tmp_path_factory.mktemp("data")
-    generator = np.random.default_rng(0)
-    rows = [
-        PreparedRow(
-            f"{name}-{i}",
-            name,
-            encode_png(generator.integers(0, 255, (64, 64, 3), dtype=np.uint8)),
-            azimuth=float(generator.uniform(0, 6)),
-            elevation=0.1,
-            theta=0.0,
-            distance=5.0,
-            padding=(0, 0, 0, 0),
-            occlusion=0.0,
-        )
-        for name, count in IMAGES.items()
-        for i in range(count)
-    ]
-    write_split(folder / "train.parquet", rows)
-    write_info(folder, DatasetInfo("uneven", tuple(IMAGES), (64, 64), 120.0, 5.0, (), {"train": len(rows)}, {}))
-    write_json_atomic(folder / "cuboids.json", {name: [[-0.5, 0.5], [-0.3, 0.3], [-0.2, 0.2]] for name in IMAGES})
-    return folder
+    return write_training_images(tmp_path_factory.mktemp("data"), IMAGES)
 
 
 def resolved(method: str, budget: str) -> RunConfig:

@@ -57,15 +57,9 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     same, notes = comparable(records)
     digests: dict[str, str] = {}
     parts = (
-        _check(check_files, records, digests),
-        _check(check_code, same),
-        _check(check_configuration, records),
-        _check(check_lock, records),
-        _check(check_recomputed, records),
+        *_checks(records, same, digests),
         _check(check_anchor, against),
-        _check(check_commits, same),
         _check(check_dvc, records),
-        _check(check_tags, records),
         _check(check_sample, records, sample),
     )
     for more, remarks in parts:
@@ -77,21 +71,27 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
 
 
+def _checks(
+    records: Mapping[Path, Record], same: Mapping[Path, Record], digests: dict[str, str]
+) -> list[tuple[list[str], list[str]]]:
+    """Findings and notes on any records; ``same`` are those whose code can be compared."""
+    return [
+        _check(check_files, records, digests),
+        _check(check_code, same),
+        _check(check_configuration, records),
+        _check(check_lock, records),
+        _check(check_recomputed, records),
+        _check(check_commits, same),
+        _check(check_tags, records),
+    ]
+
+
 def _differences(others: Mapping[Path, Record], digests: dict[str, str]) -> list[str]:
     """What differs in records that the report does not rest on."""
     if not others:
         return []
     same, _ = comparable(others)
-    parts = (
-        _check(check_files, others, digests),
-        _check(check_code, same),
-        _check(check_configuration, others),
-        _check(check_lock, others),
-        _check(check_recomputed, others),
-        _check(check_commits, same),
-        _check(check_tags, others),
-    )
-    return [finding for found, _ in parts for finding in found]
+    return [finding for found, _ in _checks(others, same, digests) for finding in found]
 
 
 def _beside(others: Mapping[Path, Record], differences: Sequence[str], findings: Sequence[str]) -> list[str]:
