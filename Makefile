@@ -12,7 +12,7 @@ BIN := .venv/bin
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test test-cluster test-faults audit publish restore ui bench docs clean help lock
+.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs clean help lock
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -67,6 +67,9 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 
 test-cluster: $(STAMP)  ## Run the smoke experiment on a real Slurm and PostgreSQL started here (root on Debian)
 	$(BIN)/pytest -n 0 -m cluster tests/cluster
+
+test-gpu: $(STAMP)  ## Check that all methods and studies run on this machine's GPU and give what the CPU gives
+	MESHCIL_DEVICE=cuda $(BIN)/pytest -n 4 tests/gpu tests/conformance tests/studies
 
 test-faults: $(STAMP)  ## Kill runs at random, fill disks, lock databases: everything must be resumed (long)
 	$(BIN)/pytest -n 0 -m faults -s -o tmp_path_retention_policy=failed tests/faults

@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/results.json`` and ``docs/benchmarks.md``.
 
-Benchmarks that are not named keep their earlier results.
+Benchmarks that are not named keep their earlier results, and so do other machines.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 
 import torch
+
+from benchmarks.measuring import DEVICE_VARIABLE, available_devices
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "benchmarks.md"
@@ -36,19 +38,35 @@ def machine() -> dict[str, object]:
     }
 
 
-def page(results: dict[str, dict]) -> str:
-    """The results as one table per benchmark: quantities down, cases across."""
+def replace_result(earlier: list[dict], result: dict) -> list[dict]:
+    """The results of a benchmark, one per processor and GPU, with a new one."""
+    others = [other for other in earlier if _hardware(other) != _hardware(result)]
+    return sorted([*others, result], key=_hardware)
+
+
+def _hardware(result: dict) -> tuple[str, str]:
+    return result["machine"]["GPU"], result["machine"]["processor"]
+
+
+def page(results: dict[str, list[dict]]) -> str:
+    """The results as one table per benchmark and machine: quantities down, cases across."""
     lines = ["# Benchmarks", "", "Written by `make bench`; the numbers are in `benchmarks/results.json`.", ""]
-    for name, result in results.items():
+    for name, measured in results.items():
         title = importlib.import_module(f"benchmarks.{name}").__doc__.strip().split("\n")[0]
-        cases = {case: _flat(row) for case, row in result["cases"].items()}
-        quantities = list(dict.fromkeys(quantity for row in cases.values() for quantity in row))
-        lines += [f"## {name}", "", title, "", f"| | {' | '.join(cases)} |", "|---|" + "---:|" * len(cases)]
-        for quantity in quantities:
-            values = (_text(quantity, row.get(quantity, "")) for row in cases.values())
-            lines.append(f"| {quantity} | {' | '.join(values)} |")
-        lines += ["", ", ".join(f"{key} {value}" for key, value in result["machine"].items()), ""]
+        lines += [f"## {name}", "", title, ""]
+        for result in measured:
+            lines += _table(result)
     return "\n".join(lines)
+
+
+def _table(result: dict) -> list[str]:
+    cases = {case: _flat(row) for case, row in result["cases"].items()}
+    quantities = list(dict.fromkeys(quantity for row in cases.values() for quantity in row))
+    lines = [f"| | {' | '.join(cases)} |", "|---|" + "---:|" * len(cases)]
+    for quantity in quantities:
+        values = (_text(quantity, row.get(quantity, "")) for row in cases.values())
+        lines.append(f"| {quantity} | {' | '.join(values)} |")
+    return [*lines, "", ", ".join(f"{key} {value}" for key, value in result["machine"].items()), ""]
 
 
 def _flat(row: dict, prefix: str = "") -> dict[str, object]:
@@ -72,16 +90,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"among {', '.join(names())}; all by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the processor (default: all cores)")
+    parser.add_argument("--device", choices=available_devices(), help="the one to measure on (default: all)")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(names())
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(names())}")
     torch.set_num_threads(arguments.threads)
+    if arguments.device:
+        os.environ[DEVICE_VARIABLE] = arguments.device
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in arguments.names or names():
         print(f"{name} ...", flush=True)
         where = machine()
-        results[name] = {"machine": where, "cases": importlib.import_module(f"benchmarks.{name}").measure()}
+        cases = importlib.import_module(f"benchmarks.{name}").measure()
+        results[name] = replace_result(results.get(name, []), {"machine": where, "cases": cases})
         results = dict(sorted(results.items()))
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         PAGE.write_text(page(results))

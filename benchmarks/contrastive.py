@@ -1,7 +1,7 @@
 """Contrastive loss, forward and backward: blocks with a running softmax against one matrix of logits.
 
-Each form runs in a process of its own: on the GPU when there is one, else on one CPU thread, where the
-peak of resident memory is the kernel's (Linux).
+Each form runs in a process of its own, where the peak of resident memory is the kernel's on the CPU (Linux; one
+thread) and the allocator's on the GPU.
 """
 
 import json
@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from benchmarks.measuring import devices, memory
 from meshcil.losses.contrastive import vertex_contrastive
 
+ROOT = Path(__file__).parents[1]
 KAPPA, BACKGROUND_WEIGHT = 1 / 0.07, 5e-3
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ PROBLEMS = {
     "Pascal3D+ (12 classes)": Problem(8000, 12, 1100, 2560, 128, 5),
     "ObjectNet3D (100 classes)": Problem(8000, 100, 1100, 2560, 128, 1),
 }
-# One copy of ObjectNet3D's logits is 3.6 GB; autograd keeps several.
-DENSE_DOES_NOT_FIT = {"ObjectNet3D (100 classes)"}
+DENSE_COPIES = 8
+"""Of the matrix of logits that the dense form may hold at once, and so must fit (ObjectNet3D's is 3.6 GB)."""
 
 
 def inputs(problem: Problem) -> dict[str, Tensor]:
@@ -87,14 +88,15 @@ def blocked(data: dict[str, Tensor]) -> Tensor:
 FORMS: dict[str, Callable[[dict[str, Tensor]], Tensor]] = {"dense": dense, "blocked": blocked}
 
 
-def measure_one(form: str, problem: Problem) -> dict[str, float]:
+def measure_one(form: str, problem: Problem, device: str) -> dict[str, float]:
     """Median time of forward and backward in seconds, extra peak memory in bytes, loss and gradient norm."""
     torch.set_num_threads(1)
-    data = {name: value.to(DEVICE).detach() for name, value in inputs(problem).items()}
+    data = {name: value.to(device).detach() for name, value in inputs(problem).items()}
     data["features"].requires_grad_()
-    before = reset_peak()
+    before = reset_peak(device)
+    repeats = 15 if device == "cuda" else problem.repeats
     times = []
-    for _ in range(problem.repeats + (problem.repeats > 1)):
+    for _ in range(repeats + (repeats > 1)):
         data["features"].grad = None
         start = time.perf_counter()
         loss = FORMS[form](data)
@@ -103,24 +105,24 @@ def measure_one(form: str, problem: Problem) -> dict[str, float]:
         times.append(time.perf_counter() - start)
     return {
         "seconds": statistics.median(times[1:] or times),
-        "extra_bytes": peak() - before,
+        "extra_bytes": peak(device) - before,
         "loss": value,
         "gradient_norm": data["features"].grad.norm().item(),
     }
 
 
-def reset_peak() -> int:
+def reset_peak(device: str) -> int:
     """Start a new peak; returns the bytes held now."""
-    if DEVICE == "cuda":
+    if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
-def peak() -> int:
+def peak(device: str) -> int:
     """Most bytes held since `reset_peak`."""
-    return torch.cuda.max_memory_allocated() if DEVICE == "cuda" else _status("VmHWM")
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _status("VmHWM")
 
 
 def _status(field: str) -> int:
@@ -129,27 +131,30 @@ def _status(field: str) -> int:
 
 
 def measure() -> dict[str, dict[str, object]]:
-    """Both forms side by side for every problem; the dense one only where its logits fit."""
-    table: dict[str, dict[str, object]] = {}
-    for name, problem in PROBLEMS.items():
-        forms = ["blocked"] if name in DENSE_DOES_NOT_FIT else list(FORMS)
-        found = {form: _in_own_process(form, name) for form in forms}
-        row: dict[str, object] = {"device": DEVICE, "problem": asdict(problem), **found}
-        row["logit_matrix_bytes"] = 4 * problem.rows * (problem.classes * problem.vertices + problem.background)
-        if "dense" in found:
-            row["speedup"] = found["dense"]["seconds"] / found["blocked"]["seconds"]
-            row["memory_ratio"] = found["dense"]["extra_bytes"] / max(1, found["blocked"]["extra_bytes"])
-        table[name] = row
-    return table
+    """Both forms side by side for every problem on every device; the dense one only where its logits fit."""
+    return {f"{name}, {device}": compare(name, device) for device in devices() for name in PROBLEMS}
 
 
-def _in_own_process(form: str, name: str) -> dict[str, float]:
-    command = [sys.executable, str(Path(__file__).resolve()), form, name]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def compare(name: str, device: str) -> dict[str, object]:
+    """Time and memory of a problem's forms."""
+    problem = PROBLEMS[name]
+    logits = 4 * problem.rows * (problem.classes * problem.vertices + problem.background)
+    forms = list(FORMS) if DENSE_COPIES * logits < memory(device) else ["blocked"]
+    found = {form: _in_own_process(form, name, device) for form in forms}
+    row: dict[str, object] = {"problem": asdict(problem), **found, "logit_matrix_bytes": logits}
+    if "dense" in found:
+        row["speedup"] = found["dense"]["seconds"] / found["blocked"]["seconds"]
+        row["memory_ratio"] = found["dense"]["extra_bytes"] / max(1, found["blocked"]["extra_bytes"])
+    return row
+
+
+def _in_own_process(form: str, name: str, device: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.contrastive", form, name, device]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         print(json.dumps(measure(), indent=1))
     else:
-        print(json.dumps(measure_one(sys.argv[1], PROBLEMS[sys.argv[2]])))
+        print(json.dumps(measure_one(sys.argv[1], PROBLEMS[sys.argv[2]], sys.argv[3])))

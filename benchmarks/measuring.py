@@ -2,17 +2,32 @@
 
 import ctypes
 import math
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
 import torch
+
+DEVICE_VARIABLE = "MESHCIL_BENCHMARK_DEVICE"
+"""Names the one device to measure on; also what benchmarks tell the processes that they start."""
+
+
+def available_devices() -> list[str]:
+    """The CPU, and the GPU if there is one."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
 def devices() -> list[str]:
-    """The CPU, and the GPU if there is one."""
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    """Those to measure on: of the available ones the named one, or all."""
+    return [name for name in available_devices() if name == os.environ.get(DEVICE_VARIABLE, name)]
+
+
+def memory(device: str) -> int:
+    """Bytes of the device's memory."""
+    return torch.cuda.mem_get_info()[1] if device == "cuda" else psutil.virtual_memory().total
 
 
 def seconds(call: Callable[[], object], repeats: int, device: str = "cpu") -> float:

@@ -17,7 +17,7 @@ from benchmarks import (
     training_step,
     zbuffer,
 )
-from benchmarks.__main__ import names, page
+from benchmarks.__main__ import names, page, replace_result
 from meshcil.geometry import Camera, CuboidMesh, pose_error
 from meshcil.inference import classify, estimate_pose
 from meshcil.rendering import rasterize
@@ -106,11 +106,21 @@ def test_the_page_shows_every_value() -> None:
         "cpu": {"speedup": 161.26, "extra_bytes": 2_000_000, "reference": {"seconds": 0.25}},
         "cuda": {"speedup": 2.5},
     }
-    text = page({"pose_step": {"machine": {"cores": 2}, "cases": cases}})
+    text = page({"pose_step": [{"machine": {"cores": 2}, "cases": cases}]})
     assert "| speedup | 161 | 2.5 |" in text
     assert "| extra bytes | 2.0 MB |  |" in text
     assert "| reference: seconds | 0.25 |  |" in text
     assert "cores 2" in text
+
+
+def test_a_new_result_replaces_that_of_the_same_hardware() -> None:
+    def result(processor: str, gpu: str, value: int) -> dict:
+        return {"machine": {"processor": processor, "GPU": gpu}, "cases": {"case": {"value": value}}}
+
+    results: list[dict] = []
+    for new in (result("a", "none", 1), result("b", "none", 2), result("a", "some", 3), result("a", "none", 4)):
+        results = replace_result(results, new)
+    assert [found["cases"]["case"]["value"] for found in results] == [4, 2, 3]
 
 
 def test_the_dense_training_step_has_the_same_losses() -> None:

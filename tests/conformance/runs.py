@@ -13,7 +13,7 @@ from meshcil.methods.base.method import Batch, Method, RunFacts
 from meshcil.training.data import TrainingData
 from meshcil.training.selection import selection_inputs
 from meshcil.training.trainer import Progress, train_step
-from tests.methods.factory import build, facts, pool
+from tests.methods.factory import DEVICE, build, facts, pool
 
 FACTS = facts((2, 2, 2))
 KEPT = 6
@@ -56,9 +56,9 @@ def plain(method: Method) -> TrainingSettings:
     return block.augmentation.model_copy(update={"flip": False, "rotate": 0.0, "colour": 0.0})
 
 
-def short(kind: str, epochs: int = 2, run: RunFacts = FACTS) -> Method:
+def short(kind: str, epochs: int = 2, run: RunFacts = FACTS, device: torch.device = DEVICE) -> Method:
     """An untrained method with few epochs."""
-    return build(kind, run, epochs=epochs, lr=5e-3, augmentation=plain(build(kind)))
+    return build(kind, run, device, epochs=epochs, lr=5e-3, augmentation=plain(build(kind)))
 
 
 def images_of(step: int, facts: RunFacts = FACTS) -> ImagePool:
@@ -145,4 +145,4 @@ def train_run(kind: str, folder: Path, epochs: int = 12) -> Run:
 
 def predicted(method: Method) -> torch.Tensor:
     """Classes of the test images."""
-    return method.predict(next(TEST.batches(len(TEST), method.device))).labels
+    return method.predict(next(TEST.batches(len(TEST), method.device))).labels.cpu()

@@ -16,7 +16,7 @@ from meshcil.methods.base.method import Batch
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import EpochRow, Progress, train_step
 from tests.conformance.runs import FACTS, TEST, Run, predicted, short, train, train_run
-from tests.methods.factory import build, facts, pool
+from tests.methods.factory import DEVICE, build, facts, pool
 
 METHODS = available("meshcil.methods")
 FLOOR = "finetune"
@@ -185,7 +185,8 @@ def test_loss_terms_are_finite_scalars_that_reach_the_network(kind: str) -> None
     data = pool([0, 1, 0, 1])
     generator = torch.Generator().manual_seed(0)
     images = next(data.batches(4, method.device))
-    terms = method.losses(Batch(images, data.labels, data.poses, torch.zeros(4, dtype=torch.bool), generator))
+    labels, poses, replayed = (t.to(method.device) for t in (data.labels, data.poses, torch.zeros(4).bool()))
+    terms = method.losses(Batch(images, labels, poses, replayed, generator))
     total = torch.stack(list(terms.values())).sum()
     assert total.ndim == 0 and bool(total.isfinite())
     total.backward()
@@ -197,4 +198,4 @@ def test_too_few_partitions_is_a_clear_error() -> None:
     settings = build("inemo").settings.model_copy(update={"partitions": 3})
     learner = load_object("meshcil.methods", "inemo", "Learner")
     with pytest.raises(ValueError, match="partitions: is 3, fewer than the run's 4 classes"):
-        learner(settings, facts(), torch.device("cpu"))
+        learner(settings, facts(), DEVICE)

@@ -1,5 +1,6 @@
 """Tiny runs built in memory: methods with small networks and images whose class is easy to see."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -12,6 +13,8 @@ from meshcil.methods.base.method import Method, RunFacts
 
 CONFIG = Path(__file__).parents[2] / "config"
 SIZE = 32
+DEVICE = torch.device(os.environ.get("MESHCIL_DEVICE", "cpu"))
+"""Where the conformance tests run: `make test-gpu` asks for the GPU."""
 
 
 def facts(step_sizes: tuple[int, ...] = (2, 2), seed: int = 0) -> RunFacts:
@@ -32,11 +35,9 @@ def settings(kind: str, **training: object) -> MethodSettings:
     return loaded.model_copy(update={"backbone": small, "training": block})
 
 
-def build(kind: str, run: RunFacts | None = None, **training: object) -> Method:
+def build(kind: str, run: RunFacts | None = None, device: torch.device = DEVICE, **training: object) -> Method:
     """An untrained method."""
-    return load_object("meshcil.methods", kind, "Learner")(
-        settings(kind, **training), run or facts(), torch.device("cpu")
-    )
+    return load_object("meshcil.methods", kind, "Learner")(settings(kind, **training), run or facts(), device)
 
 
 def pool(labels: list[int], seed: int = 0) -> ImagePool:

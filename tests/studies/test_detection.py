@@ -16,6 +16,7 @@ from meshcil.reporting.tables import detection as table
 from meshcil.studies import detection
 from meshcil.studies.base import StudyContext, tidy
 from meshcil.studies.detection_training import balanced_samples, samples_of
+from tests.methods.factory import DEVICE
 
 CONFIG = Path(__file__).parents[2] / "config"
 CLASSES = ("aeroplane", "bottle", "car", "chair")
@@ -132,7 +133,7 @@ def test_unaligned_detections_are_those_of_the_network_itself(root: Path) -> Non
 def test_a_study_runs_from_rendered_images_to_a_table_and_resumes(root: Path, tmp_path: Path) -> None:
     said: list[str] = []
     chosen = settings(root)
-    context = StudyContext("tiny", 0, torch.device("cpu"), tmp_path / "checkpoint", said.append)
+    context = StudyContext("tiny", 0, DEVICE, tmp_path / "checkpoint", said.append)
     first = detection.run(chosen, context)
     assert [line.split(":")[0] for line in said] == ["phase first", "phase increment", "phase balanced", "aligner"]
     said.clear()

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
 from meshcil.config.studies.base import load_study
 from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.tables import layers as table
 from meshcil.studies import layers
 from meshcil.studies.base import StudyContext, StudyResult, tidy
+from tests.methods.factory import DEVICE
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -23,7 +23,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
     changes = {name: getattr(settings, name).model_copy(update=small) for name in ("single", "expandable")}
     short = {"classes_per_step": 5, "train_per_class": 12, "test_per_class": 4, "kept_per_class": 3}
     checkpoint = tmp_path_factory.mktemp("layers") / "checkpoint"
-    context = StudyContext("layers", 0, torch.device("cpu"), checkpoint, lambda line: None)
+    context = StudyContext("layers", 0, DEVICE, checkpoint, lambda line: None)
     return layers.run(settings.model_copy(update=changes | short), context)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
 from meshcil.config.experiment import load_experiment
 from meshcil.config.studies.base import load_study
@@ -17,6 +16,7 @@ from meshcil.reporting.tables import two_tasks as table
 from meshcil.stages.table import table_texts
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyContext, StudyResult, tidy
+from tests.methods.factory import DEVICE
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -28,7 +28,7 @@ def study(name: str, **changes: object):
 
 
 def context(seed: int = 0) -> StudyContext:
-    return StudyContext("toy", seed, torch.device("cpu"), Path("unused"), lambda line: None)
+    return StudyContext("toy", seed, DEVICE, Path("unused"), lambda line: None)
 
 
 @pytest.fixture(scope="module")

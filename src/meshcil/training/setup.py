@@ -1,6 +1,7 @@
 """From a resolved run and a prepared dataset to a method and the images it needs."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def choose_device(name: str, threads: int) -> torch.device:
         usable = ["auto", "cpu", *["cuda"][:count], *(f"cuda:{i}" for i in range(count))]
         if name not in usable:
             raise InputError(f"device {name!r}", "is unknown or not there", f"Here are: {', '.join(usable)}")
+        # With workspaces that streams share, matrix products may add in another order each time (cuBLAS).
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(name)
 
 
