@@ -12,8 +12,10 @@ import pytest
 from meshcil.cli.application import app
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.audit import read_records
+from meshcil.stages import resolve
 from meshcil.stages.command import run
 from tests.cli.conftest import ROOT
+from tests.cli.fabrication import CONFIG, DATASET
 
 LOCK = Path(__file__).with_name("roc-validator.lock")
 # The address of a file in the crate is its path; the validator would have an absolute one.
@@ -70,6 +72,17 @@ def test_it_holds_the_results_and_how_they_were_made_but_no_weights(crate: Path)
     assert written["@id"] == f"urn:sha256:{written['sha256']}" and written["name"].endswith("state.safetensors")
     for name in names - {"ro-crate-metadata.json", "ro-crate-preview.html"}:
         assert found[name]["sha256"] == sha256_file(crate / name)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_the_report_does_not_rest_on_is_left_out(crate: Path, tmp_path: Path, damaged: bool) -> None:
+    other = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed7")
+    resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-16", 7, other / "run.json")
+    if damaged:
+        (other / "resolve.record.json").write_text("{")
+    assert export(str(tmp_path / "after")) == 0
+    before, after = ({path.relative_to(folder) for path in folder.rglob("*")} for folder in (crate, tmp_path / "after"))
+    assert after == before
 
 
 def test_weights_are_included_when_asked_for(crate: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
-from meshcil.lineage.audit import current, read_records
+from meshcil.lineage.audit import beside_report, current, divide, read_records
 from meshcil.lineage.crate import About, Crate, crate_files
 
 NOWHERE = "urn:meshcil:source"
@@ -15,7 +15,7 @@ NOWHERE = "urn:meshcil:source"
 
 
 def export_crate(folder: Path, *, weights: bool) -> int:
-    """Write the results in the working folder as a Provenance Run Crate; number of its files.
+    """Write what the report in the working folder rests on as a Provenance Run Crate; number of its files.
 
     Args:
         folder: must not exist, or be empty.
@@ -24,15 +24,16 @@ def export_crate(folder: Path, *, weights: bool) -> int:
     Raises:
         InputError: when there is no report, a record cannot be used, a file is missing, or the folder is in use.
     """
-    records, findings = read_records()
-    if findings:
+    records, damaged = read_records()
+    beside = beside_report(damaged, records)
+    if findings := [finding for finding in damaged if finding not in beside]:
         raise InputError(Path.cwd(), findings[0], "Run `meshcil audit`; only sound records are exported")
     experiments = shown_experiments(records)
     if experiments is None:
         raise InputError("reports", "holds no report", "Run `make reproduce` first")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "exists already", "Name a new folder")
-    records = current(records)
+    records = current(divide(records)[0])
     files = crate_files(records, weights=weights)
     missing = [path for path, source in files.items() if not source.is_file()]
     if missing:

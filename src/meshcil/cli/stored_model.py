@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageOps
 
 from meshcil.config.run import RunConfig, load_run
-from meshcil.core.artifacts import load_state, read_json
+from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_info
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
-from meshcil.training.setup import build_method, choose_device, exemplar_pool, read_exemplars
+from meshcil.training.setup import choose_device, exemplar_pool, load_method, read_exemplars
 
 _IMAGE = "Name an image file, for instance PNG or JPEG"
 _REPRODUCE = "Run `make reproduce` first, or name a finished run with `--model results/runs/...`"
@@ -152,7 +152,7 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
         data: folder with the prepared datasets.
 
     Raises:
-        InputError: when there is no such run, or it is not finished.
+        InputError: when there is no such run, it is not finished, or its files are of another step.
     """
     folder = find_run() if folder is None else folder
     if not (folder / "run.json").is_file():
@@ -164,9 +164,9 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
         raise InputError(last, f"lacks {' and '.join(missing)}: the run is not finished", _REPRODUCE)
     prepared = data / run.key.dataset
     load_info(prepared)
-    method = build_method(run, prepared, choose_device("cpu", torch.get_num_threads()))
-    method.load_state(load_state(last / "state.safetensors"))
-    method.consolidate(exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json")))
+    step, device = len(run.steps) - 1, choose_device("cpu", torch.get_num_threads())
+    method = load_method(run, prepared, last / "state.safetensors", step, device)
+    method.consolidate(exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json", step)))
     return StoredModel(folder, run, prepared, method)
 
 
