@@ -6,10 +6,12 @@ from unittest.mock import Mock
 
 import pytest
 
+from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.hashing import sha256_file
 from meshcil.tracking.base import Job
 from meshcil.tracking.jobs import job_of
 from meshcil.tracking.null import build as build_null
+from meshcil.tracking.stored import tracked_runs
 from tests.lineage.test_record import job as run_job
 
 KEY = {"dataset": "d", "protocol": "2-2", "method": "m", "budget": "none", "seed": 0}
@@ -103,3 +105,15 @@ def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path, monkeypatch: pytes
     assert [m.value for m in client.get_metric_history(child, "ce")] == [2.5, 2.0]
     assert runs[child].data.tags["meshcil.record_sha256"] == train.record_sha256
     assert runs[child].info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("later", ["laptop", "smoke"])
+def test_of_several_experiments_the_one_logged_last_says_which_run_is_the_report_s(later: str) -> None:
+    for name in ("laptop", "smoke"):
+        runs = {"reports/report.record.json": f"run of {name}", f"{name}.record.json": name}
+        write_json_atomic(Path(f"results/tracking/{name}.json"), {"experiment": name, "runs": runs})
+        ended = "2026-01-02" if name == later else "2026-01-01"
+        write_json_atomic(Path(f"results/tracking/track-{name}.record.json"), {"ended": ended})
+    found = tracked_runs()
+    assert found["reports/report.record.json"] == f"run of {later}"
+    assert found["laptop.record.json"] == "laptop" and found["smoke.record.json"] == "smoke"

@@ -12,24 +12,34 @@ from meshcil.core.errors import InputError
 DATABASE = Path("mlflow.db")
 RECORD_TAG = "meshcil.record_sha256"
 ANCHOR_TAG = "meshcil.anchor"
+_RECORD = ".record.json"
 _REMEDY = "Restore it, or delete it and log the records again with `meshcil track --rebuild`"
 
 
 def tracked_runs(folder: Path = Path("results/tracking")) -> dict[str, str]:
     """Path of a record -> id of its run in MLflow, from the files that `track` wrote.
 
+    Reports of several experiments have the same path: of what several files list, the last one written counts.
+
     Raises:
         InputError: when such a file is damaged.
     """
     found: dict[str, str] = {}
-    for path in sorted(folder.glob("*.json")):
-        if path.name.endswith(".record.json"):
-            continue
+    written = [path for path in folder.glob("*.json") if not path.name.endswith(_RECORD)]
+    for path in sorted(written, key=lambda path: (_written_at(path), path)):
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("runs"), dict):
             raise InputError(path, "does not list runs", "Delete it and run the pipeline again")
         found |= content["runs"]
     return {record: run for record, run in found.items() if run}
+
+
+def _written_at(path: Path) -> str:
+    try:
+        return str(read_json(path.with_name(f"track-{path.stem}{_RECORD}"))["ended"])
+    except (InputError, KeyError, TypeError):
+        # That the record is missing or damaged is for the audit to say.
+        return ""
 
 
 def stored_tags(database: Path = DATABASE) -> Mapping[str, Mapping[str, str]]:
