@@ -21,7 +21,8 @@ def test_the_embedded_case_has_the_sizes_of_the_method() -> None:
 
 
 def test_forms_that_are_compared_are_repeated() -> None:
-    assert all(sizes.repeats >= 5 for sizes in training_step.SIZES.values() if sizes.dense)
+    assert all(sizes.repeats >= 5 for sizes in training_step.SIZES.values())
+    assert training_step.GPU_REPEATS >= 5
 
 
 def test_the_forms_take_turns_and_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
