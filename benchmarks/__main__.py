@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measuring import DEVICE_VARIABLE, available_devices
+from benchmarks.measuring import DEVICE_VARIABLE, available_devices, devices
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "benchmarks.md"
@@ -32,7 +32,7 @@ def machine() -> dict[str, object]:
         "processor": model.group(1) if model else platform.processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "GPU": torch.cuda.get_device_name() if "cuda" in devices() else "none",
         "torch": torch.__version__,
         "load average before": round(os.getloadavg()[0], 2),
     }

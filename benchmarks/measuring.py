@@ -12,7 +12,7 @@ import psutil
 import torch
 
 DEVICE_VARIABLE = "MESHCIL_BENCHMARK_DEVICE"
-"""Names the one device to measure on; also what benchmarks tell the processes that they start."""
+"""Names the one device to measure on."""
 
 
 def available_devices() -> list[str]:

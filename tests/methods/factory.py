@@ -10,11 +10,12 @@ from meshcil.config.run import load_method
 from meshcil.core.naming import load_object
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
+from meshcil.training.setup import choose_device
 
 CONFIG = Path(__file__).parents[2] / "config"
 SIZE = 32
-DEVICE = torch.device(os.environ.get("MESHCIL_DEVICE", "cpu"))
-"""Where the conformance tests run: `make test-gpu` asks for the GPU."""
+DEVICE = choose_device(os.environ.get("MESHCIL_DEVICE", "cpu"), 1)
+"""Where the conformance tests run, as the stages do: `make test-gpu` asks for the GPU."""
 
 
 def facts(step_sizes: tuple[int, ...] = (2, 2), seed: int = 0) -> RunFacts:

@@ -130,6 +130,19 @@ def test_unaligned_detections_are_those_of_the_network_itself(root: Path) -> Non
     assert all(0 <= row[7] <= width and 0 <= row[8] <= height for row in rows)
 
 
+@pytest.mark.parametrize(("device", "inside"), [("cuda", 0), ("cpu", 1)])
+def test_deterministic_kernels_are_left_on_a_gpu_only_and_come_back(device: str, inside: int) -> None:
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")
+    try:
+        with pytest.raises(ZeroDivisionError), detection.quick_kernels(torch.device(device)):
+            assert torch.get_deterministic_debug_mode() == inside
+            raise ZeroDivisionError
+        assert torch.get_deterministic_debug_mode() == 1
+    finally:
+        torch.set_deterministic_debug_mode(before)
+
+
 def test_a_study_runs_from_rendered_images_to_a_table_and_resumes(root: Path, tmp_path: Path) -> None:
     said: list[str] = []
     chosen = settings(root)

@@ -6,7 +6,8 @@ aligned latent. Boxes are those of the unaligned latent: alignment is about clas
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -52,6 +53,23 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     second, unaligned) or the gate; `image`; `class_name`; `task` of the class; `difficult`; `score`; corners in pixels
     of the original image.
     """
+    with quick_kernels(context.device):
+        return _run(settings, context)
+
+
+@contextmanager
+def quick_kernels(device: torch.device) -> Iterator[None]:
+    """Leave the deterministic mode on a GPU, where torchvision's `roi_align` would be compiled from Python in it."""
+    mode = torch.get_deterministic_debug_mode()
+    if device.type == "cuda":
+        torch.set_deterministic_debug_mode("default")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+
+
+def _run(settings: Settings, context: StudyContext) -> StudyResult:
     train, test = (list_images(Path(settings.root), split) for split in ("trainval", "test"))
     classes, old = settings.classes, settings.classes[: settings.base]
     model = build_model(settings, context)
