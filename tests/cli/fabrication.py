@@ -24,6 +24,8 @@ def fabricate() -> None:
     """Make every file of the smoke experiment in the working folder, which must hold `config`."""
     plan = load_plan(["smoke"], CONFIG)
     make_data()
+    for key in plan.first_steps:
+        make_first_step(plan, key)
     for key in plan.runs:
         make_run(plan, key)
     folders = [Path("results/runs") / key.path for key in plan.members["smoke"]]
@@ -57,16 +59,29 @@ def make_data() -> None:
         write(PREPARED, {path.name: path.name for path in outputs})
 
 
+def make_first_step(plan: Plan, key: RunKey) -> None:
+    """The first step, which the runs of all budgets share."""
+    run, folder = plan.first_steps[key], Path("results/runs") / key.path
+    resolve.main(CONFIG, key.dataset, key.protocol, key.method, key.budget, key.seed, folder / "run.json")
+    make_state(run, 0, [folder / "run.json", PREPARED / "train.parquet"], folder / "step0")
+
+
+def make_state(run: RunConfig, step: int, inputs: Iterable[Path], place: Path) -> None:
+    """What training leaves."""
+    make(run, "train", step, inputs, {place / "state.safetensors": f"{run.key}", place / "epochs.csv": "step\n"})
+
+
 def make_run(plan: Plan, key: RunKey) -> None:
-    """All files of a run up to its scores."""
+    """All files of a run up to its scores, but for its first step's state."""
     run, folder = plan.runs[key], Path("results/runs") / key.path
     resolve.main(CONFIG, key.dataset, key.protocol, key.method, key.budget, key.seed, folder / "run.json")
     before: list[Path] = []
     for step in range(len(run.steps)):
         place = folder / f"step{step}"
         inputs = [folder / "run.json", PREPARED / "train.parquet", *before]
-        make(run, "train", step, inputs, {place / "state.safetensors": f"{key}", place / "epochs.csv": "step\n"})
-        state = place / "state.safetensors"
+        state = Path("results/runs") / key.trained_as(step).path / f"step{step}/state.safetensors"
+        if step > 0:
+            make_state(run, step, inputs, state.parent)
         chosen = {place / "exemplars.json": "{}", place / "ledger.csv": LEDGER.format(1000 * (step + 1))}
         make(run, "select", step, [*inputs, state], chosen)
         before = [state, place / "exemplars.json"]

@@ -14,6 +14,8 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
     ("experiments", "amount"),
     [
         ("smoke", "2 runs, 4 training steps"),
+        # The first steps of iNeMo and iCaRL serve both of their budgets.
+        ("laptop", "6 runs, 22 training steps"),
         ("eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
         ("eli-detection-embedded", "2 studies, 6 jobs of studies"),
         # What two experiments share counts once.

@@ -26,6 +26,7 @@ from meshcil.stages.table import table_texts
 from tests.cli.fabrication import CONFIG, DATASET, PREPARED, RAW, write
 
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
+FIRST = RUN.parents[1] / "any/seed0/step0"
 TABLE = Path("reports/tables/smoke-summary.csv")
 
 
@@ -61,8 +62,8 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
     "new image": (lambda: (RAW / "n02.JPEG").write_text("x"), f"{RAW}: has changed"),
     "prepared shard": (append(PREPARED / "train.parquet"), f"{PREPARED}/train.parquet: has changed"),
     "resolved run": (append(RUN / "run.json"), f"{RUN}/run.json: has changed"),
-    "checkpoint": (append(RUN / "step0/state.safetensors"), f"{RUN}/step0/state.safetensors: has changed"),
-    "curve": (append(RUN / "step0/epochs.csv"), f"{RUN}/step0/epochs.csv: has changed"),
+    "checkpoint": (append(FIRST / "state.safetensors"), f"{FIRST}/state.safetensors: has changed"),
+    "curve": (append(FIRST / "epochs.csv"), f"{FIRST}/epochs.csv: has changed"),
     "exemplar list": (append(RUN / "step0/exemplars.json"), f"{RUN}/step0/exemplars.json: has changed"),
     "ledger": (replace(RUN / "step1/ledger.csv", "2000", "2001"), f"{RUN}/step1/ledger.csv: has changed"),
     "predictions": (alter_predictions, f"{RUN}/step1/predictions-robustness.parquet: has changed"),
@@ -83,10 +84,10 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
     "figure": (append("reports/figures/smoke-steps.svg"), "reports/figures/smoke-steps.svg: has changed"),
     "page": (append("reports/index.html"), "reports/index.html: has changed"),
     "record": (
-        replace(RUN / "step0/train.record.json", '"dirty": false', '"dirty": true'),
-        f"{RUN}/step0/train.record.json: is not the record",
+        replace(FIRST / "train.record.json", '"dirty": false', '"dirty": true'),
+        f"{FIRST}/train.record.json: is not the record",
     ),
-    "deleted record": ((RUN / "step0/train.record.json").unlink, f"{RUN}/step0/train.record.json: is missing"),
+    "deleted record": ((FIRST / "train.record.json").unlink, f"{FIRST}/train.record.json: is missing"),
     "record of the report": (append(FINAL), f"{FINAL}: is not the record that {ANCHOR} names"),
     "anchor": (
         lambda: ANCHOR.write_text("0" * 64 + f"  {FINAL.name}\n"),

@@ -32,6 +32,14 @@ def test_the_rest_takes_as_long_as_its_longest_chain_or_all_work_over_the_worker
     assert remaining_seconds(done, workers=1) == 0
 
 
+def test_the_runs_of_all_budgets_wait_for_their_first_step() -> None:
+    done = job("train", "d/p/a/any/seed1", "done", 10.0)
+    first, budgets = job("train", "d/p/a/any/seed0", "waiting"), ("total-8", "total-16", "none")
+    later = [job("train", f"d/p/a/{budget}/seed0", "waiting") for budget in budgets]
+    assert remaining_seconds([done, first, *later], workers=8) == 20
+    assert remaining_seconds([done, *later], workers=8) == 10
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

@@ -139,7 +139,14 @@ def copy(reference: Path, folder: Path, *without: str) -> Path:
 def from_step(method: str, step: int) -> tuple[str, ...]:
     """Patterns of what a run writes from a step on, and of all that is made of it."""
     place = RUN.format(method=method)
-    return (*(f"{place}/step{later}" for later in range(step, 2)), f"{place}/score*", *AFTER_RUNS)
+    trained = [trained_in(method, later).as_posix() for later in range(step, 2)]
+    return (*(f"{place}/step{later}" for later in range(step, 2)), *trained, f"{place}/score*", *AFTER_RUNS)
+
+
+def trained_in(method: str, step: int) -> Path:
+    """Folder that holds the state after a step; that after the first is shared by the runs of all budgets."""
+    run = Path(RUN.format(method=method))
+    return (run if step > 0 else run.parents[1] / "any" / run.name) / f"step{step}"
 
 
 @contextmanager

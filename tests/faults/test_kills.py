@@ -20,6 +20,7 @@ from tests.faults.conftest import (
     from_step,
     kill,
     start,
+    trained_in,
     wait_for,
 )
 
@@ -49,7 +50,7 @@ def training(reference: Path, folder: Path, draw: random.Random) -> None:
     """While a step trains, somewhere in the time it took in the undisturbed run."""
     method, step = draw.choice(METHODS), draw.randrange(2)
     copy(reference, folder, *from_step(method, step))
-    place = Path(RUN.format(method=method)) / f"step{step}"
+    place = trained_in(method, step)
     seconds = json.loads((reference / place / "train.record.json").read_text())["seconds"]
     process = start(folder)
     wait_for(lambda: is_locked(folder / place / ".state.safetensors.lock"), process, folder)

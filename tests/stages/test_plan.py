@@ -67,8 +67,30 @@ def test_records_of_an_experiment_are_listed_once_and_in_order(plan: Plan) -> No
     assert len(set(records)) == len(records)
     assert records[0] == "data/raw/primitives3d-tiny/generate.record.json"
     folder = f"results/runs/{KEY.path}"
-    wanted = ["resolve", "step0/train", "step0/select", "step1/predict-robustness", "score"]
-    assert {f"{folder}/{name}.record.json" for name in wanted} <= set(records)
+    wanted = ["resolve", "step0/select", "step1/train", "step1/predict-robustness", "score"]
+    wanted = [f"{folder}/{name}.record.json" for name in wanted]
+    first = folder.replace(KEY.budget, "any")
+    wanted += [f"{first}/{name}.record.json" for name in ("resolve", "step0/train")]
+    assert set(wanted) <= set(records) and f"{folder}/step0/train.record.json" not in records
+
+
+def test_runs_that_differ_in_their_budget_share_the_first_step(plan: Plan) -> None:
+    first = RunKey(dataset="primitives3d", protocol="3-3-3-3", method="icarl", budget="any", seed=0)
+    own = [key for key in plan.runs if key.method == "icarl"]
+    assert len(own) == 2 and {key.trained_as(0) for key in own} == {first}
+    assert all(key.trained_as(step) == key for key in own for step in (1, 2, 3))
+    assert plan.first_steps[first] == resolve_run(first, CONFIG)
+    assert [
+        path for path in plan.records("laptop") if "/icarl/" in path and path.endswith("step0/train.record.json")
+    ] == [f"results/runs/{first.path}/step0/train.record.json"]
+
+
+def test_the_budget_of_first_steps_is_none_for_a_run(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    path = tmp_path / "config/experiments/smoke.yaml"
+    path.write_text(path.read_text().replace("[total-16]", "[any]", 1))
+    with pytest.raises(InputError, match="budget 'any': is not a budget"):
+        load_plan(["smoke"], tmp_path / "config")
 
 
 def test_settings_digest_follows_values_not_text(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meshcil.config.run import load_run
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.stages.align import align
@@ -123,3 +124,18 @@ def test_files_of_the_named_step_are_accepted(chain: Path, monkeypatch: pytest.M
         assert {path.suffix for path in OUT.iterdir()} == {".parquet", ".json"}
     finally:
         shutil.rmtree(OUT, ignore_errors=True)
+
+
+def test_a_first_step_is_the_same_under_every_budget_and_the_only_one_without(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(chain / RUN)
+    first, data = run.model_copy(update={"key": run.key.trained_as(0)}), chain / "data"
+    assert first.key.budget != run.key.budget
+    monkeypatch.chdir(tmp_path)
+    write_text_atomic(RUN, first.model_dump_json())
+    train_from(0, None, None, data)
+    for name in ("state.safetensors", "epochs.csv"):
+        assert (OUT / name).read_bytes() == (chain / "step0" / name).read_bytes()
+    with pytest.raises(InputError, match=r"step 1.*from 0 to 0"):
+        train_from(1, chain / state(0), chain / chosen(0), data)

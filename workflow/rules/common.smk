@@ -47,7 +47,7 @@ wildcard_constraints:
     dataset=alternatives(PLAN.datasets),
     protocol=alternatives(key.protocol for key in PLAN.runs),
     method=alternatives(key.method for key in PLAN.runs),
-    budget=alternatives(key.budget for key in PLAN.runs),
+    budget=alternatives(key.budget for key in [*PLAN.runs, *PLAN.first_steps]),
     seed=r"\d+",
     step=r"\d+",
     suite=alternatives(suite for dataset in PLAN.datasets.values() for suite in dataset.suites),
@@ -102,4 +102,4 @@ def output_folder(wildcards, output):
 
 def train_priority(wildcards):
     """Mesh methods take longest: their chains start first, so that no core idles at the end."""
-    return 30 if PLAN.runs[PLAN.key(wildcards)].method.kind == "inemo" else 10
+    return 30 if PLAN.run(wildcards).method.kind == "inemo" else 10

@@ -22,7 +22,7 @@ rule predict:
     input:
         run=f"{RUN}/run.json",
         data="data/prepared/{dataset}/dataset.json",
-        state=f"{STEP}/state.safetensors",
+        state=state,
         exemplars=f"{STEP}/exemplars.json",
     output:
         predictions=f"{STEP}/predictions-{{suite}}.parquet",

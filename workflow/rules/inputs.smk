@@ -10,31 +10,40 @@ def raw_files(wildcards):
     return [f"{dataset.root}/generate.record.json"] if dataset.generator else [*dataset.roots(), *textures]
 
 
+def state_file(wildcards, step):
+    """State that a run is in after a step."""
+    return f"results/runs/{PLAN.key(wildcards).trained_as(step).path}/step{step}/state.safetensors"
+
+
+def state(wildcards):
+    """State that a run is in after the step that the wildcards name."""
+    return state_file(wildcards, int(wildcards.step))
+
+
 def step_inputs(wildcards):
     """What a step starts from: the run, the data, and after the first step what the step before left."""
     files = {"run": f"{RUN}/run.json", "data": "data/prepared/{dataset}/dataset.json"}
-    if int(wildcards.step) > 0:
-        before = f"{RUN}/step{int(wildcards.step) - 1}"
-        files |= {"previous": f"{before}/state.safetensors", "exemplars": f"{before}/exemplars.json"}
+    before = int(wildcards.step) - 1
+    if before >= 0:
+        files |= {"previous": state_file(wildcards, before), "exemplars": f"{RUN}/step{before}/exemplars.json"}
     return {name: path.format(**wildcards) for name, path in files.items()}
 
 
 def training_inputs(wildcards):
     """Inputs of training; where the settings name a file of weights, it as well."""
-    weights = PLAN.runs[PLAN.key(wildcards)].method.backbone.weights
+    weights = PLAN.run(wildcards).method.backbone.weights
     return step_inputs(wildcards) | ({"weights": weights} if weights else {})
 
 
 def selection_inputs(wildcards):
     """Inputs of selection: the run, the data, the state, and the exemplars of the step before."""
     files = {name: path for name, path in step_inputs(wildcards).items() if name != "previous"}
-    return files | {"state": f"{STEP}/state.safetensors".format(**wildcards)}
+    return files | {"state": state(wildcards)}
 
 
 def alignment_inputs(wildcards):
     """Inputs of fitting: the run, the data, the states before and after the step, exemplars and ledger."""
-    files = {"state": f"{STEP}/state.safetensors", "ledger": f"{STEP}/ledger.csv"}
-    return step_inputs(wildcards) | {name: path.format(**wildcards) for name, path in files.items()}
+    return step_inputs(wildcards) | {"state": state(wildcards), "ledger": f"{STEP}/ledger.csv".format(**wildcards)}
 
 
 def run_predictions(wildcards):
@@ -50,7 +59,7 @@ def run_ledgers(wildcards):
 
 def aligned_files(wildcards):
     """What a run is scored from through an aligner: the first step's predictions, then those of every gate."""
-    steps = range(1, len(PLAN.runs[PLAN.key(wildcards)].steps))
+    steps = range(1, len(PLAN.run(wildcards).steps))
     folders = [f"{RUN}/step{step}/{{aligner}}".format(**wildcards) for step in steps]
     first = f"{RUN}/step0/predictions-clean.parquet".format(**wildcards)
     gated = [f"{folder}/predictions-{gate}.parquet" for folder in folders for gate in GATES]

@@ -17,6 +17,7 @@ from meshcil.cli.profiles import load_profile
 from meshcil.cli.scheduling import describe, scheduling
 from meshcil.cli.submission import LOCK, job_prefix
 from meshcil.config.gates import GATES
+from meshcil.config.run import ANY_BUDGET
 from meshcil.core.errors import InputError
 from meshcil.stages.plan import Plan
 
@@ -140,8 +141,8 @@ def remaining_seconds(jobs: Sequence[JobState], workers: int) -> float | None:
     """Estimated seconds for the jobs that are not done.
 
     A job takes as long as the finished ones of its stage and method did, or else of its stage; jobs of which nothing
-    is known count as nothing unless that is all there is. Steps of one run follow each other, so the longest chain is
-    a lower bound beside the total work over ``workers``.
+    is known count as nothing unless that is all there is. Steps of one run follow each other, and its first step may be
+    shared, so the longest chain is a lower bound beside the total work over ``workers``.
     """
     known: Mapping[str, list[float]] = defaultdict(list)
     for job in jobs:
@@ -155,7 +156,14 @@ def remaining_seconds(jobs: Sequence[JobState], workers: int) -> float | None:
     chains: dict[str, float] = defaultdict(float)
     for job, guess in guesses:
         chains[job.chain] += guess
-    return max([sum(guess for _, guess in guesses) / workers, *chains.values()], default=0.0)
+    longest = max((chains[chain] + chains.get(first_step(chain), 0.0) for chain in [*chains]), default=0.0)
+    return max(sum(guess for _, guess in guesses) / workers, longest)
+
+
+def first_step(chain: str) -> str | None:
+    """Chain with the first step of a run, which the runs of all budgets share; None of any other chain."""
+    run = re.fullmatch(r"(.+)/([^/]+)/(seed\d+)", chain)
+    return f"{run[1]}/{ANY_BUDGET}/{run[3]}" if run and run[2] != ANY_BUDGET else None
 
 
 def show(found: Progress) -> str:

@@ -159,13 +159,14 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
         raise InputError(folder, "is not the folder of a run", _REPRODUCE)
     run = load_run(folder / "run.json")
     last = _last(folder)
-    missing = [name for name in ("state.safetensors", "exemplars.json") if not (last / name).is_file()]
+    step = len(run.steps) - 1
+    state = folder.parents[1] / run.key.trained_as(step).budget / folder.name / last.name / "state.safetensors"
+    missing = [path for path in (state, last / "exemplars.json") if not path.is_file()]
     if missing:
-        raise InputError(last, f"lacks {' and '.join(missing)}: the run is not finished", _REPRODUCE)
+        raise InputError(missing[0], "is missing: the run is not finished", _REPRODUCE)
     prepared = data / run.key.dataset
     load_info(prepared)
-    step, device = len(run.steps) - 1, choose_device("cpu", torch.get_num_threads())
-    method = load_method(run, prepared, last / "state.safetensors", step, device)
+    method = load_method(run, prepared, state, step, choose_device("cpu", torch.get_num_threads()))
     method.consolidate(exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json", step)))
     return StoredModel(folder, run, prepared, method)
 

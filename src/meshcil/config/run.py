@@ -11,6 +11,9 @@ from meshcil.config.protocol import ProtocolSettings
 from meshcil.core.artifacts import read_json
 from meshcil.core.naming import load_object
 
+ANY_BUDGET = "any"
+"""Budget of a first step, which is trained before there are exemplars: runs under all budgets go on from it."""
+
 
 class RunKey(Settings):
     """Names that identify a run; the components of its path."""
@@ -30,6 +33,10 @@ class RunKey(Settings):
     def path(self) -> str:
         """Folder of the run below results/runs."""
         return f"{self.dataset}/{self.protocol}/{self.method}/{self.budget}/seed{self.seed}"
+
+    def trained_as(self, step: int) -> "RunKey":
+        """Key under which ``step`` is trained: the first step is shared by the runs that differ in their budget."""
+        return self if step > 0 else self.model_copy(update={"budget": ANY_BUDGET})
 
 
 class RunConfig(Settings):

@@ -58,6 +58,7 @@ class Plan:
     Attributes:
         experiments: settings by name.
         runs: resolved settings by key.
+        first_steps: the same of the first steps, each shared by the runs that differ in their budget.
         members: keys of each experiment's runs, in its order.
         suites: after the last step, by key: those that any experiment names for the run, sorted, so that its scores do
             not depend on which experiment was asked for.
@@ -72,6 +73,7 @@ class Plan:
 
     experiments: dict[str, ExperimentSettings]
     runs: dict[RunKey, RunConfig]
+    first_steps: dict[RunKey, RunConfig]
     members: dict[str, tuple[RunKey, ...]]
     suites: dict[RunKey, tuple[str, ...]]
     datasets: dict[str, DatasetSettings]
@@ -86,16 +88,21 @@ class Plan:
         """Key of the run that the path components ``names`` stand for."""
         return RunKey(**{name: names[name] for name in RunKey.model_fields})
 
+    def run(self, names: Mapping[str, str]) -> RunConfig:
+        """Settings of the run, or of the first step, that the path components ``names`` stand for."""
+        key = self.key(names)
+        return self.runs[key] if key in self.runs else self.first_steps[key]
+
     def modules(self, stage: str, names: Mapping[str, str]) -> tuple[str, ...]:
         """Modules that the job of ``stage`` with the path components ``names`` runs."""
         if stage == "study":
             return study_modules(self.studies[names["study"]].kind)
         if stage in ("align", "predict_aligned"):
-            return aligner_modules(stage, self.runs[self.key(names)], self.aligners[names["aligner"]].kind)
+            return aligner_modules(stage, self.run(names), self.aligners[names["aligner"]].kind)
         if stage in ("resolve", "score", "score_aligned"):
-            return settings_modules(stage, self.runs[self.key(names)])
+            return settings_modules(stage, self.run(names))
         if "method" in names:
-            return run_modules(stage, self.runs[self.key(names)])
+            return run_modules(stage, self.run(names))
         if "dataset" in names:
             return data_modules(stage, self.datasets[names["dataset"]])
         if stage in names:
@@ -113,7 +120,7 @@ class Plan:
         elif "aligner" in names:
             chosen = self.aligners[names["aligner"]]
         elif "method" in names:
-            chosen = self.runs[self.key(names)]
+            chosen = self.run(names)
         elif "dataset" in names:
             chosen = self.datasets[names["dataset"]]
         else:
@@ -216,8 +223,10 @@ class Plan:
         return tuple(dict.fromkeys([*sheets, *tables, *figures]))
 
     def _run_records(self, key: RunKey) -> list[str]:
-        folder = f"results/runs/{key.path}"
-        steps = [f"{folder}/step{k}/{stage}" for k in range(len(self.runs[key].steps)) for stage in ("train", "select")]
+        folder, first = (f"results/runs/{k.path}" for k in (key, key.trained_as(0)))
+        steps = [f"{first}/resolve"]
+        for step in range(len(self.runs[key].steps)):
+            steps += [f"results/runs/{key.trained_as(step).path}/step{step}/train", f"{folder}/step{step}/select"]
         predicted = [p.replace("predictions-", "predict-").removesuffix(".parquet") for p in self.predictions(key)]
         return [f"{stage}.record.json" for stage in (f"{folder}/resolve", *steps, *predicted, f"{folder}/score")]
 
@@ -292,6 +301,7 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     plan = Plan(
         experiments,
         runs,
+        {(first := key.trained_as(0)): run.model_copy(update={"key": first}) for key, run in runs.items()},
         members,
         suites,
         datasets,

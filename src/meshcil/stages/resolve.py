@@ -9,7 +9,7 @@ from meshcil.config.base import validate, yaml_files
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
-from meshcil.config.run import RunConfig, RunKey, load_dataset, load_method, load_protocol
+from meshcil.config.run import ANY_BUDGET, RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
@@ -33,14 +33,15 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     groups = split_classes(protocol, dataset, key)
     method = fit_to_dataset(load_method(key.method, config), dataset, key)
     run = RunConfig(key=key, dataset=dataset, protocol=protocol, steps=groups, method=method)
-    # The model's own bytes are known only after training; images alone must fit in any case.
-    budget = parse_budget(key.budget)
-    check_replay(method, budget)
     method.check_classes(len(run.classes))
     backbones = available("meshcil.models.backbones")
     if method.backbone.name not in backbones:
         raise InputError(f"backbone {method.backbone.name!r}", "is unknown", f"Known: {', '.join(backbones)}")
-    budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
+    if key.budget != ANY_BUDGET:
+        budget = parse_budget(key.budget)
+        check_replay(method, budget)
+        # The model's own bytes are known only after training; images alone must fit in any case.
+        budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
 
 
@@ -100,7 +101,9 @@ def main(
     dataset: Annotated[str, typer.Option(help="File name in datasets.")],
     protocol: Annotated[str, typer.Option(help="File name in protocols.")],
     method: Annotated[str, typer.Option(help="File name in methods.")],
-    budget: Annotated[str, typer.Option(help="none, total-<n>, per-class-<n>, bytes-<n> or paper-bytes-<n>.")],
+    budget: Annotated[
+        str, typer.Option(help="none, total-<n>, per-class-<n>, bytes-<n>, paper-bytes-<n>; any: a first step.")
+    ],
     seed: Annotated[int, typer.Option(help="Training seed.")],
     out: Annotated[Path, typer.Option(help="run.json")],
 ) -> None:

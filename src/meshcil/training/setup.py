@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from meshcil.config.run import RunConfig
+from meshcil.config.run import ANY_BUDGET, RunConfig
 from meshcil.core.artifacts import load_state, read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
@@ -74,7 +74,7 @@ def require_step(run: RunConfig, step: int, first: int = 0) -> None:
     Raises:
         InputError: when it is below ``first`` or beyond the run's last step.
     """
-    last = len(run.steps) - 1
+    last = 0 if run.key.budget == ANY_BUDGET else len(run.steps) - 1
     if not first <= step <= last:
         raise InputError(f"step {step}", "is not a step that can be asked for here", f"Give one from {first} to {last}")
 
