@@ -79,7 +79,7 @@ def make_run(plan: Plan, key: RunKey) -> None:
     for step in range(len(run.steps)):
         place = folder / f"step{step}"
         inputs = [folder / "run.json", PREPARED / "train.parquet", *before]
-        state = Path("results/runs") / key.trained_as(step).path / f"step{step}/state.safetensors"
+        state = Path("results/runs") / key.trained_in(step) / "state.safetensors"
         if step > 0:
             make_state(run, step, inputs, state.parent)
         chosen = {place / "exemplars.json": "{}", place / "ledger.csv": LEDGER.format(1000 * (step + 1))}

@@ -7,8 +7,13 @@ import pytest
 from PIL import Image
 
 from meshcil.cli.demonstration import command, hide, serve
-from meshcil.cli.stored_model import fit_window, read_window
+from meshcil.cli.stored_model import fit_window, load_model, read_window
+from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
+from meshcil.stages.select import select
+from meshcil.stages.train import train
+from tests.stages.conftest import CLASSES, PER_CLASS, write_training_images
+from tests.stages.test_chain import resolved
 
 
 def test_a_window_is_the_middle_of_the_image() -> None:
@@ -47,3 +52,25 @@ def test_the_page_is_for_this_machine_alone() -> None:
     assert "--server.address=127.0.0.1" in words and "--browser.gatherUsageStats=false" in words
     with pytest.raises(InputError, match="port"):
         serve(None, 80)
+
+
+def test_a_run_of_one_step_is_in_the_state_that_all_budgets_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = resolved("icarl")
+    run = run.model_copy(update={"steps": (run.classes,)})
+    data = write_training_images(Path("data/prepared") / run.key.dataset, dict.fromkeys(CLASSES, PER_CLASS))
+    first, own = (Path("results/runs") / key.path for key in (run.key.trained_as(0), run.key))
+    for folder, key in ((first, run.key.trained_as(0)), (own, run.key)):
+        write_text_atomic(folder / "run.json", run.model_copy(update={"key": key}).model_dump_json())
+    state = Path("results/runs") / run.key.trained_in(0) / "state.safetensors"
+    with pytest.raises(InputError, match=r"any/seed0/step0/state.safetensors: is missing: the run is not finished"):
+        load_model(own)
+    train(first / "run.json", data, 0, state, state.with_name("epochs.csv"))
+    select(own / "run.json", data, 0, state, own / "step0/exemplars.json", own / "step0/ledger.csv")
+    assert load_model(own).run == run
+    with pytest.raises(InputError, match="is the first step that several runs share"):
+        load_model(first)
+    monkeypatch.chdir(own)
+    assert load_model(Path(), tmp_path / "data/prepared").run == run

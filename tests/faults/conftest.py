@@ -139,7 +139,7 @@ def copy(reference: Path, folder: Path, *without: str) -> Path:
 def from_step(method: str, step: int) -> tuple[str, ...]:
     """Patterns of what a run writes from a step on, and of all that is made of it."""
     place = RUN.format(method=method)
-    trained = [trained_in(method, later).as_posix() for later in range(step, 2)]
+    trained = [trained_in(method, step).as_posix()]
     return (*(f"{place}/step{later}" for later in range(step, 2)), *trained, f"{place}/score*", *AFTER_RUNS)
 
 

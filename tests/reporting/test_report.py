@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
 from meshcil.reporting.layout import find_cell, read_table
 from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
@@ -248,6 +250,17 @@ def test_facts_and_times_come_from_the_records(workplace: Path) -> None:
     page = json.loads(Path("reports/report.record.json").read_text())["seconds"]
     assert f"Runs 2 (2 methods, 1 budget, 1 seed) Measured cost 10 jobs, {seconds - judging - page:.1f} s" in words
     assert "Method inemo-smoke" in words and "training.epochs" in words
+
+
+def test_the_first_step_counts_in_each_of_the_runs_that_share_it(workplace: Path) -> None:
+    path = next(Path("results/runs").rglob("icarl-smoke/*/*/resolve.record.json"))
+    record = json.loads(path.read_text())
+    first = path.parents[2] / "any" / path.parent.name / "step0/train.record.json"
+    write_json_atomic(first, record | {"stage": "train", "seconds": 7200.0})
+    facts = {"path": first.as_posix(), "sha256": sha256_file(first)}
+    write_json_atomic(path, record | {"parents": [facts], "seconds": 600.0})
+    words = " ".join(" ".join(write_page().words).split())
+    assert "iCaRL (smoke) primitives3d-tiny 2-2 total-16 0 2 h 10 min run.json" in words
 
 
 def test_what_is_missing_is_said_to_be_missing(workplace: Path) -> None:

@@ -47,7 +47,7 @@ wildcard_constraints:
     dataset=alternatives(PLAN.datasets),
     protocol=alternatives(key.protocol for key in PLAN.runs),
     method=alternatives(key.method for key in PLAN.runs),
-    budget=alternatives(key.budget for key in [*PLAN.runs, *PLAN.first_steps]),
+    budget=alternatives(key.budget for key in PLAN.runs),
     seed=r"\d+",
     step=r"\d+",
     suite=alternatives(suite for dataset in PLAN.datasets.values() for suite in dataset.suites),
@@ -56,6 +56,10 @@ wildcard_constraints:
     study=alternatives(PLAN.studies),
     table=alternatives(PLAN.artifacts("tables")),
     figure=alternatives(PLAN.artifacts("figures")),
+
+
+# What a run trains may be a first step, which is of no budget.
+TRAINED = alternatives(key.budget for key in [*PLAN.runs, *PLAN.first_steps])
 
 
 def provenance(stage):

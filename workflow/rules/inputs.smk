@@ -12,7 +12,7 @@ def raw_files(wildcards):
 
 def state_file(wildcards, step):
     """State that a run is in after a step."""
-    return f"results/runs/{PLAN.key(wildcards).trained_as(step).path}/step{step}/state.safetensors"
+    return f"results/runs/{PLAN.key(wildcards).trained_in(step)}/state.safetensors"
 
 
 def state(wildcards):
@@ -59,7 +59,7 @@ def run_ledgers(wildcards):
 
 def aligned_files(wildcards):
     """What a run is scored from through an aligner: the first step's predictions, then those of every gate."""
-    steps = range(1, len(PLAN.run(wildcards).steps))
+    steps = range(1, len(PLAN.runs[PLAN.key(wildcards)].steps))
     folders = [f"{RUN}/step{step}/{{aligner}}".format(**wildcards) for step in steps]
     first = f"{RUN}/step0/predictions-clean.parquet".format(**wildcards)
     gated = [f"{folder}/predictions-{gate}.parquet" for folder in folders for gate in GATES]

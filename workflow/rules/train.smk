@@ -13,6 +13,8 @@ rule resolve:
         f"{LOG}/resolve.log",
     benchmark:
         f"{LOG}/resolve.tsv"
+    wildcard_constraints:
+        budget=TRAINED,
     priority: 50
     threads: 1
     resources:
@@ -40,6 +42,8 @@ rule train:
         f"{STEP_LOG}/train.log",
     benchmark:
         f"{STEP_LOG}/train.tsv"
+    wildcard_constraints:
+        budget=TRAINED,
     priority: train_priority
     threads: 1
     resources:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageOps
 
-from meshcil.config.run import RunConfig, load_run
+from meshcil.config.run import ANY_BUDGET, RunConfig, load_run
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_info
@@ -144,6 +144,12 @@ def _last(folder: Path) -> Path:
     return folder / f"step{len(load_run(folder / 'run.json').steps) - 1}"
 
 
+def _first_step(folder: Path) -> Path:
+    """Folder with the state after the first step, which lies beside the runs that share it."""
+    run = folder.resolve()
+    return run.parents[1] / ANY_BUDGET / run.name / "step0"
+
+
 def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> StoredModel:
     """Build the method of a run and load its last state.
 
@@ -158,9 +164,11 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
     if not (folder / "run.json").is_file():
         raise InputError(folder, "is not the folder of a run", _REPRODUCE)
     run = load_run(folder / "run.json")
+    if run.key.budget == ANY_BUDGET:
+        raise InputError(folder, "is the first step that several runs share", "Name one of the runs beside it")
     last = _last(folder)
     step = len(run.steps) - 1
-    state = folder.parents[1] / run.key.trained_as(step).budget / folder.name / last.name / "state.safetensors"
+    state = (last if step > 0 else _first_step(folder)) / "state.safetensors"
     missing = [path for path in (state, last / "exemplars.json") if not path.is_file()]
     if missing:
         raise InputError(missing[0], "is missing: the run is not finished", _REPRODUCE)

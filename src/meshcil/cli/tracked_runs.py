@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from meshcil.config.run import ANY_BUDGET
 from meshcil.core.errors import InputError
 from meshcil.tracking.stored import DATABASE, StoredRun, stored_runs
 
@@ -30,11 +31,11 @@ def show_runs() -> None:
 
 
 def run_table(runs: Sequence[StoredRun], now: float) -> Table:
-    """Table of runs; ``now`` in seconds since 1970."""
+    """Table of runs, but for the first steps that they share; ``now`` in seconds since 1970."""
     table = Table("experiment", "run", "state", "ended", box=None)
     for name in HEADLINES:
         table.add_column(f"{name} [%]".replace("[", r"\["), justify="right")
-    for run in runs:
+    for run in (run for run in runs if f"/{ANY_BUDGET}/" not in run.name):
         values = [run.metrics.get(metric) for metric in HEADLINES.values()]
         shown = ["" if value is None else f"{100 * value:.2f}" for value in values]
         table.add_row(run.experiment, run.name, run.state.lower(), age(run.ended, now), *shown)

@@ -25,7 +25,7 @@ class RunKey(Settings):
     method: str
     """File name in config/methods."""
     budget: str
-    """Exemplar budget by name."""
+    """Exemplar budget by name; `any` in the settings of a first step."""
     seed: int = Field(ge=0)
     """Training seed."""
 
@@ -37,6 +37,10 @@ class RunKey(Settings):
     def trained_as(self, step: int) -> "RunKey":
         """Key under which ``step`` is trained: the first step is shared by the runs that differ in their budget."""
         return self if step > 0 else self.model_copy(update={"budget": ANY_BUDGET})
+
+    def trained_in(self, step: int) -> str:
+        """Folder below results/runs that holds the state after ``step``."""
+        return f"{self.trained_as(step).path}/step{step}"
 
 
 class RunConfig(Settings):

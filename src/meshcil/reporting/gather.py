@@ -228,8 +228,9 @@ def _runs(
     look = looks(key.method for key in runs)
     views = []
     for key in runs:
-        folder = places.runs / key.path
-        jobs = [record for path, record in records.items() if path.is_relative_to(folder)]
+        folder, first = places.runs / key.path, places.runs / key.trained_as(0).path
+        # The first step counts in each of the runs that share it.
+        jobs = [record for path, record in records.items() if path.is_relative_to(folder) or path.is_relative_to(first)]
         link = ""
         if key in resolved:
             link = Path(os.path.relpath(folder / "run.json", places.reports)).as_posix()

@@ -292,7 +292,10 @@ def experiment_view(
 
 @dataclass(frozen=True)
 class RunView:
-    """One run: its names, how long its jobs took in all, and where its resolved settings are."""
+    """One run: its names, how long its jobs took in all, and where its resolved settings are.
+
+    The first step counts in each of the runs that share it.
+    """
 
     label: str
     colour: str

@@ -98,7 +98,7 @@ class Plan:
         if stage == "study":
             return study_modules(self.studies[names["study"]].kind)
         if stage in ("align", "predict_aligned"):
-            return aligner_modules(stage, self.run(names), self.aligners[names["aligner"]].kind)
+            return aligner_modules(stage, self.runs[self.key(names)], self.aligners[names["aligner"]].kind)
         if stage in ("resolve", "score", "score_aligned"):
             return settings_modules(stage, self.run(names))
         if "method" in names:
@@ -211,7 +211,7 @@ class Plan:
         sheets = [f"reports/figures/contact_sheet-{key.dataset}.record.json" for key in keys]
         tables = [f"reports/tables/table-{artifact.name}.record.json" for artifact in settings.tables]
         figures = [f"reports/figures/figure-{artifact.name}.record.json" for artifact in settings.figures]
-        # A dataset that several runs share is listed once.
+        # A dataset or first step that several runs share is listed once.
         return tuple(dict.fromkeys([*raw, *prepared, *jobs, collected, *sheets, *tables, *figures]))
 
     def artifact_files(self, experiment: str) -> tuple[str, ...]:
@@ -226,7 +226,7 @@ class Plan:
         folder, first = (f"results/runs/{k.path}" for k in (key, key.trained_as(0)))
         steps = [f"{first}/resolve"]
         for step in range(len(self.runs[key].steps)):
-            steps += [f"results/runs/{key.trained_as(step).path}/step{step}/train", f"{folder}/step{step}/select"]
+            steps += [f"results/runs/{key.trained_in(step)}/train", f"{folder}/step{step}/select"]
         predicted = [p.replace("predictions-", "predict-").removesuffix(".parquet") for p in self.predictions(key)]
         return [f"{stage}.record.json" for stage in (f"{folder}/resolve", *steps, *predicted, f"{folder}/score")]
 

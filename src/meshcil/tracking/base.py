@@ -41,7 +41,7 @@ class Job:
 
     Attributes:
         name: stage and what tells it from its siblings, e.g. `train step2`.
-        group: run, dataset or `report` it belongs to.
+        group: run, shared first step, dataset or `report` it belongs to.
         group_id: tells apart groups of one name with other settings.
         record: path of its record.
         record_sha256: digest of the record; a job is logged once per digest.

@@ -1,4 +1,4 @@
-"""MLflow: one experiment per experiment, one run per run, dataset and report, one nested run per job.
+"""MLflow: one experiment per experiment, one run per run, shared first step, dataset and report, one nested per job.
 
 Stages never talk to it: their records are logged here by one local job, in one process.
 """

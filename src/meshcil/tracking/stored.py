@@ -91,7 +91,7 @@ def _query(database: Path, query: str) -> list[tuple]:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run, dataset or report in the database; its jobs are nested below it.
+    """A run, shared first step, dataset or report in the database; its jobs are nested below it.
 
     Attributes:
         experiment: its name.

@@ -72,7 +72,7 @@ def require_step(run: RunConfig, step: int, first: int = 0) -> None:
     """Check that the run has ``step``.
 
     Raises:
-        InputError: when it is below ``first`` or beyond the run's last step.
+        InputError: when it is below ``first`` or beyond the last step: of the run, or 0 under the budget `any`.
     """
     last = 0 if run.key.budget == ANY_BUDGET else len(run.steps) - 1
     if not first <= step <= last:
