@@ -46,8 +46,8 @@ def hits_on_triangles(
     hit = face >= 0
     known = face.clamp(min=0)
     meshes = list(meshes) * (len(face) if len(meshes) == 1 else 1)
-    verts = torch.stack([mesh.faces[row] for mesh, row in zip(meshes, known, strict=True)])
-    corners = torch.stack([mesh.vertices[row] for mesh, row in zip(meshes, verts, strict=True)]).to(direction)
+    verts = torch.stack([mesh.faces.to(row.device)[row] for mesh, row in zip(meshes, known, strict=True)])
+    corners = torch.stack([mesh.vertices.to(direction)[row] for mesh, row in zip(meshes, verts, strict=True)])
     start, along, across = corners[:, :, 0], corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
     to_origin = origin[:, None] - start
     normal = torch.linalg.cross(direction, across)
