@@ -9,7 +9,7 @@ def amount(plan: Plan) -> str:
     jobs = dict.fromkeys(job for jobs in plan.study_members.values() for job in jobs)
     numbers = {
         "run": len(plan.runs),
-        "training step": len({(key.trained_as(k), k) for key, run in plan.runs.items() for k in range(len(run.steps))}),
+        "training step": len({key.trained_in(k) for key, run in plan.runs.items() for k in range(len(run.steps))}),
         "aligner to fit": sum(len(plan.runs[key].steps) - 1 for key, _ in aligned),
         "study": len(plan.studies),
         "job of studies": len(jobs),
