@@ -12,6 +12,7 @@ from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.naming import available, load_object
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.classifier import ClassifierMethod
+from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import EpochRow, Progress, train_step
@@ -117,6 +118,20 @@ def test_ledger_is_what_lies_on_the_disk(run: Run) -> None:
         assert 0 < ledger.total("paper") <= 4 * parameters
         totals = ledger.add(method.training_rows()).totals()
         assert totals["paper"] <= totals["deploy"] <= totals["carry"] < totals["peak"], step
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_the_ledger_counts_the_teacher_that_the_step_began_with(kind: str) -> None:
+    """After the step, as the selection counts it: from the state, which holds no teacher."""
+    method = short(kind)
+    for step in range(3):
+        method.begin_step(step)
+        teacher = getattr(method, "teacher", None)
+        assert (teacher is not None) == (method.has_teacher and step > 0)
+        loaded = short(kind)
+        loaded.load_state(method.state())
+        counted = [row.bytes for row in loaded.training_rows() if row.name == "teacher"]
+        assert counted == ([] if teacher is None else [tensor_bytes(*teacher.state_dict().values())])
 
 
 def stored_bytes(path: Path) -> int:

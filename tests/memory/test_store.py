@@ -1,10 +1,7 @@
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshcil.core.errors import InputError
 from meshcil.memory.budget import Budget
 from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
@@ -28,7 +25,7 @@ def test_total_never_exceeds_the_budget_and_old_exemplars_only_shrink(steps, bud
         for (name, old), (kept_name, kept) in zip(before.classes, store.classes, strict=False):
             assert name == kept_name
             assert kept == old[: min(len(old), per_class)]
-        assert ExemplarStore.from_json(json.loads(json.dumps(store.to_json())), "exemplars.json") == store
+        assert ExemplarStore.of(dict(store.classes)) == store
 
 
 def test_a_class_or_an_id_cannot_arrive_twice():
@@ -39,9 +36,3 @@ def test_a_class_or_an_id_cannot_arrive_twice():
         store.update({"bus": ["a"]}, 2)
     with pytest.raises(ValueError, match="count"):
         store.update({}, -1)
-
-
-@pytest.mark.parametrize("content", [[], {"car": "a"}, {"car": [1]}, None])
-def test_a_broken_file_is_a_message(content):
-    with pytest.raises(InputError, match=r"exemplars\.json"):
-        ExemplarStore.from_json(content, "exemplars.json")

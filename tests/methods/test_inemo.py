@@ -20,7 +20,7 @@ from meshcil.methods.base.method import Batch
 from meshcil.rendering.visibility import observe_vertices
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import train_step
-from tests.methods.factory import build, facts, pool
+from tests.methods.factory import build, facts, pool, settings
 
 # Cuboids with 108, 88, 96 and 110 vertices: the bank has padding, and no batch of two classes is as wide as the bank.
 BOUNDS = (
@@ -381,8 +381,29 @@ def test_a_state_holds_all_that_a_run_goes_on_from(tmp_path: Path) -> None:
     assert again.state()["exemplars"] == state["exemplars"]
 
 
-def test_a_state_of_another_class_order_is_refused() -> None:
-    method = padded_method()
-    other = build("inemo", replace(method.facts, classes=tuple(reversed(method.facts.classes))))
-    with pytest.raises(InputError, match="belongs to a run with the classes class0"):
+@pytest.mark.parametrize(
+    ("changes", "other_facts", "message"),
+    [
+        ({}, {"classes": ("class3", "class2", "class1", "class0")}, "the classes class0"),
+        ({}, {"seed": 7}, "the seed 0, not 7"),
+        ({"dim": 24}, {}, "the vertices and dimensions"),
+        ({"partitions": 9}, {}, "the partitions .*, not 9"),
+    ],
+)
+def test_a_state_of_another_run_is_refused(
+    changes: dict[str, object], other_facts: dict[str, object], message: str
+) -> None:
+    method = build("inemo")
+    chosen = settings("inemo").model_copy(update=changes)
+    other = inemo.Learner(chosen, replace(facts(), **other_facts), torch.device("cpu"))
+    with pytest.raises(InputError, match=f"is of a run with {message}"):
         other.load_state(method.state())
+
+
+def test_a_state_after_growth_goes_on_where_it_was() -> None:
+    chosen = settings("inemo").model_copy(update={"partitions": 2, "partition_growth": "grow"})
+    grown, again = (inemo.Learner(chosen, facts(), torch.device("cpu")) for _ in range(2))
+    for step in (0, 1):
+        grown.begin_step(step)
+        again.load_state(grown.state())
+        assert torch.equal(again.space.bank, grown.space.bank)

@@ -231,6 +231,12 @@ def test_azimuth_selection_is_what_the_method_ranks_by() -> None:
     assert len(other.rank_exemplars(80, seed=0, azimuth=azimuth)) == 80
 
 
+def test_a_class_selected_by_azimuth_is_thinned_from_all_sides() -> None:
+    azimuth = azimuths(*[40] * 10)
+    first = np.rad2deg(azimuth[select_by_azimuth(azimuth, 80, seed=0)[:40]])
+    assert len(np.unique(first // 36)) == 10
+
+
 def test_azimuth_selection_alone_overfills_until_the_class_is_thinned() -> None:
     method = released("azimuth_selection")
     first = {"car": [f"car{i}" for i in (0, 1, 1, 2)], "bus": ["bus0", "bus1"]}

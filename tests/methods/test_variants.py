@@ -10,6 +10,7 @@ import torch
 
 from meshcil.config.methods.inemo import Settings
 from meshcil.config.run import load_method
+from meshcil.methods.base.images import ImagePool
 from meshcil.methods.inemo import Learner
 from meshcil.training.selection import selection_inputs
 from meshcil.training.setup import TrainingData
@@ -45,13 +46,17 @@ def test_a_variant_runs_through(name: str, tmp_path: Path) -> None:
         images = pool([*labels, 0], seed=step)
         replayed = (images.labels == 0) & (step > 0)
         [row] = train_step(method, TrainingData(images, replayed), tmp_path / f"checkpoint{step}")
-        arrays = selection_inputs(method, images, method.settings.exemplars)
-        chosen = method.rank_exemplars(2, seed=0, **arrays)
-        method.consolidate(images.subset(chosen))
+        method.consolidate(images.subset(exemplars(method, images)))
     scores = method.scores(next(pool([0, 5, 8]).batches(3, method.device)))
     assert scores.shape == (3, 9) and bool(scores.isfinite().all())
     distils = not any(word in name for word in ("no-distillation", "finetune", "joint"))
     assert ("distillation" in row) is distils
+
+
+def exemplars(method: Learner, images: ImagePool) -> list[int]:
+    """Two images, chosen as the variant chooses; none if it keeps none."""
+    strategy = method.settings.exemplars
+    return [] if strategy == "none" else method.rank_exemplars(2, seed=0, **selection_inputs(method, images, strategy))
 
 
 NO_DISTILLATION = {"losses.distillation_weight": 0.0, "losses.feature_distillation_weight": 0.0}
@@ -70,9 +75,9 @@ CHANGES: dict[str, dict[str, object]] = {
     "d14": {"released_code.padding_counts": True},
     "difficulty": {"exemplars": "difficulty"},
     "diversity": {"exemplars": "diversity"},
-    "finetune": NO_DISTILLATION,
+    "finetune": NO_DISTILLATION | {"exemplars": "none"},
     "herding": {"exemplars": "herding"},
-    "joint": NO_DISTILLATION | {"all_data": True},
+    "joint": NO_DISTILLATION | {"all_data": True, "exemplars": "none"},
     "kappa1-high": {"losses.kappa_contrastive": 28.571429},
     "kappa1-low": {"losses.kappa_contrastive": 7.142857},
     "kappa2-high": {"losses.kappa_positional": 4.0},
@@ -86,7 +91,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "no-etf": {"etf": False},
     "no-positional": {"losses.positional_weight": 0.0},
     "no-refill": {"background_refill": False},
-    "no-replay": {},  # its runs have no budget
+    "no-replay": {"exemplars": "none"},
     "no-unused": {"losses.unused_partitions": False},
     "paper-distillation": {"losses.feature_distillation_weight": 0.0},
     "paper-pose": {"inference.start_pose": "similarity"},

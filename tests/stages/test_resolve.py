@@ -26,10 +26,19 @@ def test_budget_and_method_must_fit_each_other(kind: str) -> None:
         check_replay(method, parse_budget("none"))
     for budget in map(parse_budget, ("total-96", "per-class-5", "bytes-1000000", "paper-bytes-1000000")):
         if method.replay == "never":
-            with pytest.raises(InputError, match=f"{budget.name}: is of no use to {kind}.*Use none"):
+            with pytest.raises(InputError, match=f"{budget.name}: is of no use to {method.label}.*Use none"):
                 check_replay(method, budget)
         else:
             check_replay(method, budget)
+
+
+@pytest.mark.parametrize("variant", ["no-replay", "finetune", "joint"])
+def test_a_variant_without_exemplars_has_no_budget(variant: str) -> None:
+    names = {"dataset": "primitives3d-study", "protocol": "3-3-3-3", "method": f"inemo-study-{variant}", "seed": 0}
+    config = repository_root() / "config"
+    assert resolve_run(RunKey(**names, budget="none"), config).method.exemplars == "none"
+    with pytest.raises(InputError, match=r"budget total-48: is of no use to .*, which keeps no exemplars"):
+        resolve_run(RunKey(**names, budget="total-48"), config)
 
 
 def test_a_budget_of_nothing_is_spelt_none() -> None:

@@ -9,7 +9,7 @@ from meshcil.methods.inemo import Learner
 from meshcil.training.selection import selection_inputs
 from tests.methods.factory import build, facts, pool, settings
 
-STRATEGIES = Settings.model_fields["exemplars"].annotation.__args__
+STRATEGIES = [name for name in Settings.model_fields["exemplars"].annotation.__args__ if name != "none"]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -34,6 +34,14 @@ def test_difficulty_is_the_margin_by_which_the_true_class_loses() -> None:
     for margin, row, label in zip(margins, scores, images.labels.tolist(), strict=True):
         wrong = torch.cat([row[:label], row[label + 1 :]]).max()
         assert margin == pytest.approx(float(wrong - row[label]), abs=1e-6)
+
+
+def test_of_a_single_class_the_hardest_image_has_the_lowest_score() -> None:
+    method = Learner(settings("inemo"), facts((1, 1)), torch.device("cpu"))
+    method.begin_step(0)
+    images = pool([0, 0, 0])
+    scores = method.scores(next(images.batches(3, method.device)))[:, 0].double().numpy()
+    np.testing.assert_allclose(selection_inputs(method, images, "difficulty")["losses"], -scores)
 
 
 def test_features_are_the_mean_of_the_map() -> None:

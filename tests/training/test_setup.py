@@ -142,6 +142,15 @@ def test_exemplars_keep_their_stored_order_across_classes(data: Path) -> None:
     assert_images(exemplar_pool(run_of("inemo-smoke"), data, read), ["chair-1", "bottle-2", "bottle-1", "aeroplane-0"])
 
 
+@pytest.mark.parametrize(
+    "content", [[], {}, {"classes": {"car": ["a"]}}, {"classes": [["car", "a"]]}, {"classes": [["car", [1]]]}]
+)
+def test_a_file_that_holds_no_exemplars_is_named(content: object, tmp_path: Path) -> None:
+    write_json_atomic(tmp_path / "exemplars.json", content)
+    with pytest.raises(InputError, match=r"exemplars\.json: does not hold exemplar ids by class"):
+        read_exemplars(tmp_path / "exemplars.json")
+
+
 def test_no_exemplars_are_an_empty_pool_of_the_datasets_image_size(data: Path) -> None:
     found = exemplar_pool(run_of("inemo-smoke"), data, {"chair": []})
     assert len(found) == 0 and found.images.shape == (0, 3, 64, 64)

@@ -58,7 +58,7 @@ def running_softmax(
 
     Args:
         queries: ``[M, D]``, temperature already applied.
-        blocks: at least one logit per query must be left in some block.
+        blocks: the first that holds any keys must leave at least one logit of each query.
         with_mean: whether to accumulate the mean (costs one more matrix product per block).
 
     Returns:

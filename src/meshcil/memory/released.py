@@ -28,7 +28,7 @@ def select_by_azimuth(azimuth: Iterable, count: int, seed: int) -> list[int]:
         seed: of the draws.
 
     Returns:
-        Positions: more than ``count``, or some twice, as it happens.
+        Positions, shuffled: more than ``count``, or some twice, as it happens.
 
     Raises:
         InputError: where the released code stops: all bins sparse, or fewer images asked for than there are groups.
@@ -51,7 +51,9 @@ def select_by_azimuth(azimuth: Iterable, count: int, seed: int) -> list[int]:
         if len(members) > 1:
             chosen += generator.permutation(members)[:share].tolist()
     missing = max(0, count - len(chosen))
-    return chosen + generator.integers(0, len(degrees), missing).tolist()
+    filled = chosen + generator.integers(0, len(degrees), missing).tolist()
+    # Shuffled, so that the class, when it is thinned to its first images, is still seen from all its groups.
+    return generator.permutation(filled).tolist()
 
 
 def _stop(reason: str) -> None:

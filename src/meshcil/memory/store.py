@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshcil.core.errors import InputError
 from meshcil.memory.selection import thin
 
 
@@ -16,6 +15,11 @@ class ExemplarStore:
     """
 
     classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @classmethod
+    def of(cls, exemplars: Mapping[str, Sequence[str]]) -> "ExemplarStore":
+        """The store with these ids of each class, classes in order of arrival."""
+        return cls(tuple((name, tuple(samples)) for name, samples in exemplars.items()))
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -46,25 +50,3 @@ class ExemplarStore:
         if len(set(store.ids)) != len(store):
             raise ValueError("ranked must not hold an id twice")
         return store
-
-    def to_json(self) -> dict[str, list[str]]:
-        """Class name -> ids, in order, for a JSON file."""
-        return {name: list(samples) for name, samples in self.classes}
-
-    @classmethod
-    def from_json(cls, content: object, where: str) -> "ExemplarStore":
-        """Read what `to_json` wrote.
-
-        Args:
-            content: the parsed file.
-            where: the file, for the message.
-
-        Raises:
-            InputError: it is not a mapping of class names to lists of ids.
-        """
-        if not isinstance(content, dict) or not all(
-            isinstance(samples, list) and all(isinstance(sample, str) for sample in samples)
-            for samples in content.values()
-        ):
-            raise InputError(where, "is not a mapping of class names to lists of ids", "Run the selection again")
-        return cls(tuple((name, tuple(samples)) for name, samples in content.items()))

@@ -16,6 +16,8 @@ from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch
 from meshcil.methods.base.proxies import ProxyMethod
 
+_BATCH = 64
+
 
 class Learner(ProxyMethod):
     """How much the loss reacts to a channel after a step says how firmly the next step holds it."""
@@ -49,17 +51,22 @@ class Learner(ProxyMethod):
         return {"distillation": self.settings.distillation_weight * kept}
 
     def finish_step(self, images: ImagePool) -> None:
-        """Importance of each channel for the step's images, in eval mode: the statistics of batch norm stay."""
+        """Importance of each channel for what the step trained on: new images, and exemplars as it began with them.
+
+        In eval mode: batch norm keeps its statistics, and no image acts on the gradient of another.
+        """
         super().finish_step(images)
         self.network.eval()
-        totals: list[Tensor] = []
-        for part in images.split(64):
-            [batch] = part.batches(64, self.device)
+        pools = [images] if self.exemplars is None else [images, self.exemplars]
+        totals = [torch.zeros_like(weights) for weights in self.importance]
+        for part in (part for pool in pools for part in pool.split(_BATCH)):
+            [batch] = part.batches(_BATCH, self.device)
             maps = self.stages(self.network.backbone, batch)
-            loss = self.nca(maps[-1].mean(dim=(2, 3)), part.labels.to(self.device))
-            gradients = torch.autograd.grad(loss, maps)
-            squares = [g.square().sum(dim=(2, 3)).mean(dim=0) for g in gradients]
-            totals = [a + b for a, b in zip(totals, squares, strict=True)] if totals else squares
+            # The sum of the images' losses, not their mean: every image has its own gradient, in a batch of any size.
+            loss = len(part) * self.nca(maps[-1].mean(dim=(2, 3)), part.labels.to(self.device))
+            for total, gradient in zip(totals, torch.autograd.grad(loss, maps), strict=True):
+                total += gradient.square().sum(dim=(0, 2, 3))
+        # A mean over images would be the same: their number cancels.
         self.importance = [relative(total) for total in totals]
 
     def state(self) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Learner(IncrementalClassifier):
         return nearest_mean_scores(latents[:, 0], self.means)
 
     def ledger_rows(self) -> list[LedgerRow]:
-        """The class means are stored with the model."""
-        size = FLOAT_BYTES * self.seen * self.network.backbone.channels
-        return [*super().ledger_rows(), deployed("class means", size)]
+        """The class means are stored with the model, where it is they that classify."""
+        rows = super().ledger_rows()
+        if self.settings.head == "linear":
+            return rows
+        return [*rows, deployed("class means", FLOAT_BYTES * self.seen * self.network.backbone.channels)]

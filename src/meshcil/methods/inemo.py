@@ -248,14 +248,21 @@ class Learner(Method):
         """Inverse of `state`.
 
         Raises:
-            InputError: the state is of a run with other classes, or with the same in another order.
+            InputError: the state is of a run with other classes or the same in another order, with another seed, or
+                with a bank of another size.
         """
-        if tuple(state["classes"]) != self.facts.classes:
-            names = ", ".join(state["classes"])
-            raise InputError("state", f"belongs to a run with the classes {names}", "Train the step again")
+        space = LatentSpace(**state["space"])
+        for name, found, own in (
+            ("classes", ", ".join(state["classes"]), ", ".join(self.facts.classes)),
+            ("seed", state["seed"], self.facts.seed),
+            ("vertices and dimensions", tuple(space.bank.shape[1:]), tuple(self.space.bank.shape[1:])),
+            ("partitions", len(space.bank), self.settings.final_partitions(self.facts.seen(state["step"]))),
+        ):
+            if found != own:
+                raise InputError("state", f"is of a run with the {name} {found}, not {own}", "Give this run's file")
         super().load_state(state)
         self._exemplar_ids = tuple(state["exemplars"])
-        self.space = LatentSpace(**state["space"]).to(self.device)
+        self.space = space.to(self.device)
 
     def ledger_rows(self) -> list[LedgerRow]:
         """Network, vertex features and cuboid bounds of seen classes, background bank; partitions of later classes.

@@ -88,9 +88,9 @@ def check_replay(method: MethodSettings, budget: Budget) -> None:
     Raises:
         InputError: naming the method and the budgets that fit it.
     """
-    if method.replay == "never" and budget.kind != "none":
+    if (method.replay == "never" or method.exemplars == "none") and budget.kind != "none":
         raise InputError(
-            f"budget {budget.name}", f"is of no use to {method.kind}, which keeps no exemplars", "Use none"
+            f"budget {budget.name}", f"is of no use to {method.label}, which keeps no exemplars", "Use none"
         )
     if method.replay == "required" and budget.kind == "none":
         raise InputError("budget none", f"is too little for {method.kind}, which needs exemplars", "Use e.g. total-96")

@@ -44,7 +44,7 @@ def select(
         "select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads, device=str(target)
     ):
         method = load_method(config, data, state, step, target)
-        kept = ExemplarStore.from_json(read_exemplars(previous, step - 1), str(previous))
+        kept = ExemplarStore.of(read_exemplars(previous, step - 1))
         rows = [*method.ledger_rows(), *method.training_rows()]
         budget = parse_budget(config.key.budget)
         per_class = quota(config, step, Ledger(tuple(rows)))
@@ -67,7 +67,7 @@ def rank_classes(
         members = (pool.labels == run.classes.index(name)).nonzero()[:, 0].numpy()
         chosen: dict[str, np.ndarray] = {key: array[members] for key, array in arrays.items()}
         seed = derive_seed(run.key.seed, "exemplars", name)
-        order = method.rank_exemplars(min(per_class, len(members)), seed=seed, **chosen)
+        order = method.rank_exemplars(per_class, seed=seed, **chosen)
         ranked[name] = [pool.ids[i] for i in members[order]]
     return ranked
 

@@ -20,8 +20,8 @@ def selection_inputs(method: Method, pool: ImagePool, strategy: str) -> dict[str
     Images are seen as at test time, without augmentation.
 
     Returns:
-        `features` [n, D] for herding and diversity, `losses` [n] for difficulty (largest wrong score minus the true
-        one), otherwise `azimuth` [n] in radians.
+        `features` [n, D] for herding and diversity, `losses` [n] for difficulty (largest wrong score, if there is a
+        second class, minus the true one), otherwise `azimuth` [n] in radians.
     """
     if strategy in ("herding", "diversity"):
         features = [method.features(images).cpu() for images in pool.batches(_BATCH, method.device)]
@@ -30,6 +30,8 @@ def selection_inputs(method: Method, pool: ImagePool, strategy: str) -> dict[str
         scores = torch.cat([method.scores(images).cpu() for images in pool.batches(_BATCH, method.device)])
         true = scores.gather(1, pool.labels[:, None])[:, 0]
         wrong = scores.scatter(1, pool.labels[:, None], -torch.inf).amax(dim=1)
+        if scores.shape[1] == 1:
+            wrong = torch.zeros_like(true)
         return {"losses": (wrong - true).double().numpy()}
     return {"azimuth": pool.poses[:, 0].double().numpy()}
 

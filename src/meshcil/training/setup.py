@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 
 from meshcil.config.run import ANY_BUDGET, RunConfig
 from meshcil.core.artifacts import load_state, read_json
@@ -16,6 +17,12 @@ from meshcil.datasets.prepared import PreparedSplit, load_cuboids, load_info, lo
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
 from meshcil.training.data import TrainingData
+
+
+class _Exemplars(BaseModel):
+    """What `meshcil.stages.select` writes."""
+
+    classes: list[tuple[str, list[str]]]
 
 
 def choose_device(name: str, threads: int) -> torch.device:
@@ -131,14 +138,19 @@ def read_exemplars(path: Path | None, step: int | None = None) -> dict[str, list
         step: after which they must have been chosen; any when None.
 
     Raises:
-        InputError: when the file is of another step.
+        InputError: when the file is of another step, or holds no list of classes with their ids.
     """
     if path is None:
         return {}
     content = read_json(path)
+    try:
+        exemplars = _Exemplars.model_validate(content)
+    except ValidationError:
+        cause = "does not hold exemplar ids by class"
+        raise InputError(path, cause, "Give the file that the selection wrote, or run the selection again") from None
     if step is not None:
         _require_written_after(step, path, content)
-    return {name: list(ids) for name, ids in content["classes"]}
+    return dict(exemplars.classes)
 
 
 def exemplar_pool(run: RunConfig, data: Path, exemplars: Mapping[str, Sequence[str]]) -> ImagePool:

@@ -115,8 +115,8 @@ class MethodSettings(Settings):
     """The network."""
     training: TrainingSettings
     """The optimiser loop."""
-    exemplars: Literal["random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
-    """Selection strategy; only used with a budget."""
+    exemplars: Literal["none", "random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
+    """Selection strategy; `none` goes with budget `none` only."""
 
     @model_validator(mode="after")
     def _keep_objects_in_place(self) -> "MethodSettings":

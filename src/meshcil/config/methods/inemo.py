@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from meshcil.config.base import Settings as Block
 from meshcil.config.methods.base import MethodSettings
@@ -68,7 +68,7 @@ class ReleasedCode(Block):
     teacher_in_training_mode: bool = False
     """D11: the earlier network normalises by batch statistics and goes on collecting them."""
     transposed_pose_error: bool = False
-    """D13: one of three rotations in the pose error is turned the wrong way."""
+    """D13: two of three rotations in the pose error are transposed."""
     padding_counts: bool = False
     """D14: padded vertices take part in classification, distillation and the noise loss."""
 
@@ -103,6 +103,18 @@ class Settings(MethodSettings):
     """Test time."""
     released_code: ReleasedCode = ReleasedCode()
     """Defects of the released code to switch on."""
+
+    @model_validator(mode="after")
+    def _check_latent_space(self) -> "Settings":
+        if self.released_code.shared_partition and not self.etf:
+            raise ValueError("released_code.shared_partition shares the partitions that `etf: false` does without")
+        return self
+
+    @model_validator(mode="after")
+    def _check_exemplars(self) -> "Settings":
+        if self.all_data and self.exemplars != "none":
+            raise ValueError(f"all_data trains on all images, so `exemplars` must be none, not {self.exemplars}")
+        return self
 
     def final_partitions(self, count: int) -> int:
         """Partitions once ``count`` classes have arrived."""

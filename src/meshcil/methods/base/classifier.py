@@ -159,6 +159,15 @@ class ClassifierMethod(Method):
             rows.append(deployed("pose head", tensor_bytes(*network.pose_head.parameters())))
         return rows
 
+    def network_before(self) -> nn.Module:
+        """A new network, without trained weights, in the shape that a state of the step before is loaded into."""
+        untrained = self.settings.backbone.model_copy(update={"weights": None})
+        settings = self.settings.model_copy(update={"backbone": untrained})
+        before = type(self)(settings, self.facts, self.device)
+        before.step = self.step - 1
+        before.prepare_network(before.seen)
+        return before.network
+
 
 def bin_layout(pose: PoseHeadSettings) -> BinLayout:
     """Bins in radians from settings in degrees."""

@@ -250,8 +250,12 @@ class Method(ABC):
 
     def training_rows(self) -> list[LedgerRow]:
         """Bytes held only while a step trains: optimiser state and, after the first step, a teacher."""
-        teacher = self.network if self.has_teacher and self.step > 0 else None
+        teacher = self.network_before() if self.has_teacher and self.step > 0 else None
         return training_rows(self.network, teacher, self.optimiser_floats)
+
+    def network_before(self) -> nn.Module:
+        """A network as large as that of the step before, for its bytes alone; by default networks do not grow."""
+        return self.network
 
     @property
     def optimiser_floats(self) -> int:
