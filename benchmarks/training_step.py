@@ -1,4 +1,4 @@
-"""A training step of iNeMo (network, losses, backward, optimiser, banks) against its dense formulation.
+"""A training step of iNeMo (network to banks) against its dense formulation; target: 1.5 times as fast.
 
 Same network, batch, classes and draws; a second step, so that there is a teacher. The dense formulation holds every
 logit at once and leaves the gradients to autograd; the second comparison also finds the visible vertices by z-buffer.

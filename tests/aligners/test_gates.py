@@ -23,6 +23,7 @@ def gated(gate: str) -> list[int]:
     ("gate", "expected"),
     [
         ("task-oracle", [0, 1, 2]),
+        ("task-oracle-restricted", [0, 1, 2]),
         ("oracle-without-alignment", [0, 0, 2]),
         ("align-all", [0, 1, 0]),
         ("pred-gate", [2, 1, 2]),
@@ -35,10 +36,22 @@ def test_each_gate_chooses_as_described(gate: str, expected: list[int]) -> None:
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_only_the_oracle_and_its_control_may_be_told_the_task(gate: str) -> None:
+def test_only_the_oracles_may_be_told_the_task(gate: str) -> None:
     truth = None if gate in ORACLE_GATES else TRUE_OLD
     with pytest.raises(ValueError, match="true_old must be given for task-oracle"):
         apply_gate(gate, PLAIN, ALIGNED, old=2, negative_energy=G, threshold=0.0, true_old=truth)
+
+
+def test_restriction_forbids_new_classes_to_old_images_with_and_without_alignment() -> None:
+    taken_for_new = torch.tensor([[0.0, 1.0, 9.0]] * 3)
+    found = {
+        gate: apply_gate(gate, PLAIN, taken_for_new, old=2, negative_energy=G, threshold=0.0, true_old=TRUE_OLD)
+        for gate in ORACLE_GATES
+    }
+    answers = {gate: scores.argmax(dim=1).tolist() for gate, scores in found.items()}
+    assert answers["task-oracle"] == [2, 2, 2]
+    assert answers["task-oracle-restricted"] == [1, 1, 2]
+    assert answers["oracle-without-alignment"] == [0, 0, 2]
 
 
 def test_background_is_neither_old_nor_new() -> None:

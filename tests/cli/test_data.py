@@ -69,6 +69,17 @@ def test_a_good_folder_can_be_used_and_is_left_alone(place: Path) -> None:
     assert not (place / "data").exists()
 
 
+def test_no_process_at_all_is_refused_by_both_commands(place: Path) -> None:
+    for command in ("check", "prepare"):
+        assert call(command, "tiny", "--workers", "0") == (2, "--workers 0: is less than 1. Give 1 or more")
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused_by_both_commands(place: Path) -> None:
+    for command in ("check", "prepare"):
+        code, text = call(command, "../datasets/tiny", "--workers", "1")
+        assert code == 2 and text.startswith("`../datasets/tiny`: is no name of a file in config/datasets. ")
+
+
 def test_a_wrong_root_says_what_belongs_there(place: Path) -> None:
     configure(obtain="Unpack the release there")
     code, text = check("--root", "nowhere")

@@ -8,6 +8,8 @@ import pytest
 
 from meshcil.cli import diagnosis
 from meshcil.cli.diagnosis import Finding, diagnose, show
+from meshcil.lineage import source
+from tests.lineage.test_record import git
 
 CONFIG = "MinJobAge               = {age} sec\nAccountingStorageType   = accounting_storage/none\n"
 
@@ -39,7 +41,60 @@ def found(name: str) -> Finding:
     return {row.name: row for row in checks.get(name, diagnosis._gpu)()}[name]
 
 
-def test_an_empty_folder_on_a_plain_machine_is_fit(machine: Path) -> None:
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository that stands for the one the package is run from."""
+    for name in ("src/a.py", "config/a.yaml", "README.md", "dvc.lock", "reports/ANCHOR"):
+        write(tmp_path / name, "old\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
+    for module in (source, diagnosis):
+        monkeypatch.setattr(module, "repository_root", lambda: tmp_path)
+    return tmp_path
+
+
+def test_the_doctor_and_the_records_count_the_same_files(repository: Path) -> None:
+    # What the pipeline writes, and what is neither code nor a setting: pictures, notes, other data.
+    for name in (
+        "dvc.lock",
+        "reports/ANCHOR",
+        "reports/index.html",
+        "results/a.csv",
+        "car-overlay.png",
+        "data/own/a.png",
+    ):
+        write(repository / name, "new\n")
+    (row,) = diagnosis._git()
+    clean = source.source_facts()
+    assert row.state == "ok" and row.found.endswith(", 0 changed files") and clean.dirty is False
+    for number, name in enumerate(["README.md", "config/own ünit.yaml", "workflow/rules/own.smk", "src/b.py"], start=1):
+        write(repository / name, "new\n")
+        (row,) = diagnosis._git()
+        assert row.state == "note" and f", {number} changed files: " in row.found and "Commit" in row.remedy
+        assert source.source_facts().dirty
+    before = source.source_facts().diff_sha256
+    assert before not in (None, clean.diff_sha256)
+    write(repository / "src/b.py", "newer\n")
+    assert source.source_facts().diff_sha256 != before
+
+
+def test_new_files_have_a_digest_and_a_folder_that_git_does_not_enter_stops_no_job(repository: Path) -> None:
+    nothing = source.source_facts().diff_sha256
+    write(repository / "config/methods/own.yaml", "label: own\n")
+    setting = source.source_facts().diff_sha256
+    git(repository, "init", "--quiet", "src/nested")
+    write(repository / "src/nested/c.py", "C = 1\n")
+    assert len({nothing, setting, source.source_facts().diff_sha256}) == 3
+
+
+def test_an_empty_folder_on_a_plain_machine_is_fit(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "repository_root", Path.cwd)
     table = {row.name: row for row in diagnose()}
     assert not [finding for finding in table.values() if finding.state == "bad" and finding.name != "packages"]
     assert table["git"].state == "note" and "clone the repository" in table["git"].remedy

@@ -1,15 +1,20 @@
 """What a model sees of an image, and what the demo hides of it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from meshcil.cli import prediction
+from meshcil.cli.application import app
 from meshcil.cli.demonstration import command, hide, serve
-from meshcil.cli.stored_model import fit_window, load_model, read_window
+from meshcil.cli.stored_model import Answer, StoredModel, find_run, fit_window, load_model, read_window
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
+from meshcil.methods.inemo import Learner
+from meshcil.stages.command import run as run_command
 from meshcil.stages.select import select
 from meshcil.stages.train import train
 from tests.stages.conftest import CLASSES, PER_CLASS, write_training_images
@@ -52,6 +57,59 @@ def test_the_page_is_for_this_machine_alone() -> None:
     assert "--server.address=127.0.0.1" in words and "--browser.gatherUsageStats=false" in words
     with pytest.raises(InputError, match="port"):
         serve(None, 80)
+
+
+def finish(path: str, kind: str, classes: int, ended: str, exemplars: int = 1) -> Path:
+    """A finished run of one step, as far as the choice of a model looks."""
+    run = resolved(kind)
+    steps = (tuple(f"c{i}" for i in range(classes)),)
+    folder = Path("results/runs") / path
+    write_text_atomic(folder / "run.json", run.model_copy(update={"steps": steps}).model_dump_json())
+    write_text_atomic(folder / "scores.csv", "")
+    write_text_atomic(folder / "score.record.json", json.dumps({"ended": ended}))
+    write_text_atomic(folder / "step0/exemplars.json", json.dumps({"classes": [["c0", ["a"] * exemplars]]}))
+    return folder
+
+
+def test_a_short_trial_does_not_take_the_place_of_a_full_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = finish("full/p/inemo/total-24/seed0", "inemo", 12, "2026-01-01", exemplars=4)
+    finish("tiny/p/inemo/total-16/seed0", "inemo", 4, "2026-02-01")
+    finish("full/p/icarl/total-24/seed0", "icarl", 12, "2026-02-02")
+    assert find_run() == old
+    new = finish("other/p/inemo/total-24/seed0", "inemo", 12, "2026-01-02", exemplars=2)
+    assert find_run() == new
+    large = finish("other/p/inemo/total-96/seed0", "inemo", 12, "2026-01-01", exemplars=9)
+    assert find_run() == large
+
+
+def test_the_model_is_shown_with_the_classes_that_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = resolved("inemo")
+    stored = StoredModel(Path("results/runs/a"), run, Path(), object.__new__(Learner))
+    listed = f"knows {len(run.classes)} classes: {', '.join(run.classes)}"
+    assert stored.title == f"{run.method.label}, results/runs/a; {listed}"
+    window = np.zeros((4, 4, 3), dtype=np.uint8)
+    answer = Answer(window, "car", {"car": 1.0, "bus": 0.5}, (0.0, 0.0, 0.0), 5.0, 4.0, np.ones((3, 2)), None, None)
+    monkeypatch.setattr(prediction, "load_model", lambda model: stored)
+    monkeypatch.setattr(prediction, "read_window", lambda path, size: window)
+    monkeypatch.setattr(StoredModel, "ask", lambda self, windows: [answer])
+    with pytest.raises(SystemExit) as stop:
+        run_command(app, ["predict", "photo.jpeg"])
+    assert not stop.value.code
+    said = capsys.readouterr().out
+    assert listed in said and "drawing: reports/predictions/photo-overlay.png" in said
+    assert [path.as_posix() for path in Path().rglob("*.png")] == ["reports/predictions/photo-overlay.png"]
+
+
+def test_git_leaves_the_drawings_alone() -> None:
+    root = Path(__file__).resolve().parents[2]
+    patterns = (root / ".gitignore").read_text().splitlines()
+    assert "/reports/*" in patterns and not any(line.startswith("!/reports/predictions") for line in patterns)
 
 
 def test_a_run_of_one_step_is_in_the_state_that_all_budgets_share(

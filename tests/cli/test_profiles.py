@@ -40,6 +40,13 @@ def test_every_profile_is_read_and_kept(name: str, tmp_path: Path, monkeypatch: 
     assert merged.items() >= load_profile(None).items()
 
 
+def test_a_setting_that_is_written_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "default/config.yaml", "cores: all\n")
+    write(tmp_path, "local.yaml", "jobs: 3\ncores: 2\njobs: 4\n")
+    with pytest.raises(InputError, match=r"local.yaml: has the key `jobs` in line 1 and again in line 3"):
+        load_profile(None, tmp_path)
+
+
 def test_slurm_leaves_most_of_the_login_node_to_others() -> None:
     assert load_profile("slurm")["local-cores"] == 2
 

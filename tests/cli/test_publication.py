@@ -1,20 +1,55 @@
 """`make publish` asks that DVC keeps all that the report rests on; what else lies in the folder does not hinder it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from meshcil.cli import publication
+from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
-from meshcil.lineage.anchor import ANCHOR
+from meshcil.lineage.anchor import ANCHOR, FINAL
+from meshcil.lineage.audit import check_files
+from meshcil.lineage.reading import read_record
 from meshcil.lineage.versions import LOCK
+from meshcil.reporting import kept_claims
+from meshcil.stages import report
+from tests.cli.fabrication import CONFIG
 from tests.lineage.test_record import job
 
 
 def keep(*paths: str) -> None:
     """Write a dvc.lock with these outputs; JSON is YAML."""
     LOCK.write_text(json.dumps({"stages": {"all": {"outs": [{"path": path, "md5": "0"} for path in paths]}}}))
+
+
+def test_where_nothing_is_published_the_remote_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(publication, "dvc", lambda *arguments: pytest.fail("DVC must not be asked"))
+    with pytest.raises(InputError) as refused:
+        publication.restore()
+    assert str(refused.value) == "dvc.lock: does not exist; this commit publishes no results. Run `make reproduce`"
+
+
+def test_exporting_what_the_report_shows_is_no_difference_to_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"measured": "once", "date": "2031-05-04", "commits": [], "runs": {}}
+    files = {name: Path("docs/results") / name / "provenance.json" for name in ("smoke", "laptop")}
+    for file in files.values():
+        write_json_atomic(file, facts)
+        shutil.copy("results/experiments/smoke.csv", file.with_name("scores.csv"))
+    read: list[str] = []
+    with monkeypatch.context() as patch:
+        judge = kept_claims.together
+        patch.setattr(kept_claims, "together", lambda c, kept: judge(c, read.extend(k.name for k in kept) or kept))
+        report.main(CONFIG, ["smoke"], FINAL.with_name("index.html"))
+    assert read == ["laptop"]
+    for name, expected in (("smoke", []), ("laptop", ["docs/results/laptop/provenance.json: has changed"])):
+        write_json_atomic(files[name], facts | {"date": "2031-05-05"})
+        found = check_files({FINAL: read_record(FINAL)})
+        assert [finding.partition(" since")[0] for finding in found] == expected
 
 
 def test_only_what_the_report_rests_on_must_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

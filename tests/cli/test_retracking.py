@@ -24,10 +24,26 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 OUT = Path("results/tracking/smoke.json")
 
 
-def rebuild(*arguments: str) -> int:
+def call(*arguments: str) -> int:
+    """Exit code of `meshcil`."""
     with pytest.raises(SystemExit) as stop:
-        run(app, ["track", *arguments])
+        run(app, arguments)
     return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("command", ["status --runs", "track --rebuild", "export crate crate"])
+def test_where_nothing_has_been_run_the_first_step_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(*command.split()) == 2
+    said = capsys.readouterr().err
+    assert "Run `make reproduce`" in said and "audit" not in said and "rebuild" not in said
+
+
+def test_a_lost_database_is_made_again_from_records(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("status", "--runs") == 2
+    assert "mlflow.db: does not exist. `meshcil track --rebuild` makes it" in capsys.readouterr().err
 
 
 @pytest.mark.tampering
@@ -45,7 +61,7 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     assert check_tags(records)[1] == [
         "mlflow.db is not here: `meshcil track --rebuild` makes it again from the records"
     ]
-    assert rebuild("--rebuild") == 0
+    assert call("track", "--rebuild") == 0
     records, findings = read_records()
     assert findings == [] == check_files(records) and check_tags(records) == ([], [])
     assert stored_anchors() == {"smoke": anchor()}
@@ -67,7 +83,7 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
     alter_tag("update model_version_tags set value = '0'")
     assert len([f for f in check_tags(records)[0] if f.endswith("select.record.json is not registered")]) == 2
-    assert rebuild("--rebuild") == 0
+    assert call("track", "--rebuild") == 0
     records, _ = read_records()
     findings, _ = check_tags(records)
     assert len(findings) == len(before) and "mlflow.db: tag meshcil.host" in findings[0]
@@ -97,8 +113,8 @@ def alter_tag(statement: str) -> None:
 def test_it_must_be_asked_for_and_needs_records(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert rebuild() == 2
+    assert call("track") == 2
     assert "needs `--rebuild`" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
-    assert rebuild("--rebuild") == 2
-    assert "no record was found" in capsys.readouterr().err
+    assert call("track", "--rebuild") == 2
+    assert "holds no records: nothing has been run here" in capsys.readouterr().err

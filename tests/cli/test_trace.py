@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from meshcil.cli.application import app
+from meshcil.cli.number import find_row
 from meshcil.cli.tracing import as_json, find_trace
+from meshcil.core.errors import InputError
 from meshcil.lineage.trace import trace
 from meshcil.reporting.layout import read_table, row_keys
 from meshcil.stages.command import run
@@ -49,6 +52,56 @@ def test_a_number_leads_to_its_predictions_and_on_to_the_data(checkout: Path) ->
         "prepare primitives3d-tiny",
         "generate primitives3d-tiny",
     }
+
+
+SCORES = pd.DataFrame(
+    [
+        ["inemo", "iNeMo", "total-24", "0", "1", "9.00"],
+        ["inemo", "iNeMo", "total-24", "1", "1", "9.00"],
+        ["icarl", "iCaRL", "total-24", "0", "1", "9.00"],
+        ["joint", "Joint", "none", "0", "1", "9.00"],
+    ],
+    columns=["method", "label", "budget", "step", "seeds", "last [%]"],
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("inemo/total-24/1", "inemo/total-24/1"),
+        ("iNeMo/total-24/1", "inemo/total-24/1"),
+        ("icarl", "icarl/total-24/0"),
+        ("iCaRL", "icarl/total-24/0"),
+        ("iCaRL/total-24", "icarl/total-24/0"),
+    ],
+)
+def test_a_row_may_be_called_by_its_first_columns_or_its_label(row: str, found: str) -> None:
+    assert find_row(SCORES, row, "t.csv") == found
+
+
+@pytest.mark.parametrize("row", ["inemo", "iNeMo", "inemo/total-24", "iNeMo/total-24", "inemo/total-24/0"])
+def test_a_row_that_its_method_tells_from_others_has_longer_names_too(row: str) -> None:
+    assert find_row(SCORES.drop(index=1), row, "t.csv") == "inemo"
+
+
+@pytest.mark.parametrize(
+    ("row", "remedy"),
+    [
+        ("inemo", "It fits: inemo/total-24/0, inemo/total-24/1"),
+        ("iNeMo/total-24", "It fits: inemo/total-24/0, inemo/total-24/1"),
+        ("jont", "Rows: inemo/total-24/0, inemo/total-24/1, icarl/total-24/0, joint/none/0"),
+    ],
+)
+def test_a_row_that_is_none_or_several_is_answered_with_candidates(row: str, remedy: str) -> None:
+    with pytest.raises(InputError) as refused:
+        find_row(SCORES, row, "t.csv")
+    assert (refused.value.cause, refused.value.remedy) == (f"has no single row `{row}`", remedy)
+
+
+def test_a_row_is_found_by_budget_and_label_in_a_table_of_ours(checkout: Path) -> None:
+    numbers = [as_json(find_trace(TABLE, row, "last"))["number"] for row in ("icarl-smoke", "icarl-smoke/total-16")]
+    numbers.append(as_json(find_trace(TABLE, read_table(TABLE)["label"][1], "last"))["number"])
+    assert numbers[0] == numbers[1] == numbers[2] and numbers[0]["row"] == "icarl-smoke"
 
 
 def test_an_average_needs_the_predictions_of_every_step(checkout: Path) -> None:

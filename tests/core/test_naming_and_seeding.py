@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available, load_object, module_name
+from meshcil.core.naming import available, known_names, load_object, module_name
 from meshcil.core.seeding import derive_seed, torch_generator
 
 
@@ -17,6 +17,14 @@ def test_names_with_hyphens_are_modules_with_underscores() -> None:
 def test_unknown_names_list_what_there_is(name: str) -> None:
     with pytest.raises(InputError, match=r"Known: .*budget"):
         load_object("meshcil.memory", name, "parse_budget")
+
+
+def test_the_nearest_of_the_known_names_comes_first() -> None:
+    assert known_names("laptob", ["inemo", "laptop"]) == "Did you mean `laptop`? Known: inemo, laptop"
+    assert known_names("x", ["inemo", "laptop"], "Rows") == "Rows: inemo, laptop"
+    assert known_names("x", []) == "Known: none"
+    with pytest.raises(InputError, match=r"Did you mean `budget`\? Known: "):
+        load_object("meshcil.memory", "buget", "parse_budget")
 
 
 def test_base_is_no_method() -> None:

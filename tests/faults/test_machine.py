@@ -173,6 +173,7 @@ def test_a_dvc_remote_that_is_gone(tmp_path: Path) -> None:
     assert "not reachable" in doctor and "Runs need no remote" in doctor
     (folder / "data.txt").unlink()
     shutil.rmtree(folder / ".dvc/cache")
+    (folder / "dvc.lock").write_text("schema: '2.0'\n")
     restored = call(*meshcil, "restore")
     said(restored.stderr.splitlines())
     assert restored.returncode == 2 and "Traceback" not in restored.stderr

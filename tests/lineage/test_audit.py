@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from meshcil.core import code_digest
 from meshcil.lineage.audit import audit
+from meshcil.lineage.code import templates
+from meshcil.lineage.record import record_job
 from tests.lineage.test_record import job
 
 
@@ -25,6 +28,35 @@ def test_an_altered_file_is_named(path: str) -> None:
     Path(path).write_text("other")
     findings = audit()
     assert findings and all(finding.startswith(f"{path}: has changed") for finding in findings)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout beside the working folder, from which a job read settings and a template."""
+    root = tmp_path / "checkout"
+    monkeypatch.setattr(code_digest, "_source_root", lambda: root / "src")
+    files = [root / "config/experiments/e.yaml", root / "src/meshcil/reporting/templates/page.html"]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text("as it was")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    with record_job(
+        "report", inputs=[files[0], templates()], outputs=[Path("reports/index.html")], settings={}, modules=(), key={}
+    ):
+        Path("reports").mkdir(exist_ok=True)
+        Path("reports/index.html").touch()
+    return root
+
+
+def test_of_the_checkouts_files_the_bytes_count_but_in_settings(repository: Path) -> None:
+    assert audit() == []
+    (repository / "config/experiments/e.yaml").write_text("# A remark.")
+    assert audit() == []
+    (repository / "src/meshcil/reporting/templates/page.html").write_text("<p>")
+    expected = "src/meshcil/reporting/templates: has changed since reports/report.record.json was written"
+    assert audit() == [expected]
 
 
 def test_a_deleted_file_is_named() -> None:

@@ -55,6 +55,14 @@ def test_record_states_what_was_read_and_written() -> None:
     assert record.ended >= record.started and record.exit_code == 0
 
 
+def test_settings_keep_their_order() -> None:
+    settings = {"groups": {"models": ["der"], "exemplars": ["icarl"]}}
+    with record_job("score", inputs=[], outputs=[Path("b.csv")], settings=settings, modules=(), key={}):
+        Path("b.csv").write_text("x")
+    stored = json.loads(Path("score.record.json").read_text())["settings"]["values"]
+    assert list(stored["groups"]) == ["models", "exemplars"]
+
+
 def test_parents_are_the_records_that_made_the_inputs() -> None:
     job("score", [], "run/scores.csv")
     job("resolve", [], "run/run.json")
@@ -82,6 +90,16 @@ def test_a_folder_is_one_output_whose_files_have_a_parent() -> None:
         record = job("prepare", [path], f"prepared/{Path(path).name}/dataset.json")
         assert [p["path"] for p in record["parents"]] == ["raw/chairs/generate.record.json"]
     assert record["inputs"][0]["sha256"] != own["sha256"]
+
+
+def test_what_a_job_may_write_is_an_output_where_it_did() -> None:
+    for written in (["b.csv"], ["b.csv", "c.csv"]):
+        more = {"settings": {}, "modules": (), "key": {}, "possible": [Path("c.csv")]}
+        with record_job("score", inputs=[], outputs=[Path("b.csv")], **more):
+            for name in written:
+                Path(name).touch()
+        record = json.loads(Path("score.record.json").read_text())
+        assert [entry["path"] for entry in record["outputs"]] == written
 
 
 def test_a_failing_job_leaves_no_record_not_even_an_old_one() -> None:

@@ -56,12 +56,12 @@ CUT_OFF = """() => [...document.querySelectorAll(".scroll")]
 
 @pytest.fixture
 def page(
-    workplace: Path, keep_verdict: Callable[..., None], scores_of: Callable[..., pd.DataFrame], shown: Shown
+    workplace: Path, keep_scores: Callable[..., None], scores_of: Callable[..., pd.DataFrame], shown: Shown
 ) -> str:
     """Address of a report with verdicts of both kinds, a figure of images, and one of many series."""
     judge_smoke()
     draw_more(scores_of, shown)
-    keep_verdict("large", "memo-above-der", "primitives3d-study, 4-4-4, bytes-1800000", 3)
+    keep_scores("large", "memo-above-der", "primitives3d-study, 4-4-4, bytes-1800000", 3)
     report.main(config=Path("config"), experiments=["smoke"], out=Path("reports/index.html"))
     return (workplace / "reports/index.html").as_uri()
 

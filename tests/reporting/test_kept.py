@@ -1,15 +1,17 @@
 """Kept results of several experiments in one page: what they come to together, and what is refused."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from meshcil.config.claims import load_claims
 from meshcil.core.errors import InputError
-from meshcil.reporting.kept import definition, read_kept, together
+from meshcil.reporting.kept import read_kept, together, worth_keeping
 from meshcil.reporting.reproducibility import BEGIN, END, reproducibility, rewrite_claims
+from meshcil.reporting.scores import COLUMNS
 
 REPOSITORY = Path(__file__).parents[2]
 CLAIMS = """source: A paper
@@ -19,7 +21,9 @@ claims:
     statement: It is better.
     where: abstract
     published: 2 points
-    terms: [{metric: last_accuracy, select: {method: [inemo]}}]
+    terms:
+      - {metric: last_accuracy, select: {method: [inemo]}}
+      - {weight: -1, metric: last_accuracy, select: {method: [icarl, der, "replay*"]}, over: best}
   - {name: never, statement: It is seen by nobody., where: nowhere, published: nothing}
 """
 EXPERIMENT = """title: Title of NAME
@@ -32,76 +36,105 @@ tables:
 """
 PROVENANCE = """{
  "measured": "Measured in NAME.",
+ "date": "DATE",
  "commits": [],
- "methods": ["inemo"],
  "runs": {"digits/inemo": {"1": "ABCDEF0123456789", "0": "99"}}
 }"""
 TABLE = "method,label,budget,seeds,average [%],average std [%]\ninemo,iNeMo,none,3,88.12,0.51\n"
 
 
+HOLDS, FAILS = [0.02, 0.021, 0.022], [-0.01, -0.011, -0.012]
+
+
 @pytest.fixture
-def keep(tmp_path: Path) -> Callable[[str, str], None]:
-    """Keep results of an experiment: its name and data, rivals, difference, interval, seeds, verdict."""
+def keep(tmp_path: Path) -> Callable[..., None]:
+    """Keep results of an experiment: its name and data, how much better iNeMo is by seed, than which methods."""
     (tmp_path / "config/experiments").mkdir(parents=True)
     (tmp_path / "config/claims").mkdir()
     (tmp_path / "config/claims/paper.yaml").write_text(CLAIMS)
     (tmp_path / "README.md").write_text(f"Before\n{BEGIN}\n{END}\nAfter\n")
     (tmp_path / "docs/results").mkdir(parents=True)
 
-    def write(name: str, verdict: str) -> None:
+    def write(
+        name: str, data: str, gains: Sequence[float], rivals: Sequence[str] = ("icarl",), date: str = "2031-05-04"
+    ) -> None:
         folder = tmp_path / "docs/results" / name
         folder.mkdir()
-        head = "claim,definition,data,rivals,difference,low,high,seeds,verdict\n"
-        (folder / "verdicts.csv").write_text(head + (f"better,DEFINITION,{verdict}\n" if verdict else ""))
-        (folder / "provenance.json").write_text(PROVENANCE.replace("NAME", name))
+        scores_of(data, gains, rivals).to_csv(folder / "scores.csv", index=False)
+        (folder / "provenance.json").write_text(PROVENANCE.replace("NAME", name).replace("DATE", date))
         (folder / f"{name}.csv").write_text(TABLE)
         made_with = {"settings": {"values": {"caption": "Explained then."}}}
         (folder / f"table-{name}.record.json").write_text(json.dumps(made_with))
         (tmp_path / f"config/experiments/{name}.yaml").write_text(EXPERIMENT.replace("NAME", name))
-        _define(folder / "verdicts.csv", tmp_path)
 
     return write
 
 
-def _define(file: Path, root: Path) -> None:
-    claim = load_claims(root / "config")[0].claims[0]
-    file.write_text(file.read_text().replace("DEFINITION", definition(claim, ["inemo"])))
+def scores_of(data: str, gains: Sequence[float], rivals: Sequence[str]) -> pd.DataFrame:
+    """Last accuracies of iNeMo and of its rivals, all of which have 0.5."""
+    rows = [
+        [data, "2-2", method, method, "none", seed, 1, "clean", "", "", "last_accuracy", value, 10]
+        for seed, gain in enumerate(gains)
+        for method, value in (("inemo", 0.5 + gain), *((rival, 0.5) for rival in rivals))
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def pages(root: Path) -> tuple[str, str]:
     return reproducibility(root / "docs/results", root / "config")
 
 
-def test_the_experiment_with_most_seeds_speaks(keep: Callable[[str, str], None], tmp_path: Path) -> None:
-    keep("first", "digits,,+1.00,,,1,not decided")
-    keep("second", "digits,,+2.00,+1.00,+3.00,3,holds")
-    keep("third", "voc,,-1.00,-2.00,-0.50,3,does not hold")
-    rows = together(load_claims(tmp_path / "config"), read_kept(tmp_path / "docs/results"), tmp_path)
-    found = rows[["claim", "data", "difference", "verdict", "experiment"]].to_numpy().tolist()
-    assert found == [
-        ["better", "digits", "+2.00", "holds", "second"],
-        ["better", "voc", "-1.00", "does not hold", "third"],
+def found(root: Path) -> pd.DataFrame:
+    return together(load_claims(root / "config"), read_kept(root / "docs/results"))
+
+
+def test_the_experiment_with_most_seeds_speaks(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", [0.01], ["icarl", "der"])
+    keep("second", "digits", HOLDS)
+    keep("third", "voc", FAILS)
+    rows = found(tmp_path)[["claim", "data", "difference", "verdict", "experiment"]].to_numpy().tolist()
+    assert rows == [
+        ["better", "digits, 2-2", "+2.10", "holds", "second"],
+        ["better", "voc, 2-2", "-1.10", "does not hold", "third"],
         ["never", "", "", "not measured", ""],
     ]
 
 
-def test_among_equal_seeds_the_experiment_with_most_rivals_speaks(
-    keep: Callable[[str, str], None], tmp_path: Path
-) -> None:
-    keep("first", 'digits,"icarl, replay",+3.00,+1.00,+5.00,3,holds')
-    keep("second", 'digits,"der, icarl, replay",-1.00,-2.00,-0.50,3,does not hold')
-    rows = together(load_claims(tmp_path / "config"), read_kept(tmp_path / "docs/results"), tmp_path)
-    assert rows["experiment"].tolist() == ["second", ""]
+def test_among_equal_seeds_the_experiment_with_most_rivals_speaks(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", HOLDS, ["icarl"], "2031-05-06")
+    keep("second", "digits", FAILS, ["icarl", "der"], "2031-05-05")
+    assert found(tmp_path)["experiment"].tolist() == ["second", ""]
 
 
-def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
-    keep: Callable[[str, str], None], tmp_path: Path
-) -> None:
-    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
-    keep("second", "")
+def test_among_equal_rivals_the_last_experiment_speaks(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", HOLDS)
+    keep("second", "digits", FAILS, date="2031-05-05")
+    keep("third", "digits", HOLDS)
+    assert found(tmp_path)["experiment"].tolist() == ["second", ""]
+
+
+def test_without_results_every_claim_is_named(keep: Callable[..., None], tmp_path: Path) -> None:
+    rows = found(tmp_path)[["claim", "verdict"]].to_numpy().tolist()
+    assert rows == [["better", "not measured"], ["never", "not measured"]]
+
+
+def test_what_claims_read_is_kept_and_what_is_over_all_images_after_the_last_step(tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims/paper.yaml").write_text(CLAIMS.replace("[inemo]}", '[inemo], class_name: ["*"]}'))
+    scores = scores_of("digits", [0.1], ["icarl"])
+    of_class = scores.assign(class_name="car")
+    rows = pd.concat([scores, scores.assign(step=0), of_class, of_class.assign(metric="recall")], ignore_index=True)
+    kept = worth_keeping(load_claims(tmp_path), rows)
+    assert kept.index.tolist() == [0, 1, 4]
+
+
+def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", HOLDS)
+    keep("second", "digits", [])
     text, lines = pages(tmp_path)
     assert "**Verdicts:** 1 holds, 1 not measured." in text
-    row = "It is better. (abstract) | 2 points | [digits](docs/results/first.md) | +2.00 (+1.00 to +3.00) | 3 | ✓ holds"
+    where = "[digits, 2-2](docs/results/first.md); against icarl"
+    row = f"It is better. (abstract) | 2 points | {where} | +2.10 (+1.85 to +2.35) | 3 | ✓ holds"
     assert f"| {row} |" in text
     assert "- It is seen by nobody. (nowhere; published: nothing)" in text
     assert "### Title of first\n\n`make reproduce EXPERIMENT=first`. Measured in first." in text
@@ -110,17 +143,10 @@ def test_the_page_has_verdicts_tables_runs_and_where_they_are_from(
     assert "| It is better. | ✓ holds |" in lines and "| 1 further claim | – not measured |" in lines
 
 
-def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
-    keep: Callable[[str, str], None], tmp_path: Path
-) -> None:
-    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
-    claims = tmp_path / "config/claims/paper.yaml"
-    claims.write_text(CLAIMS.replace("It is better.", "It is much better."))
-    pages(tmp_path)
-    claims.write_text(CLAIMS.replace("method: [inemo]", "method: [inemo, a-newer-one]"))
-    pages(tmp_path)
-    claims.write_text(CLAIMS.replace("last_accuracy", "forgetting_before_last"))
-    with pytest.raises(InputError, match=r"first/verdicts.csv: judged `better` by other terms"):
+def test_nothing_is_written_where_something_is_damaged(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", HOLDS)
+    (tmp_path / "docs/results/first/scores.csv").write_text("claim\n")
+    with pytest.raises(InputError, match=r"first/scores.csv: lacks the columns.*meshcil export results first"):
         rewrite_claims(
             tmp_path / "docs/results", tmp_path / "config", tmp_path / "REPRODUCIBILITY.md", tmp_path / "README.md"
         )
@@ -133,13 +159,13 @@ def test_a_verdict_by_other_terms_is_refused_and_nothing_is_written(
     [
         ("provenance.json", "[]"),
         ("provenance.json", "{"),
-        ("verdicts.csv", "claim\nbetter\n"),
+        ("scores.csv", "claim\nbetter\n"),
         ("first.csv", ""),
         ("table-first.record.json", "[]"),
     ],
 )
-def test_damaged_files_are_named(keep: Callable[[str, str], None], tmp_path: Path, file: str, text: str) -> None:
-    keep("first", "digits,,+2.00,+1.00,+3.00,3,holds")
+def test_damaged_files_are_named(keep: Callable[..., None], tmp_path: Path, file: str, text: str) -> None:
+    keep("first", "digits", HOLDS)
     (tmp_path / "docs/results/first" / file).write_text(text)
     with pytest.raises(InputError, match=file):
         pages(tmp_path)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from meshcil.config.experiment import Artifact
-from meshcil.config.gates import GATES, ORACLE_GATES, View
+from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED, View
 from meshcil.core.errors import InputError
 from meshcil.reporting.alignment import METRICS
 from meshcil.reporting.origin import origin, origins
@@ -116,9 +116,9 @@ def test_a_gain_comes_from_the_value_without_and_the_one_with_alignment() -> Non
     assert set(every[row, "last gain [%]"]["metric"]) == {"last_accuracy"}
     assert set(every[row, "last gain [%]"]["seed"]) == {0, 1, 2}
     pd.testing.assert_frame_equal(every[row, "last gain std [%]"], every[row, "last gain [%]"])
-    # The one that is told the task is compared with its control, not with the host's own.
-    oracle = every["host-1/none/eli/task-oracle", "forgetting change [%]"]
-    assert sets(oracle) == {("host-1", f"clean:eli:{gate}") for gate in ORACLE_GATES}
+    # The restricted one is compared with its control, not with the host's own.
+    oracle = every[f"host-1/none/eli/{RESTRICTED}", "forgetting change [%]"]
+    assert sets(oracle) == {("host-1", f"clean:eli:{gate}") for gate in (RESTRICTED, CONTROL)}
 
 
 def test_an_interval_over_hosts_comes_from_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,12 +130,12 @@ def test_an_interval_over_hosts_comes_from_every_run(monkeypatch: pytest.MonkeyP
     hosts = [f"host-{i}" for i in range(3)]
     for column in ("gain [%]", "low [%]", "high [%]"):
         assert sets(every["eli/max-conf", column]) == {(h, s) for h in hosts for s in ("clean", "clean:eli:max-conf")}
-        told = every["eli/task-oracle", column]
-        assert sets(told) == {(h, f"clean:eli:{gate}") for h in hosts for gate in ORACLE_GATES}
+        told = every[f"eli/{RESTRICTED}", column]
+        assert sets(told) == {(h, f"clean:eli:{gate}") for h in hosts for gate in (RESTRICTED, CONTROL)}
     blind = {"clean", *(f"clean:eli:{gate}" for gate in GATES if gate not in ORACLE_GATES)}
     assert sets(every["eli/all that are not told", "low [%]"]) == {(h, s) for h in hosts for s in blind}
     assert ("eli/max-conf", "hosts") not in every
-    # 21 measurements matter: 3 hosts, each plain and under 6 gates. All cells share the halvings that find them.
+    # 24 measurements matter: 3 hosts, each plain and under 7 gates. All cells share the halvings that find them.
     assert len(built) < 80
     one = origins(table, scores, "t.csv", ("eli/max-conf", "low [%]"))
     assert list(one) == [("eli/max-conf", "low [%]")]

@@ -141,20 +141,21 @@ SAME_DATA = "primitives3d-tiny, 2-2, total-16"
 
 
 def test_kept_verdicts_stand_beside_those_of_the_page_and_are_told_from_them(
-    workplace: Path, keep_verdict: Callable[..., None]
+    workplace: Path, keep_scores: Callable[..., None]
 ) -> None:
     judge_smoke()
     for name, claim, data, seeds in (
         ("large", "inemo-pose", SAME_DATA, 3),
-        ("other", "memo-above-der", "digits, 2-2", 5),
+        ("other", "memo-above-der", "digits, 2-2, bytes-100", 5),
         ("single", "inemo-needs-replay", "digits, 5-5", 1),
     ):
-        keep_verdict(name, claim, data, seeds)
+        keep_scores(name, claim, data, seeds)
     rows = claim_rows()
     here = next(row for row in rows if "this page" in row)
     assert "docs/results" not in here and SAME_DATA in here and "1 seed" in here
     found = {name: next(row for row in rows if f"kept {name}" in row) for name in ("large", "other", "single")}
-    assert all("+2.34 +1.11 to +3.57" in row and "this page" not in row for row in found.values())
+    assert all("+2.34" in row and "this page" not in row for row in found.values())
+    assert all("+2.34 +1.11 to +3.57" in found[name] for name in ("large", "other"))
     assert "3 seeds ✓ holds kept large docs/results/large.md" in found["large"]
     assert "5 seeds ✓ holds kept other docs/results/other.md" in found["other"]
     assert "1 seed ? not decided kept single" in found["single"]
@@ -163,25 +164,25 @@ def test_kept_verdicts_stand_beside_those_of_the_page_and_are_told_from_them(
 
 
 def test_only_what_the_page_does_not_decide_itself_is_taken_from_kept_results(
-    workplace: Path, keep_verdict: Callable[..., None]
+    workplace: Path, keep_scores: Callable[..., None]
 ) -> None:
     judge_smoke()
-    keep_verdict("same", "inemo-pose", SAME_DATA, 1)
+    keep_scores("same", "inemo-pose", SAME_DATA, 1)
     assert not any("kept same" in row for row in claim_rows())
     table = read_table(Path("reports/tables/claims.csv"))
     table.loc[table["claim"] == "inemo-pose", "seeds"] = "3"
     table.to_csv("reports/tables/claims.csv", index=False)
-    keep_verdict("large", "inemo-pose", SAME_DATA, 5)
+    keep_scores("large", "inemo-pose", SAME_DATA, 5)
     assert not any("kept large" in row for row in claim_rows())
 
 
-def test_kept_verdicts_by_other_terms_are_left_out_and_named(
-    workplace: Path, keep_verdict: Callable[..., None]
-) -> None:
-    keep_verdict("old", "inemo-pose", "digits, 2-2", 3, terms="0123456789ab")
-    page = write_page()
-    assert not any("kept old" in row for row in claim_rows())
-    assert "other terms since: inemo-pose." in "".join(page.words)
+def test_kept_scores_are_judged_by_the_terms_of_today(workplace: Path, keep_scores: Callable[..., None]) -> None:
+    keep_scores("old", "inemo-pose", "digits, 2-2, total-8", 3)
+    assert any("+2.34" in row and "kept old" in row for row in claim_rows())
+    file = Path("config/claims/inemo.yaml")
+    twice = file.read_text().replace("- {metric: pose_accuracy_pi6, ", "- {weight: 2, metric: pose_accuracy_pi6, ")
+    file.write_text(twice)
+    assert any("+4.68" in row and "kept old" in row for row in claim_rows())
 
 
 def test_claims_without_any_verdict_are_listed_openly(workplace: Path) -> None:
@@ -193,11 +194,11 @@ def test_claims_without_any_verdict_are_listed_openly(workplace: Path) -> None:
     assert "<details" not in text[text.index('id="claims"') : text.index('id="experiment-smoke"')]
 
 
-def test_kept_verdicts_are_inputs_of_the_record(workplace: Path, keep_verdict: Callable[..., None]) -> None:
-    keep_verdict("large", "inemo-pose", SAME_DATA, 3)
+def test_kept_scores_are_inputs_of_the_record(workplace: Path, keep_scores: Callable[..., None]) -> None:
+    keep_scores("large", "inemo-pose", SAME_DATA, 3)
     write_page()
     inputs = {entry["path"] for entry in json.loads(Path("reports/report.record.json").read_text())["inputs"]}
-    assert {"docs/results/large/verdicts.csv", "docs/results/large/provenance.json"} <= set(inputs)
+    assert {"docs/results/large/scores.csv", "docs/results/large/provenance.json"} <= set(inputs)
     assert any(path.endswith("claims/inemo.yaml") for path in inputs)
 
 

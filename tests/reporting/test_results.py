@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from meshcil.config.claims import load_claims
 from meshcil.core.errors import InputError
+from meshcil.reporting.kept import read_kept, together
 from meshcil.reporting.results import write_results
 from tests.reporting.conftest import run_rows
 from tests.reporting.test_readme import SUMMARY, record
@@ -81,15 +83,13 @@ def test_nothing_is_written_without_a_figure(work: Path) -> None:
     assert not (work / "out").exists()
 
 
-def test_verdicts_and_runs_are_kept_beside_the_tables(work: Path) -> None:
+def test_scores_and_runs_are_kept_beside_the_tables(work: Path) -> None:
     write_results("tiny", work / "reports", work / "config", work / "out")
-    (row,) = pd.read_csv(work / "out/tiny/verdicts.csv", dtype=str).to_dict("records")
-    assert (row["claim"], row["data"], row["seeds"], row["verdict"]) == (
-        "above-zero",
-        "primitives3d, 2-2-2",
-        "1",
-        "not decided",
-    )
+    (one,) = read_kept(work / "out")
+    rows = together(load_claims(work / "config"), [one])
+    (row,) = rows[rows["claim"] == "above-zero"].to_dict("records")
+    assert (row["data"], row["seeds"], row["verdict"]) == ("primitives3d, 2-2-2", "1", "not decided")
+    assert one.date == "2031-05-04"
     kept = json.loads((work / "out/tiny/provenance.json").read_text())
     digest = hashlib.sha256((work / "results/s.record.json").read_bytes()).hexdigest()
     assert kept["runs"] == {"inemo": {"7": digest}}

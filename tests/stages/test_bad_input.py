@@ -82,11 +82,33 @@ SPOILED = {
     "unknown method": (lambda c: spoil_run(c, methods=["nemo"]), ("methods/nemo.yaml", "does not exist", "inemo")),
     "unknown kind of method": (
         lambda c: change(c / "methods/inemo-smoke.yaml", kind="nemo"),
-        ("nemo", "meshcil.config.methods", "inemo"),
+        ("methods/inemo-smoke.yaml", "kind `nemo` is unknown", "Did you mean `inemo`?"),
     ),
     "unknown dataset": (lambda c: spoil_run(c, datasets=["imagenet"]), ("datasets/imagenet.yaml", "does not exist")),
-    "unknown suite": (lambda c: spoil_run(c, suite="fog"), ("suite 'fog'", "primitives3d-tiny", "robustness")),
-    "unknown budget": (lambda c: spoil_run(c, budgets=["16"]), ("budget '16'", "total-<images>")),
+    "unknown suite": (
+        lambda c: spoil_run(c, suite="fog"),
+        ("experiments/smoke.yaml, run primitives3d-tiny/2-2/", "suite 'fog'", "robustness"),
+    ),
+    "unknown budget": (
+        lambda c: spoil_run(c, budgets=["16"]),
+        ("experiments/smoke.yaml, run primitives3d-tiny/2-2/", "budget '16'", "total-<images>"),
+    ),
+    "seed that no generator takes": (
+        lambda c: spoil_run(c, seeds=[-1]),
+        ("experiments/smoke.yaml", "`runs.0.seeds.0`", "greater than or equal to 0"),
+    ),
+    "seed of a protocol that no generator takes": (
+        lambda c: change(c / "protocols/2-2.yaml", order="seed", order_seed=-3),
+        ("protocols/2-2.yaml", "`order_seed`", "greater than or equal to 0"),
+    ),
+    "key that is written twice": (
+        lambda c: (c / "protocols/2-2.yaml").write_text("base: 2\nincrement: 2\nbase: 3\n"),
+        ("protocols/2-2.yaml", "has the key `base` in line 1 and again in line 3"),
+    ),
+    "table of another experiment": (
+        lambda c: spoil_table(c, name="summary"),
+        ("experiments/smoke.yaml", "tables `summary` is also in laptop"),
+    ),
     "budget below the number of classes": (
         lambda c: spoil_run(c, budgets=["total-3"]),
         ("budget total-3", "4 classes", "total-4"),
@@ -114,7 +136,7 @@ SPOILED = {
     "name that is a path": (lambda c: spoil_table(c, name="a/b"), ("experiments/smoke.yaml", "`tables.0.name`")),
     "name that Snakemake would split": (
         lambda c: spoil_run(c, methods=["my_method"]),
-        ("experiments/smoke.yaml", "`runs.0.methods.0`"),
+        ("experiments/smoke.yaml", "`runs.0.methods.0`: `my_method` is no name", "not `_`. "),
     ),
     "aligner of latents that grow": (
         lambda c: spoil_run(c, methods=["der"], aligners=["eli-smoke"]),
@@ -146,7 +168,12 @@ def test_check_refuses_a_spoiled_configuration(config: Path, tmp_path: Path, cas
 
 def test_check_refuses_an_unknown_experiment(config: Path, tmp_path: Path) -> None:
     done = run("cli", tmp_path, "check", "laptob", "--config", config)
-    assert_refused(done, "experiments/laptob.yaml", "does not exist", "laptop")
+    assert_refused(done, "experiments/laptob.yaml", "does not exist. Did you mean `laptop`? Known in experiments: ")
+
+
+@pytest.mark.parametrize("name", ["laptop,", "../experiments/laptop"])
+def test_check_refuses_what_is_no_name(tmp_path: Path, name: str) -> None:
+    assert_refused(run("cli", tmp_path, "check", name), f"`{name}`", "name")
 
 
 def test_snakemake_says_the_same_without_a_traceback(tmp_path: Path) -> None:
@@ -163,7 +190,7 @@ def test_snakemake_says_the_same_without_a_traceback(tmp_path: Path) -> None:
     ]
     done = subprocess.run([*command, "--config", "experiment=laptob"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "experiments/laptob.yaml: does not exist. Known in experiments:" in done.stdout + done.stderr
+    assert "experiments/laptob.yaml: does not exist. Did you mean `laptop`? Known in" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

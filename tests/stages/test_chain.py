@@ -27,19 +27,27 @@ def resolved(kind: str) -> RunConfig:
     return run.model_copy(update={"method": method, "key": key.model_copy(update={"budget": budget})})
 
 
+def write_runs(run: RunConfig) -> tuple[Path, Path]:
+    """Write the settings of a run and those of its first step into the working folder: the file for each step."""
+    files = Path("first.json"), Path("run.json")
+    for step, file in enumerate(files):
+        write_text_atomic(file, run.model_copy(update={"key": run.key.trained_as(step)}).model_dump_json())
+    return files
+
+
 @pytest.mark.parametrize("kind", available("meshcil.methods"))
 def test_training_and_choosing_need_no_test_image_and_the_ledger_is_what_lies_there(
     kind: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run, kept, state = resolved(kind), None, None
-    write_text_atomic(Path("run.json"), run.model_dump_json())
+    settings = write_runs(run)
     assert [path.name for path in data.glob("*.parquet")] == ["train.parquet"]
     table = load_split(data / "train.parquet", set(CLASSES))
     for step in range(2):
         place = tmp_path / f"step{step}"
         out, chosen, ledger = place / "state.safetensors", place / "exemplars.json", place / "ledger.csv"
-        train(Path("run.json"), data, step, out, place / "epochs.csv", state, kept)
+        train(settings[step], data, step, out, place / "epochs.csv", state, kept)
         select(Path("run.json"), data, step, out, chosen, ledger, kept)
         state, kept = out, chosen
         ids = [name for _, names in read_json(chosen)["classes"] for name in names]

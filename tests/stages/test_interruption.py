@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from meshcil.core.artifacts import write_text_atomic
 from meshcil.stages import study
 from meshcil.stages.train import train
 from meshcil.studies.base import StudyContext, StudyResult
 from tests.methods.factory import CONFIG
-from tests.stages.test_chain import resolved
+from tests.stages.test_chain import resolved, write_runs
 
 
 class Killed(Exception):
@@ -32,12 +31,12 @@ def die_before_the_record(job: Callable[[], None]) -> None:
 
 def test_no_epoch_is_trained_twice(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_text_atomic(Path("run.json"), resolved("finetune").model_dump_json())
+    first, _ = write_runs(resolved("finetune"))
     folder, trained = Path("step0"), []
     monkeypatch.setattr("meshcil.stages.train.show", lambda row, _bar: trained.append(row))
 
     def job() -> None:
-        train(Path("run.json"), data, 0, folder / "state.safetensors", folder / "epochs.csv")
+        train(first, data, 0, folder / "state.safetensors", folder / "epochs.csv")
 
     die_before_the_record(job)
     outputs = [(folder / name).read_bytes() for name in ("state.safetensors", "epochs.csv")]

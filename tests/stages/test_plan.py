@@ -1,14 +1,20 @@
 """The plan: which runs, which test sets after which step, which records."""
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from meshcil.config.base import load_settings
+from meshcil.config.dataset import DatasetSettings
 from meshcil.config.run import RunKey
+from meshcil.config.studies.layers import Settings as LayersSettings
 from meshcil.core.errors import InputError
 from meshcil.stages.plan import Plan, load_plan
 from meshcil.stages.resolve import resolve_run
+from tests.datasets import archives
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 KEY = RunKey(dataset="primitives3d-tiny", protocol="2-2", method="inemo-smoke", budget="total-16", seed=0)
@@ -135,6 +141,51 @@ def test_an_experiment_on_real_data_says_what_is_missing_and_where_it_belongs(
     plan = load_plan([experiment], CONFIG)
     sizes = {tuple(len(step) for step in run.steps) for run in plan.runs.values()}
     assert sizes <= {(3, 3, 3, 3), (6, 6), (10,) * 10, (5,) * 20} and len(plan.runs) >= 2
+
+
+def test_the_preparation_of_own_files_waits_for_the_one_that_was_changed_last(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    archives.class_folders(Path("raw"))
+    (Path("raw/train/n02") / "a{b}.JPEG").touch()
+    settings = {"description": "d", "root": "raw", "layout": "class-folders", "classes": ["n01", "n02", "n03"]}
+    settings |= {"image_size": [32, 32], "test_sets": {"clean": {"layout": "class-folders"}}, "suites": {"clean": []}}
+    own = replace(plan, datasets={**plan.datasets, "own": DatasetSettings.model_validate(settings)})
+    for path in sorted(Path("raw").rglob("*")):
+        os.utime(path, (1e9, 1e9))
+    # A file, a folder that files came to or left, a class that is not asked for, and a name with a wildcard's braces.
+    for seconds, name, expected in (
+        (1, "train/n01/n01_1.JPEG", "train/n01/n01_1.JPEG"),
+        (2, "val/n02", "val/n02"),
+        (3, "train/n99/n99_0.JPEG", "val/n02"),
+        (4, "train/n02/a{b}.JPEG", "val/n02"),
+    ):
+        os.utime(Path("raw", name), (1e9 + seconds, 1e9 + seconds))
+        assert own.raw_inputs("own") == ["raw", f"raw/{expected}"]
+    assert plan.raw_inputs("primitives3d-tiny") == ["data/raw/primitives3d-tiny/generate.record.json"]
+
+
+def test_the_weights_of_a_study_are_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    file, weights = Path("config/studies/detection-primitives.yaml"), Path("weights/detector.safetensors")
+    file.write_text(f"weights: {weights}\n{file.read_text()}")
+    with pytest.raises(InputError, match=f"{weights}: does not exist"):
+        load_plan(["eli-detection-embedded"], Path("config"))
+    weights.parent.mkdir()
+    weights.touch()
+    plan = load_plan(["eli-detection-embedded"], Path("config"))
+    expected = {"files": [weights.as_posix()], "data": "data/raw/primitives-voc/generate.record.json"}
+    assert plan.study_inputs("detection-primitives") == expected
+
+
+def test_so_are_those_of_the_networks_of_the_study_of_layers() -> None:
+    study = load_settings(LayersSettings, CONFIG / "studies/layers-digits.yaml")
+    assert study.input_files() == ()
+    backbone = study.single.backbone.model_copy(update={"weights": "a.pth"})
+    started = study.model_copy(update={"single": study.single.model_copy(update={"backbone": backbone})})
+    assert started.input_files() == (Path("a.pth"),)
 
 
 def test_images_without_poses_go_with_2d_methods_only() -> None:

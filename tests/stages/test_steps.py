@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.config.run import load_run
-from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.stages.align import align
 from meshcil.stages.predict import predict
@@ -15,9 +13,9 @@ from meshcil.stages.predict_aligned import predict_aligned
 from meshcil.stages.select import select
 from meshcil.stages.train import train
 from tests.methods.factory import CONFIG
-from tests.stages.test_chain import resolved
+from tests.stages.test_chain import resolved, write_runs
 
-RUN, OUT = Path("run.json"), Path("new")
+FIRST, RUN, OUT = Path("first.json"), Path("run.json"), Path("new")
 ALIGNER = CONFIG / "aligners/identity.yaml"
 
 
@@ -30,7 +28,7 @@ def chosen(step: int) -> Path:
 
 
 def train_from(step: int, previous: Path | None, exemplars: Path | None, data: Path, out: Path = OUT) -> None:
-    train(RUN, data, step, out / "state.safetensors", out / "epochs.csv", previous, exemplars)
+    train(FIRST if step == 0 else RUN, data, step, out / "state.safetensors", out / "epochs.csv", previous, exemplars)
 
 
 def select_from(step: int, after: Path, previous: Path | None, data: Path, out: Path = OUT) -> None:
@@ -59,7 +57,7 @@ def chain(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(place / "train.parquet", place / "clean.parquet")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        write_text_atomic(RUN, resolved("icarl").model_dump_json())
+        write_runs(resolved("icarl"))
         for step in (0, 1):
             before = (state(step - 1), chosen(step - 1)) if step else (None, None)
             train_from(step, *before, place, Path(f"step{step}"))
@@ -126,16 +124,13 @@ def test_files_of_the_named_step_are_accepted(chain: Path, monkeypatch: pytest.M
         shutil.rmtree(OUT, ignore_errors=True)
 
 
-def test_a_first_step_is_the_same_under_every_budget_and_the_only_one_without(
-    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_first_step_is_trained_under_its_own_budget_and_no_other_step_is(
+    chain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = load_run(chain / RUN)
-    first, data = run.model_copy(update={"key": run.key.trained_as(0)}), chain / "data"
-    assert first.key.budget != run.key.budget
-    monkeypatch.chdir(tmp_path)
-    write_text_atomic(RUN, first.model_dump_json())
-    train_from(0, None, None, data)
-    for name in ("state.safetensors", "epochs.csv"):
-        assert (OUT / name).read_bytes() == (chain / "step0" / name).read_bytes()
+    monkeypatch.chdir(chain)
+    outputs = OUT / "state.safetensors", OUT / "epochs.csv"
+    with pytest.raises(InputError, match=r"run\.json: is of budget total-8, but step 0 is trained once.*budget any"):
+        train(RUN, chain / "data", 0, *outputs)
     with pytest.raises(InputError, match=r"step 1.*from 0 to 0"):
-        train_from(1, chain / state(0), chain / chosen(0), data)
+        train(FIRST, chain / "data", 1, *outputs, state(0), chosen(0))
+    assert not OUT.exists()

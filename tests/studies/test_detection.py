@@ -73,6 +73,13 @@ def test_difficult_objects_count_neither_way_and_classes_are_scored_by_task() ->
     assert ("base", "ap50", "bottle") in scores and ("base", "ap50", "car") not in scores
 
 
+def test_a_class_of_difficult_objects_only_has_nothing_to_find() -> None:
+    rows = [truth("1", "bottle", A), truth("1", "car", B, True)]
+    rows += [found("1", "bottle", 0.9, A), found("1", "car", 0.9, B)]
+    scores = {(m, c): (v, n) for _, _, c, m, v, n in detection.scores_of(evidence(*rows))}
+    assert scores["ap50", "bottle"] == (1.0, 1) and scores["ap50", "car"] == (0.0, 0)
+
+
 def test_a_box_within_a_difficult_object_is_wrong_unless_it_overlaps_by_half() -> None:
     rows = [truth("1", "bottle", A), truth("1", "bottle", B, True)]
     rows.append(found("1", "bottle", 0.9, A))

@@ -1,5 +1,6 @@
-"""MEMO's look into the layers, short: what is measured, and that the control differs."""
+"""MEMO's look into the layers, short: what is measured, that the control differs, and that a kill changes nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,16 +16,23 @@ from tests.methods.factory import DEVICE
 CONFIG = Path(__file__).parents[2] / "config"
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+class Killed(Exception):
+    """Stands for the death of the process."""
+
+
+def study(folder: Path, say: Callable[[str], None] = lambda line: None) -> StudyResult:
     settings = load_study(CONFIG / "studies/layers-digits.yaml")
     small = {"backbone": settings.single.backbone.model_copy(update={"width": 4, "depth": 8})}
-    small["training"] = settings.single.training.model_copy(update={"first_epochs": 2, "epochs": 2})
+    small["training"] = settings.single.training.model_copy(update={"first_epochs": 2, "epochs": 3})
     changes = {name: getattr(settings, name).model_copy(update=small) for name in ("single", "expandable")}
     short = {"classes_per_step": 5, "train_per_class": 12, "test_per_class": 4, "kept_per_class": 3}
-    checkpoint = tmp_path_factory.mktemp("layers") / "checkpoint"
-    context = StudyContext("layers", 0, DEVICE, checkpoint, lambda line: None)
+    context = StudyContext("layers", 0, DEVICE, folder / "checkpoint", say)
     return layers.run(settings.model_copy(update=changes | short), context)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+    return study(tmp_path_factory.mktemp("layers"))
 
 
 def test_every_block_is_measured_in_every_step(found: StudyResult) -> None:
@@ -53,3 +61,58 @@ def test_table_has_a_row_per_block(found: StudyResult) -> None:
     built = table.build(pd.DataFrame(scores, columns=COLUMNS), {})
     assert built["block"].tolist() == ["block 01", "block 02", "block 03"]
     assert (built["gradient norm"] > built["gradient norm per root of parameters"]).all()
+
+
+def assert_same(again: StudyResult, found: StudyResult) -> None:
+    """Bit for bit on the CPU, as the trainer promises."""
+    pd.testing.assert_frame_equal(again.evidence, found.evidence, check_exact=DEVICE.type == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("last", "first"),
+    [
+        ("single step 0 epoch 0", "single step 0 epoch 0"),  # its checkpoint is there, what the study took down is not
+        ("single step 0 epoch 1", "single step 1 epoch 0"),  # all epochs are trained, the step is not finished
+        ("single step 1 epoch 0", "single step 0 epoch 0"),  # after a finished step
+        ("single step 1 epoch 1", "single step 0 epoch 0"),  # within a later step
+        ("expandable_fresh step 1 epoch 1", "single step 0 epoch 0"),
+    ],
+)
+def test_a_killed_study_gives_the_same_when_started_again(
+    last: str, first: str, found: StudyResult, tmp_path: Path
+) -> None:
+    before, after = list[str](), list[str]()
+
+    def die(line: str) -> None:
+        before.append(line)
+        if line == last:
+            raise Killed
+
+    with pytest.raises(Killed):
+        study(tmp_path, die)
+    again = study(tmp_path, after.append)
+    assert_same(again, found)
+    assert after[0] == first
+    if not last.endswith("epoch 0"):
+        assert last not in after, "the interrupted step goes on from its checkpoint"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("calls", range(1, 4))
+def test_a_kill_while_a_finished_steps_files_are_deleted_changes_nothing(
+    calls: int, found: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, made = Path.unlink, list[Path]()
+
+    def die(path: Path, missing_ok: bool = False) -> None:
+        there = path.exists()
+        unlink(path, missing_ok)
+        made.extend([path] * there)
+        if len(made) == calls:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Path, "unlink", die)
+        study(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3 - calls
+    assert_same(study(tmp_path), found)

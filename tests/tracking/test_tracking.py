@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from meshcil.core.artifacts import write_json_atomic
-from meshcil.core.hashing import sha256_file
+from meshcil.core.hashing import sha256_file, sha256_json
 from meshcil.tracking.base import Job
 from meshcil.tracking.jobs import job_of
 from meshcil.tracking.null import build as build_null
@@ -48,6 +48,27 @@ def test_scores_belong_to_the_run() -> None:
     job = logged("score", "scores.csv", text)
     found = {(m.name, m.step, m.value) for m in job.group_measurements}
     assert found == {("clean/accuracy", 1, 0.75), ("memory/paper_bytes", 1, 9.0)}
+
+
+def test_jobs_of_an_aligner_belong_to_the_run_that_it_aligns() -> None:
+    jobs = {}
+    for stage, output, settings in (
+        ("resolve", "run.json", {"depth": 2}),
+        ("score", "scores.csv", {"depth": 2}),
+        ("align", "step1/eli/progress.csv", {"depth": 2, "aligner": {"kind": "eli"}}),
+        ("predict_aligned", "step1/eli/p.parquet", {"depth": 2, "aligner": {"kind": "eli"}}),
+        ("score_aligned", "eli/scores.csv", {"depth": 2}),
+        ("other", "other.csv", {"depth": 3}),
+    ):
+        text = "test_set,task,class_name,metric,value,step\nclean:eli:align-all,,,accuracy,0.5,1\n"
+        record = run_job(stage, [], output, text if output.endswith("scores.csv") else "{}")
+        record |= {"key": KEY, "settings": {"values": settings, "sha256": sha256_json(settings)}}
+        jobs[stage] = job_of(Path(output).with_name(f"{stage}.record.json"), record, stage)
+    other = jobs.pop("other")
+    (group,) = {job.group_id for job in jobs.values()}
+    assert other.group == GROUP and other.group_id != group
+    assert [m.name for m in jobs["score_aligned"].group_measurements] == ["clean:eli:align-all/accuracy"]
+    assert jobs["resolve"].group_params == {"depth": "2"}
 
 
 def test_tags_carry_what_an_auditor_searches_for() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from meshcil.cli.tracing import as_json, find_trace
-from meshcil.config.gates import GATES, ORACLE_GATES
+from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
 from meshcil.core.artifacts import load_state
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.audit import audit
@@ -52,16 +52,15 @@ def test_finished_runs_are_aligned_without_training_them_again(finished: tuple[P
 
 
 def test_every_host_stands_under_every_gate_without_and_with_alignment(aligned: Path) -> None:
-    oracle, control = ORACLE_GATES
     table, last = pd.read_csv(TABLES / "eli-smoke.csv"), last_accuracies()
     shown = [(row["method"], row["gate"]) for row in table.to_dict("records")]
-    assert sorted(shown) == sorted((host, gate) for host in HOSTS for gate in GATES if gate != control)
+    assert sorted(shown) == sorted((host, gate) for host in HOSTS for gate in GATES if gate != CONTROL)
     for row in table.to_dict("records"):
         host, gate = row["method"], row["gate"]
-        before = f"clean:eli-smoke:{control}" if gate == oracle else "clean"
+        before = f"clean:eli-smoke:{CONTROL}" if gate == RESTRICTED else "clean"
         assert row["last without [%]"] == pytest.approx(last[host, before], abs=0.006)
         assert row["last with [%]"] == pytest.approx(last[host, f"clean:eli-smoke:{gate}"], abs=0.006)
-        assert row["told the task"] == ("yes" if gate == oracle else "no")
+        assert row["told the task"] == ("yes" if gate in ORACLE_GATES else "no")
 
 
 def test_one_sentence_says_whether_alignment_helps_without_being_told(aligned: Path) -> None:

@@ -109,6 +109,7 @@ EDITS = {
     "figure": ("src/meshcil/reporting/figures/steps.py", "\nfrom ", "\n_EDITED = 1\nfrom ", {"figure"}),
     "setting": ("config/methods/icarl-smoke.yaml", "epochs: ", "epochs: 1", {"resolve"}),
     "dataset": ("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0", {"generate", "prepare"}),
+    "kept results": ("docs/results/laptop/provenance.json", '"measured": "', '"measured": "About ', {"report"}),
     "lock": ("requirements.lock", "", "# Another.\n", {"generate", "prepare", "train", "score", "table", "report"}),
     "rule": ("workflow/rules/evaluate.smk", "--ledgers {input.ledgers}", "  --ledgers {input.ledgers}", {"score"}),
 }

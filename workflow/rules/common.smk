@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from meshcil.core.code_digest import code_digest, repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
+from meshcil.lineage.code import templates
 from meshcil.stages.plan import load_plan
 
 # Jobs run the interpreter that runs Snakemake, whether or not the environment is activated.
@@ -18,7 +19,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 # Relative, so that a moved checkout changes no parameter.
 CONFIG = os.path.relpath(Path(workflow.basedir) / "config")
 LOCK = sha256_file(repository_root() / "requirements.lock")
-TEMPLATES = sha256_tree(repository_root() / "src/meshcil/reporting/templates")
+TEMPLATES = sha256_tree(templates())
 EXPERIMENTS = str(config.get("experiment", "laptop")).split(",")
 RUN = "results/runs/{dataset}/{protocol}/{method}/{budget}/seed{seed}"
 STEP = f"{RUN}/step{{step}}"
@@ -43,11 +44,18 @@ def alternatives(values):
     return "|".join(sorted({re.escape(str(value)) for value in values})) or "none"
 
 
+# Runs, and the first steps that they share: these are resolved under a budget of their own, and only there is the first
+# step trained. A path says after the budget which step it is.
+OWN, SHARED = (alternatives(key.budget for key in keys) for keys in (PLAN.runs, PLAN.first_steps))
+RESOLVED = f"{OWN}|{SHARED}"
+TRAINED = rf"(?:{SHARED})(?=/seed\d+/step0/)|(?:{OWN})(?!/seed\d+/step0/)"
+
+
 wildcard_constraints:
     dataset=alternatives(PLAN.datasets),
     protocol=alternatives(key.protocol for key in PLAN.runs),
     method=alternatives(key.method for key in PLAN.runs),
-    budget=alternatives(key.budget for key in PLAN.runs),
+    budget=OWN,
     seed=r"\d+",
     step=r"\d+",
     suite=alternatives(suite for dataset in PLAN.datasets.values() for suite in dataset.suites),
@@ -56,10 +64,6 @@ wildcard_constraints:
     study=alternatives(PLAN.studies),
     table=alternatives(PLAN.artifacts("tables")),
     figure=alternatives(PLAN.artifacts("figures")),
-
-
-# What a run trains may be a first step, which is of no budget.
-TRAINED = alternatives(key.budget for key in [*PLAN.runs, *PLAN.first_steps])
 
 
 def provenance(stage):

@@ -5,9 +5,7 @@ from meshcil.config.gates import GATES
 
 def raw_files(wildcards):
     """What preparation waits for: the record of the rendering, or the folders with one's own files."""
-    dataset = PLAN.datasets[wildcards.dataset]
-    textures = [dataset.texture_root] if dataset.texture_root else []
-    return [f"{dataset.root}/generate.record.json"] if dataset.generator else [*dataset.roots(), *textures]
+    return PLAN.raw_inputs(wildcards.dataset)
 
 
 def state_file(wildcards, step):

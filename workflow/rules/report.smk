@@ -1,8 +1,9 @@
 """Tables, figures and the page."""
 
-# Verdicts of earlier runs, where the checkout has any.
+# Scores of earlier runs, where the checkout has any; those of the page's own experiments were made from the page.
 RESULTS = Path(CONFIG).parent / "docs/results"
-KEPT = sorted(map(str, [*RESULTS.glob("*/verdicts.csv"), *RESULTS.glob("*/provenance.json")]))
+KEPT = [path for name in ("scores.csv", "provenance.json") for path in RESULTS.glob(f"*/{name}")]
+KEPT = sorted(str(path) for path in KEPT if path.parent.name not in EXPERIMENTS)
 
 
 localrules:

@@ -14,7 +14,7 @@ rule resolve:
     benchmark:
         f"{LOG}/resolve.tsv"
     wildcard_constraints:
-        budget=TRAINED,
+        budget=RESOLVED,
     priority: 50
     threads: 1
     resources:

@@ -1,15 +1,15 @@
 """Gates: which images get the scores of their aligned latents.
 
 At test time nobody says whether an image shows an old class. ELI's published protocol aligns exactly the images whose
-true class is old; here that is the gate `task-oracle`, and it is the only one, with its control, that is ever given
-the true tasks.
+true class is old; here that is the gate `task-oracle`. Two further gates are told the same and use it in full, with and
+without alignment; no other gate is ever given the true tasks.
 """
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from meshcil.config.gates import GATES, ORACLE_GATES
+from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
 
 
 def apply_gate(
@@ -26,8 +26,9 @@ def apply_gate(
     """Logits of each image under a gate.
 
     - `task-oracle`: aligned where the true class is old (as published).
+    - `task-oracle-restricted`: the same, and images of old classes may only be given old classes.
     - `oracle-without-alignment`: nothing is aligned, but images of old classes may only be given old classes: what
-      the identity of the task is worth by itself.
+      the identity of the task is worth by itself, and what `task-oracle-restricted` is to be compared with.
     - `align-all`: always aligned.
     - `pred-gate`: aligned where the unaligned prediction is an old class.
     - `energy-gate`: aligned where g of the unaligned latent is below a threshold (`fit_threshold`).
@@ -40,7 +41,7 @@ def apply_gate(
         old: number of classes of earlier steps; labels below it are old.
         negative_energy: g of the unaligned latents.
         threshold: of `energy-gate`.
-        true_old: whether the true class is old; for the two oracle gates only.
+        true_old: whether the true class is old; for the oracle gates only.
         background: the last column is the background of a detector, neither old nor new.
 
     Raises:
@@ -49,12 +50,14 @@ def apply_gate(
     if gate not in GATES:
         raise ValueError(f"gate must be one of {', '.join(GATES)}, not {gate!r}")
     if (gate in ORACLE_GATES) != (true_old is not None):
-        raise ValueError(f"true_old must be given for {' and '.join(ORACLE_GATES)}, and for no other gate ({gate})")
-    if gate == "oracle-without-alignment":
+        raise ValueError(f"true_old must be given for {', '.join(ORACLE_GATES)}, and for no other gate ({gate})")
+    if gate in (RESTRICTED, CONTROL):
         forbidden = torch.arange(plain.shape[1], device=plain.device) >= old
         forbidden[-1] &= not background
-        return plain.masked_fill(true_old[:, None] & forbidden, -torch.inf)
-    if gate == "task-oracle":
+        plain, aligned = (logits.masked_fill(true_old[:, None] & forbidden, -torch.inf) for logits in (plain, aligned))
+    if gate == CONTROL:
+        return plain
+    if gate in ("task-oracle", RESTRICTED):
         chosen = true_old
     elif gate == "align-all":
         chosen = torch.ones(len(plain), dtype=torch.bool, device=plain.device)

@@ -33,13 +33,15 @@ def check(
 ) -> None:
     """Read experiments and everything they name, resolve every run, and say how much there is to do."""
     from meshcil.cli.amount import amount
+    from meshcil.cli.planning import plan_of
+    from meshcil.config.experiment import check_artifact_names
     from meshcil.core.code_digest import repository_root
     from meshcil.stages.checks import check_options
-    from meshcil.stages.plan import load_plan
 
-    names, folder = experiments.split(","), config or repository_root() / "config"
-    plan = load_plan(names, folder)
-    check_options(names, folder)
+    folder = config or repository_root() / "config"
+    plan = plan_of(experiments, folder)
+    check_artifact_names(plan.experiments, folder)
+    check_options(plan.experiments, folder)
     print(f"{experiments}: {amount(plan)}")
 
 
@@ -70,7 +72,14 @@ def audit(
 @app.command()
 def trace(
     file: Annotated[Path, typer.Argument(help="A file that the pipeline wrote, or a record.")],
-    row: Annotated[str | None, typer.Option(help="Row of a table: its method, or method/budget.")] = None,
+    row: Annotated[
+        str | None,
+        typer.Option(
+            help="Row of a table: what stands in its first columns, as many as tell it from the others, with `/` "
+            "between them (`inemo`, `inemo/total-96`; in memory.csv `inemo/total-96/3` for step 3). The method may "
+            "also be called by its label (`iNeMo`)."
+        ),
+    ] = None,
     column: Annotated[str | None, typer.Option(help="Column of the table, with or without its unit.")] = None,
     machine: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with the graph of jobs instead.")] = None,
@@ -85,14 +94,26 @@ def trace(
         show(found, machine=machine)
 
 
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of a run. Without it, the newest of the finished iNeMo runs that know most classes; of its "
+        "budgets the one that keeps most images."
+    ),
+]
+
+
 @app.command()
 def predict(
     images: Annotated[list[Path], typer.Argument(help="Image files; the object in the middle, filling most of it.")],
-    model: Annotated[Path | None, typer.Option(help="Folder of a run; the newest finished iNeMo run if none.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path(),
+    model: Model = None,
+    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("reports/predictions"),
     machine: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what an image shows and in which pose, and draw it over the image (`<name>-overlay.png`)."""
+    """Say what an image shows and in which pose, and draw it over the image.
+
+    The drawing is `<name>-overlay.png` in reports/predictions, which git leaves alone, or in the folder of `--out`.
+    """
     from meshcil.cli.prediction import predict_files
 
     predict_files(images, model, out, machine=machine)
@@ -100,7 +121,7 @@ def predict(
 
 @app.command()
 def demo(
-    model: Annotated[Path | None, typer.Option(help="Folder of a run; the newest finished iNeMo run if none.")] = None,
+    model: Model = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8501,
 ) -> None:
     """Serve a page on this machine where one drops an image and hides parts of it."""
@@ -153,10 +174,10 @@ def status(
         show_runs()
         return
     from meshcil.cli.job_states import progress, show
+    from meshcil.cli.planning import plan_of
     from meshcil.core.code_digest import repository_root
-    from meshcil.stages.plan import load_plan
 
-    print(show(progress(load_plan(experiments.split(","), repository_root() / "config"))))
+    print(show(progress(plan_of(experiments, repository_root() / "config"))))
 
 
 @app.command()

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from meshcil.cli.recomputation import check_recomputed
+from meshcil.config.aligners.base import load_aligner
 from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.config.run import RunKey, load_dataset
+from meshcil.config.studies.base import load_study
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
+from meshcil.lineage.files import is_configuration, place_of
 from meshcil.lineage.schema import Record
 from meshcil.stages.resolve import resolve_run
 
@@ -38,7 +41,7 @@ def check_configuration(records: Mapping[Path, Record]) -> list[str]:
 
 
 def _changed(record: Record) -> list[str]:
-    files = [(repository_root() / entry.path, entry) for entry in record.inputs if entry.base == "repository"]
+    files = [(place_of(entry), entry) for entry in record.inputs if is_configuration(entry)]
     return [e.path for file, e in files if e.kind == "file" and (not file.is_file() or sha256_file(file) != e.sha256)]
 
 
@@ -66,6 +69,16 @@ def _dataset(record: Record) -> Any:
     return load_dataset(str(record.key["dataset"]), _config(record)).model_dump(mode="json")
 
 
+def _study(record: Record) -> Any:
+    return load_study(_config(record) / "studies" / f"{record.key['study']}.yaml").model_dump(mode="json")
+
+
+def _aligner(record: Record) -> Any:
+    # The run's own settings come from its run.json, which is compared by its digest.
+    settings = load_aligner(_config(record) / "aligners" / f"{record.key['aligner']}.yaml")
+    return {**record.settings.values, "aligner": settings.model_dump(mode="json")}
+
+
 def _artifact(record: Record) -> Any:
     settings = load_experiment(str(record.key["experiment"]), _config(record))
     artifacts = settings.tables if record.stage == "table" else settings.figures
@@ -84,14 +97,15 @@ def _claims(record: Record) -> Any:
 
 def _config(record: Record) -> Path:
     # config/<kind>/<name>.yaml
-    first = next(entry.path for entry in record.inputs if entry.base == "repository")
-    return (repository_root() / first).parent.parent
+    return next(place_of(entry) for entry in record.inputs if is_configuration(entry)).parent.parent
 
 
 _SETTINGS: Mapping[str, Callable[[Record], Any]] = {
     "generate": _dataset,
     "prepare": _dataset,
     "resolve": _run,
+    "study": _study,
+    "align": _aligner,
     "table": _artifact,
     "figure": _artifact,
     "report": _experiments,

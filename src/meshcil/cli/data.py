@@ -11,6 +11,7 @@ import typer
 from tqdm import tqdm
 
 from meshcil.core.code_digest import repository_root
+from meshcil.stages.command import require_positive
 
 if TYPE_CHECKING:
     from meshcil.config.dataset import DatasetSettings
@@ -35,13 +36,15 @@ def check(
     workers: Workers = max((os.cpu_count() or 2) - 1, 1),
 ) -> None:
     """Open every raw image and annotation; exit code 2 when the dataset cannot be used. Writes nothing."""
+    from meshcil.config.base import named_file
     from meshcil.config.run import load_dataset
     from meshcil.stages.prepare import require_raw_files
 
+    require_positive("--workers", workers)
     settings = load_dataset(name, config)
     if root is not None:
         settings = settings.model_copy(update={"root": str(root)})
-    require_raw_files(settings, config / "datasets" / f"{name}.yaml")
+    require_raw_files(settings, named_file(config, "datasets", name))
     with tqdm(desc="check", unit="image", disable=not sys.stderr.isatty()) as bar:
         found = _inspect(name, settings, workers, _show(bar))
     usable = found.usable(skip=settings.unusable == "skip")
@@ -52,9 +55,10 @@ def check(
 @data.command()
 def prepare(name: Name, config: Config = Path("config"), workers: Workers = os.cpu_count() or 1) -> None:
     """Prepare one dataset: data/prepared/NAME. An interrupted preparation is continued."""
+    from meshcil.config.base import named_file
     from meshcil.stages.prepare import main
 
-    main(config / "datasets" / f"{name}.yaml", Path("data/prepared") / name, workers)
+    main(named_file(config, "datasets", name), Path("data/prepared") / name, workers)
 
 
 @data.command()

@@ -63,7 +63,7 @@ def page() -> None:
         with st.sidebar:
             window = choose_image(model)
             share = st.slider("Share of the middle that is hidden", 0, 90, 0, step=5, format="%d %%")
-            st.caption(f"{model.run.method.label}, {model.folder}")
+            st.caption(model.title)
         show(model.ask([hide(window, share / 100)])[0])
     except InputError as error:
         st.error(str(error))

@@ -41,8 +41,9 @@ def serve(model: Path | None, port: int) -> int:
     """
     if not 1024 <= port <= 65535:
         raise InputError(f"port {port}", "cannot be used", "Choose one from 1024 to 65535")
-    folder = load_model(model).folder
-    print(f"Model: {folder}\nOpen http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    stored = load_model(model)
+    folder = stored.folder
+    print(f"Model: {stored.title}\nOpen http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     try:
         return subprocess.run(command(folder, port)).returncode
     except KeyboardInterrupt:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from meshcil.cli import slurm
 from meshcil.cli.profiles import load_profile
+from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.installed import check_lock, installed
+from meshcil.lineage.source import changed_files, is_checkout
 from meshcil.tracking.stored import DATABASE
 
 _NEEDED_GB = 5.0
@@ -78,14 +80,16 @@ def _disk() -> Iterator[Finding]:
 
 
 def _git() -> Iterator[Finding]:
-    commit = _output("git", "rev-parse", "--short", "HEAD")
+    root = repository_root()
+    commit = _output("git", "-C", str(root), "rev-parse", "--short", "HEAD") if is_checkout(root) else None
     if commit is None:
         remedy = "Works, but records name a digest of the source, not a commit: clone the repository to get one"
         yield Finding("git", "note", "no commit", remedy)
         return
-    changes = len((_output("git", "status", "--porcelain") or "").splitlines())
+    changes = changed_files(root)
+    first = f": {changes[0]}{', ...' if len(changes) > 1 else ''}" if changes else ""
     remedy = "Commit, so that the records of a run name code that others can get" if changes else ""
-    yield Finding("git", "note" if changes else "ok", f"{commit}, {changes} changed files", remedy)
+    yield Finding("git", "note" if changes else "ok", f"{commit}, {len(changes)} changed files{first}", remedy)
 
 
 def _remote() -> Iterator[Finding]:

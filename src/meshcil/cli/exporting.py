@@ -9,6 +9,7 @@ from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
 from meshcil.lineage.audit import beside_report, current, divide, read_records
 from meshcil.lineage.crate import About, Crate, crate_files
+from meshcil.lineage.reading import record_files
 
 NOWHERE = "urn:meshcil:source"
 """Address of a checkout that has no remote."""
@@ -24,6 +25,8 @@ def export_crate(folder: Path, *, weights: bool) -> int:
     Raises:
         InputError: when there is no report, a record cannot be used, a file is missing, or the folder is in use.
     """
+    if not record_files():
+        raise InputError("reports", "holds no report", "Run `make reproduce` first")
     records, damaged = read_records()
     beside = beside_report(damaged, records)
     if findings := [finding for finding in damaged if finding not in beside]:

@@ -1,5 +1,6 @@
 """Where one number of a table comes from: scores, and the jobs that matter to them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from meshcil.config.experiment import Artifact
 from meshcil.config.gates import aligner_of, parse_view
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
+from meshcil.core.naming import known_names
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.lineage.trace import Chain, trace
-from meshcil.reporting.layout import find_cell, read_table
+from meshcil.reporting.layout import find_cell, read_table, row_keys, unit
 from meshcil.reporting.origin import OVER_STEPS, origin
 from meshcil.reporting.scores import read_scores
 
@@ -87,12 +89,46 @@ def trace_number(path: Path, row: str, column: str) -> tuple[Number, Chain]:
     if record.stage not in ("table", "claims"):
         raise InputError(path, "was not written by the `table` stage", "Leave out `--row` and `--column`")
     stored = read_table(path)
+    row = find_row(stored, row, str(path))
     position, name = find_cell(stored, row, column, str(path))
     cell = stored.iloc[position]
     rows = _behind_claim(record, cell) if record.stage == "claims" else _behind_cell(record, row, name, path)
     files = ", ".join(entry.path for entry in _scores(record))
     number = Number(row, name, str(cell[name]), files, tuple(map(_source, rows.to_dict("records"))))
     return number, trace(path, number.matters)
+
+
+def find_row(table: pd.DataFrame, row: str, where: str) -> str:
+    """Name of the one row that ``row`` fits, as `meshcil.reporting.layout.row_keys` has it.
+
+    A row is called by that name, or by what stands in its first columns, as many as one likes, with `/` between them
+    (`inemo`, `inemo/total-96`); its label may stand for the first.
+
+    Args:
+        table: with text cells.
+        row: what was asked for.
+        where: the file, for the message.
+
+    Raises:
+        InputError: when no row fits, or several do; names those.
+    """
+    keys = row_keys(table)
+    fitting = [key for key in keys if key == row] or [
+        key for key, names in zip(keys, _row_names(table), strict=True) if row in names
+    ]
+    if len(fitting) != 1:
+        remedy = f"It fits: {', '.join(fitting)}" if fitting else known_names(row, keys, "Rows")
+        raise InputError(where, f"has no single row `{row}`", remedy)
+    return fitting[0]
+
+
+def _row_names(table: pd.DataFrame) -> Iterator[set[str]]:
+    """What each row may be called: its first columns, one or more."""
+    columns = [name for name in table.columns if name not in ("label", "seeds") and not unit(name)]
+    heads = [name for name in (*columns[:1], "label") if name in table.columns]
+    for _, cells in table.iterrows():
+        others = [cells[name] for name in columns[1:]]
+        yield {"/".join([cells[head], *others[:number]]) for head in heads for number in range(len(others) + 1)}
 
 
 def _scores(record: Record) -> list[FileFacts]:

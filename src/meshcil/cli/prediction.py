@@ -16,7 +16,7 @@ def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, mach
 
     Args:
         images: files.
-        model: folder of a run, or None for the newest.
+        model: folder of a run, or None for that of `meshcil.cli.stored_model.find_run`.
         out: folder for the drawings, `<name>-overlay.png`.
         machine: print one JSON list instead of text.
 
@@ -29,7 +29,7 @@ def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, mach
     stored = load_model(model)
     answers = stored.ask([read_window(path, stored.image_size) for path in images])
     if not machine:
-        print(f"model: {stored.run.method.label}, {stored.folder}")
+        print(f"model: {stored.title}")
     for path, answer in zip(images, answers, strict=True):
         buffer = io.BytesIO()
         answer.drawing().save(buffer, "PNG")

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from meshcil.config.base import parse_yaml
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
@@ -34,7 +35,7 @@ def load_profile(name: str | None, folder: Path | None = None) -> dict[str, Any]
         folder: where the profiles lie.
 
     Raises:
-        InputError: when there is no such profile, or a file is no mapping.
+        InputError: when there is no such profile, or a file is no mapping or has a key twice.
     """
     folder = folder or profile_folder()
     if name is not None and not (folder / name / "config.yaml").is_file():
@@ -55,7 +56,7 @@ def write_profile(settings: Mapping[str, Any]) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = parse_yaml(path) or {}
     except yaml.YAMLError as error:
         raise InputError(path, f"is not valid YAML ({error})", "Correct the file") from error
     if not isinstance(content, dict):

@@ -50,6 +50,8 @@ def restore() -> str:
     Raises:
         InputError: when results cannot be had, or are not what the records and dvc.lock say.
     """
+    if not LOCK.is_file():
+        raise InputError(LOCK, "does not exist; this commit publishes no results", "Run `make reproduce`")
     lock()
     _dvc("pull", "Check the remote: `dvc remote list`; another place: `dvc remote modify --local local url PLACE`")
     _refuse_differences("Check out the commit that was published; nothing was marked as up to date")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.lineage.audit import current, read_records
+from meshcil.lineage.reading import record_files
 from meshcil.stages import track
 
 
@@ -13,6 +14,8 @@ def log_again() -> dict[str, int]:
     Raises:
         InputError: when a record cannot be used, or nothing was tracked.
     """
+    if not record_files():
+        raise InputError(Path.cwd(), "holds no records: nothing has been run here", "Run `make reproduce`")
     records, findings = read_records()
     if findings:
         raise InputError(Path.cwd(), findings[0], "Run `meshcil audit`; only sound records are logged")

@@ -74,6 +74,12 @@ class StoredModel:
     method: Method
 
     @property
+    def title(self) -> str:
+        """Name of the method, folder, and the classes that it knows, which are all that it can answer."""
+        classes = self.run.classes
+        return f"{self.run.method.label}, {self.folder}; knows {len(classes)} classes: {', '.join(classes)}"
+
+    @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the window that the model sees, in pixels."""
         return self.run.dataset.image_size
@@ -118,22 +124,25 @@ class StoredModel:
 
 
 def find_run(results: Path = Path("results/runs")) -> Path:
-    """Folder of the newest finished iNeMo run; of its siblings with other budgets, the one that keeps most images.
+    """Folder of the finished iNeMo run to ask when none is named.
+
+    A run that knows more classes goes before one that knows fewer, so that a short trial takes no full experiment's
+    place; then the newest; of its siblings with other budgets, the one that keeps most images.
 
     Raises:
         InputError: when there is none.
     """
-    ended: dict[Path, str] = {}
+    finished: dict[Path, tuple[int, str]] = {}
     for scores in results.glob("*/*/*/*/seed*/scores.csv"):
         folder = scores.parent
         record = folder / "score.record.json"
-        if record.is_file() and load_run(folder / "run.json").method.kind == "inemo":
-            ended[folder] = read_json(record)["ended"]
-    if not ended:
+        if record.is_file() and (run := load_run(folder / "run.json")).method.kind == "inemo":
+            finished[folder] = len(run.classes), read_json(record)["ended"]
+    if not finished:
         raise InputError(results, "holds no finished iNeMo run", _REPRODUCE)
-    newest = max(ended, key=lambda folder: ended[folder])
-    siblings = [folder for folder in ended if folder.parents[1] == newest.parents[1] and folder.name == newest.name]
-    return max(siblings, key=lambda folder: (_exemplars(folder), ended[folder]))
+    best = max(finished, key=lambda folder: finished[folder])
+    siblings = [folder for folder in finished if folder.parents[1] == best.parents[1] and folder.name == best.name]
+    return max(siblings, key=lambda folder: (_exemplars(folder), finished[folder]))
 
 
 def _exemplars(folder: Path) -> int:
@@ -154,7 +163,7 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
     """Build the method of a run and load its last state.
 
     Args:
-        folder: of the run; the newest finished iNeMo run when None.
+        folder: of the run; that of `find_run` when None.
         data: folder with the prepared datasets.
 
     Raises:

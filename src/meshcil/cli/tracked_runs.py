@@ -8,6 +8,7 @@ from rich.table import Table
 
 from meshcil.config.run import ANY_BUDGET
 from meshcil.core.errors import InputError
+from meshcil.lineage.reading import record_files
 from meshcil.tracking.stored import DATABASE, StoredRun, stored_runs
 
 HEADLINES = {
@@ -26,6 +27,8 @@ def show_runs() -> None:
         InputError: when there is no database, or it is damaged.
     """
     if not DATABASE.is_file():
+        if not record_files():
+            raise InputError(DATABASE, "does not exist; nothing has been run here", "Run `make reproduce`")
         raise InputError(DATABASE, "does not exist", "`meshcil track --rebuild` makes it from the records")
     Console(width=None if Console().is_terminal else 160).print(run_table(stored_runs(), time.time()))
 

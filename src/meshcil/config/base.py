@@ -1,13 +1,22 @@
 """Base of every configuration model and the reading of YAML files with ``extends``."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from meshcil.core.errors import InputError
+from meshcil.core.naming import known_names
+
+_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_NAME_RULE = "Names are of lower-case letters, digits, and `-` between them, not `_`"
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+"""Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every generator of random numbers here can be started from."""
 
 
 class Settings(BaseModel):
@@ -23,7 +32,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping; a key ``extends: name`` is merged over the file ``name.yaml`` beside it.
 
     Raises:
-        InputError: when the file is missing, not YAML, not a mapping, or extends itself.
+        InputError: when the file is missing, not YAML, not a mapping, has a key twice, or extends itself.
     """
     return _read_chain(Path(path), ())
 
@@ -32,10 +41,10 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise InputError(path, "extends itself", "Break the circle of `extends:` keys")
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else "none"
-        raise InputError(path, "does not exist", f"Known in {path.parent.name}: {known}")
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        raise InputError(path, "does not exist", known_names(path.stem, known, f"Known in {path.parent.name}"))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(path, f"is not valid YAML ({reason})", "Correct the syntax") from error
@@ -45,6 +54,49 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if parent is None:
         return content
     return _merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice: YAML forbids it, and PyYAML would silently take the last one."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Before aliases and `<<` are filled in, so that only what is written counts: a merged key may be overridden.
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                own, line = (key.tag, key.value), key.start_mark.line + 1
+                if own in lines:
+                    cause = f"has the key `{key.value}` in line {lines[own]} and again in line {line}"
+                    raise InputError(self.name, cause, "Make one of the two, or rename one")
+                lines[own] = line
+        return node
+
+
+def parse_yaml(path: Path) -> Any:
+    """What one YAML file holds.
+
+    Raises:
+        InputError: when a mapping has a key twice.
+        yaml.YAMLError: when it is not YAML.
+    """
+    loader = _Loader(path.read_text(encoding="utf-8"))
+    loader.name = str(path)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def named_file(config: Path, kind: str, name: str) -> Path:
+    """`<config>/<kind>/<name>.yaml`, which need not exist.
+
+    Raises:
+        InputError: when the name is none, such as one that leads out of the folder.
+    """
+    if re.fullmatch(_NAME, name) is None:
+        raise InputError(f"`{name}`", f"is no name of a file in {config / kind}", _NAME_RULE)
+    return config / kind / f"{name}.yaml"
 
 
 def yaml_files(path: Path) -> tuple[Path, ...]:
@@ -72,8 +124,24 @@ def validate(model: type[SettingsType], content: Any, where: str | Path) -> Sett
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(f"`{'.'.join(map(str, e['loc'])) or 'file'}`: {e['msg']}" for e in error.errors())
-        raise InputError(where, problems, f"Keys and types of {model.__name__} are in config/README.md") from error
+        problems = "; ".join(_problems(error))
+        raise InputError(where, problems, "All keys and their types are in config/README.md") from error
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    found = error.errors()
+    for one in found:
+        place = one["loc"]
+        # A list whose entries are wrong is then also said to be too short, as if there were none.
+        inside = any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in found)
+        if not (one["type"] == "too_short" and inside):
+            yield f"`{'.'.join(map(str, place)) or 'file'}`: {_problem(one)}"
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    if error.get("ctx", {}).get("pattern") == _NAME:
+        return f"`{error['input']}` is no name. {_NAME_RULE}"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def load_settings(model: type[SettingsType], path: Path) -> SettingsType:
@@ -95,4 +163,8 @@ def load_by_kind(settings_of: Callable[[str], type[SettingsType]], path: Path, e
     content = read_yaml(path)
     if not isinstance(content.get("kind"), str):
         raise InputError(path, "has no `kind`", f"Name the module in {path.parent.name}, e.g. `kind: {example}`")
-    return validate(settings_of(content["kind"]), content, path)
+    try:
+        model = settings_of(content["kind"])
+    except InputError as error:
+        raise InputError(path, f"kind `{content['kind']}` is unknown", error.remedy) from error
+    return validate(model, content, path)

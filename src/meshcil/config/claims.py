@@ -26,8 +26,9 @@ class Term(Settings):
     select: dict[str, tuple[str | int, ...]] = {}
     """Column of the scores (method, budget, step, ...) -> allowed values, `*` for any characters (`bytes-*`); without
     mention the last step and, for `task` and `class_name`, the value over all images."""
-    over: Literal["mean", "max", "min"] = "mean"
-    """What becomes of several rows of a seed, for instance those of all other methods."""
+    over: Literal["mean", "max", "best"] = "mean"
+    """What becomes of several rows of a seed: their mean, the largest, or those of the `best` method, which has the
+    largest mean over seeds."""
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Term":

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from meshcil.config.base import Settings
+from meshcil.config.base import Seed, Settings
 
 
 class GeneratorSettings(Settings):
@@ -13,7 +13,7 @@ class GeneratorSettings(Settings):
 
     kind: str = "primitives3d"
     """Module of `meshcil.datasets` that writes the raw files."""
-    seed: int = 0
+    seed: Seed = 0
     """Objects, poses, light and backgrounds all follow from it; another seed is another dataset."""
     train_per_class: int = Field(80, ge=1)
     """Training images of a class."""

@@ -1,11 +1,14 @@
 """Generated from the models: JSON schemas (workflow/schemas) and the tables of config/README.md."""
 
+import inspect
 import json
 import pkgutil
+import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 from pydantic_core import PydanticUndefined
 
 import meshcil.config.aligners
@@ -19,6 +22,12 @@ from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.run import RunConfig, method_settings
 from meshcil.config.studies.base import StudySettings, study_settings
+from meshcil.core.naming import available, load_module, load_object
+
+WORDS = """\
+In the column of types, a *name* is made of lower-case letters, digits and `-`; a *block* has keys of its own, which
+follow below it with its name before theirs (those of each element, for a list of blocks); `null` stands for nothing.
+"""
 
 
 def method_kinds() -> list[str]:
@@ -62,33 +71,49 @@ def schemas() -> dict[str, str]:
 
 def parameter_tables() -> str:
     """Markdown tables of every parameter: name, type, default, meaning."""
-    parts: list[str] = []
+    parts = [WORDS]
     shared = set(MethodSettings.model_fields)
     for title, model in (
         ("Experiments (`experiments/*.yaml`)", ExperimentSettings),
         ("Claims of the papers (`claims/*.yaml`)", ClaimsSettings),
+        ("Published values (`published/*.yaml`)", load_object("meshcil.reporting", "published", "PublishedSettings")),
         ("Datasets (`datasets/*.yaml`)", DatasetSettings),
         ("Protocols (`protocols/*.yaml`)", ProtocolSettings),
         ("Methods (`methods/*.yaml`), all kinds", MethodSettings),
     ):
-        parts += [f"## {title}", "", *_table(model, "", set()), ""]
+        parts += [f"## {title}", "", *_table(model, set()), ""]
     for kind in method_kinds():
-        rows = _table(method_settings(kind), "", shared)
-        parts += [f"## Methods of kind `{kind}`", "", *rows, ""]
-    parts += ["## Aligners (`aligners/*.yaml`), all kinds", "", *_table(AlignerSettings, "", set()), ""]
+        parts += [f"## Methods of kind `{kind}`", "", *_table(method_settings(kind), shared), ""]
+    parts += ["## Aligners (`aligners/*.yaml`), all kinds", "", *_table(AlignerSettings, set()), ""]
     for kind in aligner_kinds():
-        rows = _table(aligner_settings(kind), "", set(AlignerSettings.model_fields))
-        parts += [f"## Aligners of kind `{kind}`", "", *rows, ""] if len(rows) > 2 else []
-    parts += ["## Studies (`studies/*.yaml`), all kinds", "", *_table(StudySettings, "", set()), ""]
+        own = _table(aligner_settings(kind), set(AlignerSettings.model_fields))
+        parts += [f"## Aligners of kind `{kind}`", "", *own, ""]
+    parts += ["## Studies (`studies/*.yaml`), all kinds", "", *_table(StudySettings, set()), ""]
     for kind in study_kinds():
-        rows = _table(study_settings(kind), "", set(StudySettings.model_fields))
-        parts += [f"## Studies of kind `{kind}`", "", *rows, ""]
-    return "\n".join(parts)
+        own = _table(study_settings(kind), set(StudySettings.model_fields))
+        parts += [f"## Studies of kind `{kind}`", "", *own, ""]
+    return "\n".join([*parts, *option_tables()])
 
 
-def _table(model: type[BaseModel], prefix: str, skip: set[str]) -> list[str]:
-    rows = _rows(model, prefix, skip)
-    return ["| name | type | default | meaning |", "|---|---|---|---|", *rows]
+def option_tables() -> Iterator[str]:
+    """Lines of the sections on each kind of table and figure: what it shows, and its `options`."""
+    for title, folder, noun in (
+        ("Tables of an experiment (`tables`)", "tables", "table"),
+        ("Figures of an experiment (`figures`)", "figures", "figure"),
+        ("Figures of test images (`figures` with a `run`)", "pictures", "figure"),
+    ):
+        yield from (f"## {title}", "")
+        for kind in available(f"meshcil.reporting.{folder}"):
+            module = load_module(f"meshcil.reporting.{folder}", kind)
+            article = "an" if kind[0] in "aeiou" else "a"
+            shows = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+            options = _table(module.Options, set(), "No options.")
+            yield from (f"### Options of {article} `{kind}` {noun}", "", shows, "", *options, "")
+
+
+def _table(model: type[BaseModel], skip: set[str], empty: str = "None of its own.") -> list[str]:
+    rows = _rows(model, "", skip)
+    return ["| name | type | default | meaning |", "|---|---|---|---|", *rows] if rows else [empty]
 
 
 def _rows(model: type[BaseModel], prefix: str, skip: set[str]) -> list[str]:
@@ -99,7 +124,8 @@ def _rows(model: type[BaseModel], prefix: str, skip: set[str]) -> list[str]:
         block = _block(field.annotation)
         meaning = (field.description or "").replace("\n", " ").replace("|", "\\|")
         default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        rows.append(f"| `{prefix}{name}` | {_type_name(field.annotation)} | {default} | {meaning} |")
+        words = type_words(typing.Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+        rows.append(f"| `{prefix}{name}` | {words} | {default} | {meaning} |")
         if block is not None:
             rows += _rows(block, f"{prefix}{name}.", set())
     return rows
@@ -110,24 +136,40 @@ def _block(annotation: object) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
-def _type_name(annotation: object) -> str:
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return "block" if issubclass(annotation, BaseModel) else annotation.__name__
-    if typing.get_origin(annotation) is typing.Literal:
-        return " \\| ".join(f"`{value}`" for value in typing.get_args(annotation))
-    text = str(annotation).replace("typing.", "").replace("|", "\\|")
-    for part in typing.get_args(annotation):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            text = text.replace(f"{part.__module__}.{part.__qualname__}", "block")
-    return text
+def type_words(annotation: object, either: str = " \\| ") -> str:
+    """A type as a reader of YAML would say it: `list of names`, `float \\| null`.
+
+    Args:
+        annotation: of a field.
+        either: what stands between alternatives.
+    """
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    inner = [_plural(type_words(part, " or ")) for part in parts if part is not Ellipsis] if origin is tuple else []
+    if origin is typing.Literal:
+        return either.join(f"`{value}`" for value in parts)
+    if origin in (typing.Union, types.UnionType):
+        return either.join(type_words(part, either) for part in parts)
+    if origin is typing.Annotated:
+        named = any(isinstance(part, StringConstraints) for part in parts)
+        return "name" if named else type_words(parts[0], either)
+    if origin is tuple:
+        return f"{'list' if Ellipsis in parts else 'pair'} of {inner[0]}"
+    if origin is dict:
+        return f"map of {type_words(parts[0])} to {type_words(parts[1], ' or ')}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "block"
+    words = {type(None): "`null`", typing.Any: "anything"}
+    return words.get(annotation) or getattr(annotation, "__name__", str(annotation))
+
+
+def _plural(word: str) -> str:
+    return f"{word}s" if word in ("name", "block") else word
 
 
 def _default(value: object) -> str:
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, BaseModel):
-        return "see below"
-    return "none" if value is None else f"`{json.dumps(value, default=str)}`"
+    return "see below" if isinstance(value, BaseModel) else f"`{json.dumps(value, default=str)}`"
 
 
 BEGIN, END = "<!-- generated tables: begin -->", "<!-- generated tables: end -->"

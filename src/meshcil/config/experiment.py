@@ -1,16 +1,17 @@
 """Settings of an experiment: which runs, which tables, which figures."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from meshcil.config.base import Settings, load_settings
+from meshcil.config.base import Name, Seed, Settings, load_settings, named_file
 from meshcil.config.run import RunKey
+from meshcil.core.errors import InputError
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-"""Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
 _SELECTABLE = (
     "dataset",
     "protocol",
@@ -37,7 +38,7 @@ class RunBlock(Settings):
     """Names of files in config/methods."""
     budgets: tuple[str, ...] = Field(min_length=1)
     """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<n>`, `paper-bytes-<n>`."""
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     """Training seeds."""
     suite: str = "clean"
     """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step.
@@ -51,7 +52,7 @@ class StudyBlock(Settings):
 
     names: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/studies."""
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     """Seeds."""
 
 
@@ -119,12 +120,45 @@ class ExperimentSettings(Settings):
 
 def load_experiment(name: str, config_root: Path) -> ExperimentSettings:
     """Read `config/experiments/<name>.yaml`; see `meshcil.config.base.load_settings`."""
-    return load_settings(ExperimentSettings, config_root / "experiments" / f"{name}.yaml")
+    return load_settings(ExperimentSettings, named_file(config_root, "experiments", name))
 
 
 def experiment_names(config_root: Path) -> list[str]:
     """Names of all experiments, sorted."""
     return sorted(path.stem for path in (config_root / "experiments").glob("*.yaml"))
+
+
+def check_artifact_names(names: Iterable[str], config_root: Path) -> None:
+    """Refuse tables and figures of some experiments that have the name of another experiment's, asked for or not.
+
+    All reports are written to one folder, where the later of the two would take the place of the earlier.
+
+    Raises:
+        InputError: naming both experiments.
+    """
+    asked = {name: load_experiment(name, config_root) for name in names}
+    everywhere = dict(asked)
+    for name in experiment_names(config_root):
+        if name not in everywhere:
+            # Another experiment may be wrong: that is for the one to know who asks for it.
+            with suppress(InputError):
+                everywhere[name] = load_experiment(name, config_root)
+    owners: dict[tuple[str, str], list[str]] = {}
+    for name, settings in everywhere.items():
+        for place in _places(settings):
+            owners.setdefault(place, []).append(name)
+    for name, settings in asked.items():
+        for kind, artifact in _places(settings):
+            for other in owners[kind, artifact]:
+                if other != name:
+                    where = named_file(config_root, "experiments", name)
+                    cause = f"{kind} `{artifact}` is also in {other}, whose files it would overwrite"
+                    raise InputError(where, cause, "Rename one of the two")
+
+
+def _places(experiment: ExperimentSettings) -> list[tuple[str, str]]:
+    """Kind and name of each table and figure."""
+    return [(kind, artifact.name) for kind in ("tables", "figures") for artifact in getattr(experiment, kind)]
 
 
 def run_keys(experiment: ExperimentSettings) -> dict[RunKey, tuple[str, ...]]:

@@ -6,7 +6,9 @@ gate `pred-gate` of the aligner `eli` is called `clean:eli:pred-gate`.
 
 from dataclasses import dataclass
 
-ORACLE_GATES = ("task-oracle", "oracle-without-alignment")
+RESTRICTED, CONTROL = "task-oracle-restricted", "oracle-without-alignment"
+"""With and without alignment, the gates under which images of old classes may only be given old classes."""
+ORACLE_GATES = ("task-oracle", RESTRICTED, CONTROL)
 """Gates that are told whether an image shows an old class."""
 GATES = (*ORACLE_GATES, "align-all", "pred-gate", "energy-gate", "max-conf")
 """All gates, in the order of tables."""

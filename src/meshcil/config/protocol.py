@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from meshcil.config.base import Settings
+from meshcil.config.base import Seed, Settings
 
 
 class ProtocolSettings(Settings):
@@ -19,7 +19,7 @@ class ProtocolSettings(Settings):
     order: Literal["dataset", "seed"] | tuple[str, ...] = "dataset"
     """`dataset`: the dataset's order; `seed`: a permutation drawn from `order_seed`; or the names of all classes of the
     dataset, as a list, first to last."""
-    order_seed: int = 1993
+    order_seed: Seed = 1993
     """Seed of the permutation (NumPy's legacy generator, as the public CIL toolboxes draw it)."""
     classes: int | None = Field(None, ge=1)
     """Use only the first so many classes of the order; all when absent."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import SerializeAsAny, field_validator
 
-from meshcil.config.base import Settings, load_by_kind, load_settings, validate
+from meshcil.config.base import Seed, Settings, load_by_kind, load_settings, named_file, validate
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
@@ -26,7 +26,7 @@ class RunKey(Settings):
     """File name in config/methods."""
     budget: str
     """Exemplar budget by name; `any` in the settings of a first step."""
-    seed: int = Field(ge=0)
+    seed: Seed
     """Training seed."""
 
     @property
@@ -83,8 +83,7 @@ def method_settings(kind: str) -> type[MethodSettings]:
 
 def load_method(name: str, config_root: Path) -> MethodSettings:
     """Read and validate `config/methods/<name>.yaml` with the settings class that its `kind` names."""
-    path = config_root / "methods" / f"{name}.yaml"
-    return load_by_kind(method_settings, path, "icarl")
+    return load_by_kind(method_settings, named_file(config_root, "methods", name), "icarl")
 
 
 def load_run(path: Path) -> RunConfig:
@@ -98,9 +97,9 @@ def load_run(path: Path) -> RunConfig:
 
 def load_dataset(name: str, config_root: Path) -> DatasetSettings:
     """Read and validate `config/datasets/<name>.yaml`."""
-    return load_settings(DatasetSettings, config_root / "datasets" / f"{name}.yaml")
+    return load_settings(DatasetSettings, named_file(config_root, "datasets", name))
 
 
 def load_protocol(name: str, config_root: Path) -> ProtocolSettings:
     """Read and validate `config/protocols/<name>.yaml`."""
-    return load_settings(ProtocolSettings, config_root / "protocols" / f"{name}.yaml")
+    return load_settings(ProtocolSettings, named_file(config_root, "protocols", name))

@@ -104,9 +104,9 @@ def write_text_atomic(path: Path, text: str) -> None:
     write_bytes_atomic(path, text.encode())
 
 
-def write_json_atomic(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON with sorted keys, so that equal values give equal bytes."""
-    write_text_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+def write_json_atomic(path: Path, value: Any, *, sort_keys: bool = True) -> None:
+    """Write ``value`` as indented JSON, unless their order matters with sorted keys: equal values give equal bytes."""
+    write_text_atomic(path, json.dumps(value, indent=1, sort_keys=sort_keys, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -1,7 +1,9 @@
 """Loading by name: method ``memo`` is module ``meshcil.methods.memo``; adding one edits no registry."""
 
+import difflib
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -17,17 +19,23 @@ def load_module(package: str, name: str) -> ModuleType:
     """Import the module that ``name`` stands for.
 
     Raises:
-        InputError: when the package has no such module; the message lists those it has.
+        InputError: when the package has no such module; the message lists those it has, see `known_names`.
     """
     target = module_name(package, name)
     if not name.replace("-", "_").isidentifier() or importlib.util.find_spec(target) is None:
-        raise InputError(name, f"is not in {package}", f"Known: {', '.join(available(package))}")
+        raise InputError(name, f"is not in {package}", known_names(name, available(package)))
     return importlib.import_module(target)
 
 
 def load_object(package: str, name: str, attribute: str) -> Any:
     """Attribute ``attribute`` of the module that ``name`` stands for; see `load_module`."""
     return getattr(load_module(package, name), attribute)
+
+
+def known_names(name: str, known: Sequence[str], title: str = "Known") -> str:
+    """What to say of a name that there is not: the one that was probably meant, then all that there are."""
+    meant = difflib.get_close_matches(name, known, n=1)
+    return "".join(f"Did you mean `{near}`? " for near in meant) + f"{title}: {', '.join(known) or 'none'}"
 
 
 def available(package: str) -> list[str]:

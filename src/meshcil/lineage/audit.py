@@ -6,7 +6,7 @@ from pathlib import Path
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import FINAL, reached, shown_experiments, unreached
-from meshcil.lineage.files import file_facts, record_path
+from meshcil.lineage.files import file_facts, is_configuration, place_of, record_path
 from meshcil.lineage.reading import read_record, record_files
 from meshcil.lineage.schema import FileFacts, Record
 
@@ -76,14 +76,14 @@ def check_files(records: Mapping[Path, Record], digests: dict[str, str] | None =
 
     Args:
         records: to be checked.
-        digests: of the files that were hashed already, by path; gets those that are hashed here.
+        digests: of the files that were hashed already, by place; gets those that are hashed here.
     """
     findings: list[str] = []
     digests = {} if digests is None else digests
     for path, record in records.items():
         findings += _check_place(path, record)
         for entry in (*record.inputs, *record.outputs):
-            if entry.base != "repository":
+            if not is_configuration(entry):
                 findings += _compare(path, entry, digests)
         for parent in record.parents:
             findings += _check_parent(path, Path(parent.path), parent.sha256)
@@ -108,12 +108,13 @@ def _check_parent(path: Path, parent: Path, sha256: str) -> list[str]:
 
 
 def _compare(record: Path, entry: FileFacts, digests: dict[str, str]) -> list[str]:
-    if entry.path not in digests:
+    place = place_of(entry)
+    if (name := place.as_posix()) not in digests:
         try:
-            digests[entry.path] = file_facts(Path(entry.path)).sha256
+            digests[name] = file_facts(place).sha256
         except InputError as error:
-            digests[entry.path] = f"unreadable: {error.cause}"
-    found = digests[entry.path]
+            digests[name] = f"unreadable: {error.cause}"
+    found = digests[name]
     if found == entry.sha256:
         return []
     return [f"{entry.path}: {found if found.startswith('unreadable') else 'has changed'} since {record} was written"]

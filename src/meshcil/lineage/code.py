@@ -5,10 +5,12 @@ list for both, so that a record never claims code that did not cause a rerun.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig
+from meshcil.core.code_digest import source_file
 from meshcil.core.naming import module_name
 
 
@@ -64,6 +66,11 @@ def artifact_modules(stage: str, folder: str, kind: str) -> tuple[str, ...]:
 def report_modules(kinds: Iterable[str]) -> tuple[str, ...]:
     """Modules of `report` and of the kinds of tables whose numbers it explains."""
     return (stage_module("report"), *(module_name("meshcil.reporting.tables", kind) for kind in sorted(set(kinds))))
+
+
+def templates() -> Path:
+    """Folder of what pages and pictures are filled into: code as well, but no module."""
+    return source_file("meshcil.reporting").with_name("templates")
 
 
 def track_modules(tracker: str = "mlflow") -> tuple[str, ...]:

@@ -37,6 +37,16 @@ def file_facts(path: Path) -> FileFacts:
         raise InputError(path, f"cannot be read ({error.strerror})", "Check the file and its permissions") from error
 
 
+def place_of(entry: FileFacts) -> Path:
+    """Where the file or folder lies now."""
+    return repository_root() / entry.path if entry.base == "repository" else Path(entry.path)
+
+
+def is_configuration(entry: FileFacts) -> bool:
+    """Whether an input is a file of settings, in which comments and layout may change."""
+    return entry.base == "repository" and entry.path.startswith("config/")
+
+
 def _locate(path: Path) -> tuple[str, str]:
     absolute, work, repository = path.resolve(), Path.cwd().resolve(), repository_root()
     # Configuration belongs to the checkout, whether or not the outputs are in it too.

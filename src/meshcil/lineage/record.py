@@ -11,11 +11,11 @@ from typing import Any
 
 from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import remove_unfinished, write_json_atomic
-from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, repository_root, source_file
+from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, source_file
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.lineage.code import run_modules
-from meshcil.lineage.files import file_facts, find_parents, record_path
+from meshcil.lineage.files import file_facts, find_parents, place_of, record_path
 from meshcil.lineage.lock import exclusive
 from meshcil.lineage.schema import CodeFacts, FileFacts, Record, SettingsFacts
 from meshcil.lineage.source import environment_facts, source_facts
@@ -30,6 +30,7 @@ def record_job(
     settings: Mapping[str, Any],
     modules: Iterable[str],
     key: Mapping[str, str | int],
+    possible: Iterable[Path] = (),
     name: str = "",
     seed: int | None = None,
     threads: int = 1,
@@ -49,6 +50,7 @@ def record_job(
         settings: resolved configuration values used, as JSON.
         modules: stage module and the modules chosen by name (`meshcil.lineage.code`).
         key: names that identify the job.
+        possible: further files that the body may write; they are outputs where it did.
         name: distinguishes jobs of one stage that write to one folder.
         seed: seed of the random draws.
         threads: threads allowed to a process; results may depend on it in the last bit.
@@ -75,6 +77,7 @@ def record_job(
         place = [device, threads, environment.instructions]
         yield sha256_json([code_digest(*roots), values, digests, source.lock_sha256, *place])
         _refuse_changes(before)
+        targets += [Path(path) for path in possible if Path(path).exists()]
         record = Record(
             stage=stage,
             name=name,
@@ -95,7 +98,8 @@ def record_job(
             parents=parents,
         )
         # Asked again: an output that is a folder may not have been there before.
-        write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"))
+        # In the order of the settings, which a table's columns may follow: the audit computes them again from here.
+        write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"), sort_keys=False)
 
 
 @contextmanager
@@ -129,13 +133,9 @@ def record_run_job(
 
 def _refuse_changes(before: Iterable[FileFacts]) -> None:
     for entry in before:
-        path = _resolve(entry)
+        path = place_of(entry)
         if file_facts(path).sha256 != entry.sha256:
             raise InputError(path, "changed while the stage was reading it", "Run the stage again on quiet files")
-
-
-def _resolve(entry: FileFacts) -> Path:
-    return (repository_root() if entry.base == "repository" else Path.cwd()) / entry.path
 
 
 def _code_facts(modules: tuple[str, ...]) -> CodeFacts:

@@ -56,9 +56,9 @@ class SourceFacts(Facts):
     commit: str | None
     """Git commit; none without git."""
     dirty: bool | None
-    """Whether tracked or new files differ from the commit (the generated dvc.lock aside)."""
+    """Whether tracked files, or new ones where code and settings live, differ from the commit; generated ones aside."""
     diff_sha256: str | None
-    """Digest of `git diff HEAD`."""
+    """Digest of `git diff HEAD` and of the new files."""
     tree_sha256: str | None
     """Digest of the source folder, only without git."""
     lock_sha256: str | None

@@ -13,6 +13,8 @@ from meshcil.lineage.schema import EnvironmentFacts, SourceFacts
 
 # What the pipeline itself writes; counting it would make every second run look like one of changed code.
 _WRITTEN = ("dvc.lock", "reports", "results")
+# Where a new file can change what a job does. What jobs read elsewhere as data stands in their records with its digest.
+_SOURCES = ("src", "config", "workflow", "Snakefile", "dvc.yaml", "pyproject.toml", "requirements.lock")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
 _TRACKED = ("--", ".", *(f":(exclude){name}" for name in _WRITTEN))
 
@@ -27,14 +29,38 @@ def source_facts() -> SourceFacts:
         tree = _source_digest(root)
         return SourceFacts(commit=None, dirty=None, diff_sha256=None, tree_sha256=tree, lock_sha256=lock_digest)
     diff = _git(root, "diff", "HEAD", *_TRACKED) or b""
-    changes = _git(root, "status", "--porcelain", *_TRACKED)
+    added = "".join(f"{name} {_digest(root / name)}\n" for name in _new_files(root))
     return SourceFacts(
         commit=commit.decode().strip(),
-        dirty=bool(changes),
-        diff_sha256=sha256_bytes(diff),
+        dirty=bool(changed_files(root)),
+        diff_sha256=sha256_bytes(diff + os.fsencode(added)),
         tree_sha256=None,
         lock_sha256=lock_digest,
     )
+
+
+def changed_files(root: Path) -> list[str]:
+    """Files in which a checkout is not its commit: what records call uncommitted changes.
+
+    These are the files that git keeps, but for what the pipeline writes, and new ones where code and settings live.
+    """
+    return [*_names(root, "diff", "HEAD", "--name-only", "-z", *_TRACKED), *_new_files(root)]
+
+
+def _new_files(root: Path) -> list[str]:
+    return _names(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *_SOURCES)
+
+
+def _digest(path: Path) -> str:
+    # What vanishes meanwhile, or is a repository of its own, still counts as new.
+    try:
+        return sha256_file(path)
+    except OSError:
+        return "unread"
+
+
+def _names(root: Path, *arguments: str) -> list[str]:
+    return [os.fsdecode(name) for name in (_git(root, *arguments) or b"").split(b"\0") if name]
 
 
 def is_checkout(root: Path) -> bool:

@@ -129,7 +129,7 @@ def shared_facts(links: Sequence[Link]) -> dict[str, str]:
 
 _SHOWN: Mapping[str, tuple[str, ...]] = {
     "generate": ("classes", "generator", "image_size", "focal"),
-    "prepare": ("image_size", "focal", "distance", "cuboid_coverage"),
+    "prepare": ("image_size", "focal", "cuboid_coverage"),
     "resolve": ("key", "steps", "method"),
     "table": ("kind", "select", "options"),
     "figure": ("kind", "select", "options"),
@@ -138,7 +138,8 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
 
 def shown_settings(record: Record) -> dict[str, str]:
     """Settings that matter to a job as `a.b` -> text; those of a run stand at its `resolve` job."""
-    chosen = {name: record.settings.values.get(name) for name in _SHOWN.get(record.stage, ())}
+    values = record.settings.values
+    chosen = {name: values[name] for name in _SHOWN.get(record.stage, ()) if name in values}
     skipped = ("description", "label")
     return {name: text for name, text in _flat(chosen) if name.rpartition(".")[2] not in skipped}
 

@@ -17,7 +17,7 @@ from meshcil.lineage.schema import Record
 
 LOCK = Path("dvc.lock")
 _CACHE = Path(".dvc/cache/files/md5")
-_SOURCES = ("config", "dvc.yaml", "requirements.lock", "src", "workflow")
+_SOURCES = ("config", "docs", "dvc.yaml", "requirements.lock", "src", "workflow")
 """What git keeps and stages depend on."""
 
 
@@ -89,14 +89,16 @@ def _findings(stage: str, changes: list[Any]) -> list[tuple[str, str]]:
 
 
 def _edited(path: str, commits: Iterable[str | None]) -> bool:
-    """Whether a file or folder under git differs from what it was when a job ran."""
+    """Whether a file or folder under git differs from what it was when a job ran, or holds new files."""
     if path.partition("/")[0] not in _SOURCES:
         return False
+    git = ["git", "--no-optional-locks"]
     for commit in commits:
-        command = ["git", "--no-optional-locks", "diff", "--quiet", commit or "HEAD", "--", path]
+        command = [*git, "diff", "--quiet", commit or "HEAD", "--", path]
         if subprocess.run(command, capture_output=True).returncode == 1:
             return True
-    return False
+    command = [*git, "ls-files", "--others", "--exclude-standard", "--", path]
+    return bool(subprocess.run(command, capture_output=True).stdout)
 
 
 def uncovered(records: Mapping[Path, Record]) -> list[str]:

@@ -1,10 +1,10 @@
-"""What alignment changes: scores of the same run with and without it, under the same gate."""
+"""What alignment changes: scores of the same run with and without it."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from meshcil.config.gates import ORACLE_GATES, parse_view
+from meshcil.config.gates import CONTROL, ORACLE_GATES, RESTRICTED, parse_view
 from meshcil.reporting.scores import RUN, overall
 
 PLAIN = "clean"
@@ -12,16 +12,14 @@ PLAIN = "clean"
 METRICS = ("average_incremental_accuracy", "last_accuracy", "forgetting_before_last")
 TOGETHER = "all that are not told"
 """In the place of a gate: each host's mean over the gates that are not told the task."""
-_ORACLE, _CONTROL = ORACLE_GATES
 _PAIR = [*RUN, "seed", "aligner", "gate", "metric"]
 
 
 def alignment_pairs(scores: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFrame:
     """One row per run, aligner, gate and metric of the last step: the value without and with alignment.
 
-    Without alignment every gate leaves the host's own predictions, except the one that is told the task: there it is
-    its control, in which images of old classes may only be given old classes. So the control is no row of its own, and
-    the oracle never stands without it.
+    Without alignment every gate leaves the host's own predictions, except the one under which images of old classes may
+    only be given old classes: there it is its control, the same without alignment, which is no row of its own.
 
     Returns:
         The run's names, ``seed, aligner, gate, metric, without, with`` (fractions).
@@ -36,11 +34,11 @@ def alignment_pairs(scores: pd.DataFrame, metrics: Sequence[str] = METRICS) -> p
     seen = seen[seen["set_name"] == PLAIN]
     keys = [*RUN, "seed", "metric"]
     plain = rows[rows["test_set"] == PLAIN].set_index(keys)["value"].rename("without")
-    found = seen[seen["gate"] != _CONTROL].rename(columns={"value": "with"})[[*_PAIR, "with"]]
+    found = seen[seen["gate"] != CONTROL].rename(columns={"value": "with"})[[*_PAIR, "with"]]
     found = found.join(plain, on=keys)
-    control = seen[seen["gate"] == _CONTROL].set_index([*keys, "aligner"])["value"].rename("control")
+    control = seen[seen["gate"] == CONTROL].set_index([*keys, "aligner"])["value"].rename("control")
     found = found.join(control, on=[*keys, "aligner"])
-    found.loc[found["gate"] == _ORACLE, "without"] = found["control"]
+    found.loc[found["gate"] == RESTRICTED, "without"] = found["control"]
     return found[[*_PAIR, "without", "with"]].reset_index(drop=True)
 
 

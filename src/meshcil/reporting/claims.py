@@ -44,7 +44,7 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
 
     Returns:
         Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured; rivals: the
-        methods of which a term takes the best.
+        methods of which a term takes the best one.
     """
     together, rows = joined(scores), []
     for block in claims:
@@ -92,7 +92,7 @@ def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
     """Methods among which a term of the claim takes the best, for each data of `judge`: what "the best other" means."""
-    parts = [chosen(term, scores) for term in claim.terms if term.over != "mean" and "method" in term.select]
+    parts = [chosen(term, scores) for term in claim.terms if term.over == "best"]
     if not parts:
         return {}
     groups = pd.concat(parts).groupby([*DATA, *claim.by], sort=False)["method"]
@@ -100,8 +100,21 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
 
 
 def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
-    """Values of a term, one for each value of ``by``."""
-    return chosen(term, scores).groupby(list(by), sort=False)["value"].agg(term.over)
+    """Values of a term, one for each value of ``by``, whose last is the seed."""
+    rows = chosen(term, scores)
+    if term.over == "best":
+        return _of_best_method(rows, list(by))
+    return rows.groupby(list(by), sort=False)["value"].agg(term.over)
+
+
+def _of_best_method(rows: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Values of the method with the largest mean over seeds, among those that were measured with most seeds."""
+    values = rows.groupby([*by, "method"], sort=False)["value"].mean()
+    means = values.groupby(level=[*by[:-1], "method"], sort=False).agg(["count", "mean"]).reset_index()
+    ranked = means.sort_values(["count", "mean"], ascending=False, kind="stable")
+    best = ranked.drop_duplicates(by[:-1])[[*by[:-1], "method"]]
+    found = values.reset_index().merge(best)
+    return found.set_index(by)["value"]
 
 
 def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:

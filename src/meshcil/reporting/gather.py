@@ -148,7 +148,7 @@ def gather(
     places: Places,
     records: Mapping[Path, Record],
     versions: Mapping[str, str],
-    kept: tuple[pd.DataFrame, tuple[str, ...]],
+    kept: pd.DataFrame,
 ) -> tuple[Report, str]:
     """The page's content, and the text of `origins.json`.
 
@@ -157,7 +157,7 @@ def gather(
         places: where the files are.
         records: by path.
         versions: of the main packages of the jobs.
-        kept: verdicts of earlier runs and the claims that are left out of them, `meshcil.reporting.kept_claims`.
+        kept: verdicts by the scores of earlier runs, `meshcil.reporting.kept_claims`.
 
     Raises:
         InputError: when a file cannot be read.
@@ -168,8 +168,7 @@ def gather(
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
     claims = places.table("claims")
     report = Report(
-        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {}), kept[0]) if claims.is_file() else (),
-        outdated=kept[1],
+        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {}), kept) if claims.is_file() else (),
         experiments=tuple(
             experiment_view(
                 name,

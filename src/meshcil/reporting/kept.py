@@ -1,32 +1,30 @@
-"""What an experiment's results, kept beside the code, say about the claims of the papers.
+"""What an experiment measured, kept beside the code, and what that says about the claims of the papers.
 
-`docs/results/<experiment>/verdicts.csv` holds a row per claim that the experiment measured and per data that it was
-measured on, `provenance.json` how the scores were made and which runs they are of. So experiments of different days and
-machines come together in one page (`reproducibility.py`), which this repository alone is enough to write.
+`docs/results/<experiment>/scores.csv` holds the scores that claims read, by run and seed, `provenance.json` how they
+were made and by which runs. So experiments of different days and machines come together in one page
+(`reproducibility.py`), which this repository alone is enough to write, and a claim with new terms is judged anew.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from meshcil.config.claims import POINTS, Claim, ClaimsSettings
+from meshcil.config.claims import ClaimsSettings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_file, sha256_json
+from meshcil.core.hashing import sha256_file
 from meshcil.evaluation.contrast import UNMEASURED
-from meshcil.reporting.claims import COLUMNS as JUDGED
-from meshcil.reporting.claims import claims_table, matching
+from meshcil.reporting.claims import COLUMNS, behind, claims_table
 from meshcil.reporting.facts import Record, made_by
 from meshcil.reporting.gather import producers
-from meshcil.reporting.layout import read_table
-from meshcil.reporting.scores import read_scores
+from meshcil.reporting.scores import COLUMNS as SCORE_COLUMNS
+from meshcil.reporting.scores import last_step, overall, read_scores
 
-VERDICTS, PROVENANCE = "verdicts.csv", "provenance.json"
-COLUMNS = ["claim", "definition", "data", "rivals", "difference", "low", "high", "seeds", "verdict"]
-"""Columns of the kept verdicts; words of the claims stand in `config/claims` alone."""
+SCORES, PROVENANCE = "scores.csv", "provenance.json"
+_FACTS = {"measured", "date", "commits", "runs"}
 _RUN = ("dataset", "protocol", "method", "budget", "aligner", "study")
 
 
@@ -36,17 +34,17 @@ class Kept:
 
     Attributes:
         name: of the experiment.
-        verdicts: columns `COLUMNS`, as text.
-        methods: of its scores; studies too.
+        scores: rows of its scores that claims read, and those over all images after the last step.
         measured: one sentence on date, commit, machine and cost.
+        date: day of the last job.
         commits: of the jobs, whole; empty where they were not kept.
         runs: name of each run -> seed -> sha256 of the record of its scores.
     """
 
     name: str
-    verdicts: pd.DataFrame
-    methods: tuple[str, ...]
+    scores: pd.DataFrame
     measured: str
+    date: str
     commits: tuple[str, ...]
     runs: dict[str, dict[str, str]]
 
@@ -62,22 +60,28 @@ def kept_files(name: str, claims: Sequence[ClaimsSettings], work: Path) -> dict[
     Raises:
         InputError: when the scores or a record cannot be read.
     """
-    scores = work / "results/experiments" / f"{name}.csv"
-    values = read_scores(scores)
-    methods = sorted(values["method"].unique())
-    judged = claims_table(claims, [values])
-    digests = {claim.name: definition(claim, methods) for block in claims for claim in block.claims}
-    found = judged[judged["verdict"] != UNMEASURED].assign(definition=judged["claim"].map(digests))
+    path = work / "results/experiments" / f"{name}.csv"
     records = experiment_records(name, work)
     runs = _runs(records)
     if not runs:
-        raise InputError(scores, "rests on no record of a run", _again(name))
+        raise InputError(path, "rests on no record of a run", _again(name))
     commits = sorted({record["source"]["commit"] or "no git" for record in records.values()})
-    facts = {"measured": made_by(list(records.values())), "commits": commits, "methods": methods, "runs": runs}
+    date = max(record["ended"] for record in records.values())[:10]
+    facts = {"measured": made_by(list(records.values())), "date": date, "commits": commits, "runs": runs}
     return {
-        VERDICTS: found[COLUMNS].to_csv(index=False, lineterminator="\n").encode(),
+        SCORES: worth_keeping(claims, read_scores(path)).to_csv(index=False, lineterminator="\n").encode(),
         PROVENANCE: (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode(),
     }
+
+
+def worth_keeping(claims: Sequence[ClaimsSettings], scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows that a claim reads, and those over all images after the last step, which a later claim may read."""
+    read = [rows.index for block in claims for claim in block.claims for rows in behind(claim, scores).values()]
+    last = last_step(scores)
+    kept = overall(last, *last["metric"].unique()).index
+    for index in read:
+        kept = kept.union(index)
+    return scores.loc[kept.sort_values()]
 
 
 def experiment_records(name: str, work: Path) -> dict[Path, Record]:
@@ -87,19 +91,6 @@ def experiment_records(name: str, work: Path) -> dict[Path, Record]:
         InputError: when a record cannot be read.
     """
     return producers([work / "results/experiments" / f"collect-{name}.record.json"], work)
-
-
-def definition(claim: Claim, methods: Collection[str]) -> str:
-    """Digest of what decides a claim where these methods were measured; a verdict stands as long as it is the same.
-
-    Its words, and methods that only other experiments have, do not enter.
-    """
-    found = claim.model_dump(mode="json", include={"terms", "by"})
-    found["unit"] = POINTS if claim.unit == POINTS else "number"
-    for term in found["terms"]:
-        if "method" in term["select"]:
-            term["select"]["method"] = matching(methods, term["select"]["method"])
-    return sha256_json(found)[:12]
 
 
 def read_kept(results: Path) -> list[Kept]:
@@ -116,51 +107,39 @@ def read_kept(results: Path) -> list[Kept]:
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         facts = read_json(folder / PROVENANCE)
-        if not isinstance(facts, dict) or facts.keys() != {"measured", "commits", "methods", "runs"}:
+        if not isinstance(facts, dict) or facts.keys() != _FACTS:
             raise InputError(folder / PROVENANCE, "does not say how results were measured", _again(folder.name))
-        verdicts = read_table(folder / VERDICTS)
-        if list(verdicts.columns) != COLUMNS:
-            raise InputError(folder / VERDICTS, f"has other columns than {', '.join(COLUMNS)}", _again(folder.name))
-        methods, commits = tuple(facts["methods"]), tuple(facts["commits"])
-        found.append(Kept(folder.name, verdicts, methods, facts["measured"], commits, facts["runs"]))
+        try:
+            scores = read_scores(folder / SCORES)
+        except InputError as error:
+            raise InputError(error.where, error.cause, _again(folder.name)) from error
+        found.append(Kept(folder.name, scores, **facts | {"commits": tuple(facts["commits"])}))
     return found
 
 
-def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept], results: Path) -> pd.DataFrame:
+def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept]) -> pd.DataFrame:
     """One row per claim and data, as `claims_table` has them, with the further column ``experiment``.
 
-    Where several experiments measured a claim on the same data, the one with most seeds speaks, and among those the
-    one with most rivals.
+    Where several experiments measured a claim on the same data, the one with most seeds speaks, among those the one
+    with most rivals, among those the last.
 
     Args:
         claims: of all sources; a claim that no experiment measured has one row too.
         kept: results of the experiments.
-        results: folder they are from, for the message.
-
-    Raises:
-        InputError: when a claim was judged by other terms than it has now.
     """
-    methods = {one.name: one.methods for one in kept}
-    parts = [one.verdicts.assign(experiment=one.name) for one in kept]
-    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "experiment"])
+    parts = [claims_table(claims, [one.scores]).assign(experiment=one.name, date=one.date) for one in kept]
+    nothing = claims_table(claims, [pd.DataFrame(columns=SCORE_COLUMNS)]).assign(experiment="", date="")
+    rows = pd.concat([*parts, nothing], ignore_index=True)
     rank = pd.DataFrame({"seeds": pd.to_numeric(rows["seeds"]), "rivals": rows["rivals"].str.count(",")})
-    order = rank.sort_values(["seeds", "rivals"], ascending=False, kind="stable").index
+    rank["date"] = rows["date"]
+    order = rank.sort_values(list(rank), ascending=False, kind="stable").index
     rows = rows.loc[order].drop_duplicates(["claim", "data"]).sort_index()
-    found = []
-    for block in claims:
-        for claim in block.claims:
-            words = {"source": block.source, "url": block.url} | claim.model_dump(
-                include={"statement", "where", "published", "unit"}
-            )
-            judged = rows[rows["claim"] == claim.name]
-            present = [definition(claim, methods[name]) for name in judged["experiment"]]
-            stale = judged[judged["definition"] != present]
-            if len(stale):
-                name = stale["experiment"].iloc[0]
-                raise InputError(results / name / VERDICTS, f"judged `{claim.name}` by other terms", _again(name))
-            unmeasured = {"claim": claim.name, "verdict": UNMEASURED}
-            found += [words | row for row in judged.to_dict("records") or [unmeasured]]
-    return pd.DataFrame(found, columns=[*JUDGED, "experiment"]).fillna("")
+    measured = set(rows.loc[rows["verdict"] != UNMEASURED, "claim"])
+    rows = rows[(rows["verdict"] != UNMEASURED) | ~rows["claim"].isin(measured)]
+    place = {claim.name: i for i, claim in enumerate(claim for block in claims for claim in block.claims)}
+    rows = rows.sort_values("claim", key=lambda names: names.map(place), kind="stable")
+    rows.loc[rows["verdict"] == UNMEASURED, "experiment"] = ""
+    return rows[[*COLUMNS, "experiment"]].reset_index(drop=True)
 
 
 def _runs(records: dict[Path, Record]) -> dict[str, dict[str, str]]:

@@ -327,8 +327,6 @@ class Report:
     """Everything on the page."""
 
     claims: tuple[Source, ...]
-    outdated: tuple[str, ...]
-    """Claims whose kept verdicts are left out, as they were reached by other terms."""
     experiments: tuple[ExperimentView, ...]
     datasets: tuple[DatasetView, ...]
     facts: tuple[Fact, ...]

@@ -28,7 +28,8 @@ A claim is a contrast of scores between runs of the same training seed. It *hold
 its mean over seeds lies above zero and *does not hold* when it lies below. With fewer than three seeds, or zero in the
 interval, it is *not decided*. Many claims are judged and no interval allows for that: of twenty true nulls one would be
 decided by chance ([docs/claims.md](docs/claims.md)). Differences are in percentage points where no unit stands beside
-them. "Best of" names the methods of which a term takes the best in each seed; an experiment may have one alone.
+them. "Best of" names the methods of which the one with the best mean over seeds is compared; an experiment may have one
+alone.
 Published values are those of the papers, on their data; ours are on the data named beside them and are not to be
 compared in size."""
 _TABLES = """## Measured tables
@@ -51,7 +52,7 @@ def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> Non
         readme: Markdown file with the two marker lines.
 
     Raises:
-        InputError: when a kept file is missing or stale, or the README lacks a marker.
+        InputError: when a kept file is missing or damaged, or the README lacks a marker.
     """
     text, lines = reproducibility(results, config)
     rewritten = replace_part(read_text(readme), lines, readme, BEGIN, END)
@@ -67,10 +68,10 @@ def reproducibility(results: Path, config: Path) -> tuple[str, str]:
         config: folder with `claims` and `experiments`.
 
     Raises:
-        InputError: when a kept file is missing or stale.
+        InputError: when a kept file is missing or damaged.
     """
     kept = read_kept(results)
-    table = together(load_claims(config), kept, results)
+    table = together(load_claims(config), kept)
     pages = {(key, DIFFERENCE): _page(name) for key, name in zip(row_keys(table), table["experiment"], strict=True)}
     sources = sources_view(table, pages)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())

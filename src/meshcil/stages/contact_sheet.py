@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.lineage.code import stage_module
+from meshcil.lineage.code import stage_module, templates
 from meshcil.lineage.record import record_job
 from meshcil.reporting.contact_sheet import contact_sheet
 from meshcil.stages.command import execute
@@ -19,7 +19,7 @@ def main(
     """Draw images of every class under every test set."""
     with record_job(
         "contact_sheet",
-        inputs=[data],
+        inputs=[data, templates()],
         outputs=[out],
         settings={},
         modules=(stage_module("contact_sheet"),),

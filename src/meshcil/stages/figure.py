@@ -10,7 +10,7 @@ from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
-from meshcil.lineage.code import artifact_modules
+from meshcil.lineage.code import artifact_modules, templates
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.shown import read_shown
@@ -39,9 +39,11 @@ def main(
         wanted = "--scores" if figure.run is None else "--data and --predictions"
         raise InputError(f"figure {name}", f"lacks {wanted}", "Give the files that it is drawn from")
     paper = out.with_suffix(".pdf")
+    # Pictures are filled into a template, figures of scores are drawn without.
+    filled = [] if figure.run is None else [templates()]
     with record_job(
         "figure",
-        inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source)],
+        inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source), *filled],
         outputs=[out, paper],
         settings=figure.model_dump(mode="json"),
         modules=artifact_modules("figure", figure.folder, figure.kind),

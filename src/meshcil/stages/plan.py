@@ -1,7 +1,8 @@
 """What the chosen experiments ask for: every run resolved and validated before any job starts."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,10 +181,23 @@ class Plan:
         """Scores of an experiment's studies."""
         return tuple(f"results/studies/{name}/seed{seed}/scores.csv" for name, seed in self.study_members[experiment])
 
+    def raw_inputs(self, name: str) -> list[str]:
+        """What the preparation of a dataset waits for: the record of the rendering, or folders with one's own files."""
+        dataset = self.datasets[name]
+        if dataset.generator:
+            return [f"{dataset.root}/generate.record.json"]
+        # The readers, which know the files of their layouts, import torch; plans of rendered data do without.
+        from meshcil.stages.prepare import raw_files
+
+        textures = [dataset.texture_root] if dataset.texture_root else []
+        return list(dict.fromkeys([*dataset.roots(), *textures, *last_changed(raw_files(dataset))]))
+
     def study_inputs(self, name: str) -> dict[str, list[str] | str]:
         """Files of a real dataset that a study reads, or the record of the one that is rendered for it."""
         settings = self.studies[name]
-        inputs: dict[str, list[str] | str] = {"files": [path.as_posix() for path in settings.input_files()]}
+        files = settings.input_files()
+        paths = [*(path.as_posix() for path in files), *last_changed(files)]
+        inputs: dict[str, list[str] | str] = {"files": list(dict.fromkeys(paths))}
         if settings.rendered():
             inputs["data"] = f"data/raw/{settings.rendered()}/generate.record.json"
         return inputs
@@ -263,6 +277,31 @@ class Plan:
         """Artifacts of a kind (`tables` or `figures`): name -> experiment and settings."""
         found = {name: getattr(settings, kind) for name, settings in self.experiments.items()}
         return {a.name: (experiment, a) for experiment, artifacts in found.items() for a in artifacts}
+
+
+def last_changed(paths: Iterable[Path]) -> list[str]:
+    """Of the files and folders at and below ``paths``, the one that was changed last; none where there is nothing.
+
+    Snakemake looks at the time of a folder alone, which tells neither of edited files nor of what lies deeper.
+    """
+    # Snakemake would take braces in a name for a wildcard.
+    times = [(time, path) for time, path in _times(paths) if not {"{", "}"} & set(path)]
+    return [max(times)[1]] if times else []
+
+
+def _times(paths: Iterable[Path]) -> Iterator[tuple[int, str]]:
+    waiting = list(paths)
+    while waiting:
+        place = waiting.pop()
+        # What is missing or cannot be read is for the job to say.
+        with suppress(OSError):
+            yield place.stat().st_mtime_ns, place.as_posix()
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif entry.is_file():
+                        yield entry.stat().st_mtime_ns, entry.path
 
 
 def load_plan(names: Iterable[str], config: Path) -> Plan:

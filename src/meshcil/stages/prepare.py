@@ -37,6 +37,8 @@ def main(
         settings=settings.model_dump(mode="json"),
         modules=data_modules("prepare", settings),
         key={"dataset": out.name},
+        # Only where an unusable image was left out.
+        possible=[out / "skipped.csv"],
         workers=workers,
     )
     bar = tqdm(desc="prepare", unit="image", disable=not sys.stderr.isatty())

@@ -12,14 +12,14 @@ from meshcil.config.claims import claim_files, load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.anchor import ANCHOR, anchor_text
-from meshcil.lineage.code import report_modules
+from meshcil.lineage.code import report_modules, templates
 from meshcil.lineage.files import record_path
 from meshcil.lineage.record import record_job
 from meshcil.lineage.source import packages_digest
 from meshcil.reporting.facts import Record, runtime
 from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
 from meshcil.reporting.html import render
-from meshcil.reporting.kept_claims import kept_claims, verdict_files
+from meshcil.reporting.kept_claims import kept_claim_files, kept_claims
 from meshcil.reporting.latex import to_latex
 from meshcil.reporting.layout import to_csv
 from meshcil.stages.command import execute
@@ -40,14 +40,21 @@ def main(
     times, origins = out.parent / "runtime.csv", out.parent / "origins.json"
     with record_job(
         "report",
-        inputs=[*files, *claim_files(config), *verdict_files(kept), *sources(settings, places), *records],
+        inputs=[
+            *files,
+            *claim_files(config),
+            *kept_claim_files(kept, experiments),
+            *sources(settings, places),
+            *records,
+            templates(),
+        ],
         outputs=[out, times, times.with_suffix(".tex"), origins],
         settings={name: value.model_dump(mode="json") for name, value in settings.items()},
         modules=report_modules(table.kind for value in settings.values() for table in value.tables),
         key={"experiments": ",".join(experiments)},
     ):
         found = read_records(records)
-        verdicts = kept_claims(load_claims(config), kept)
+        verdicts = kept_claims(load_claims(config), kept, experiments)
         report, numbers = gather(settings, places, found, _versions(found.values()), verdicts)
         taken = runtime(list(found.values()))
         write_text_atomic(times, to_csv(taken))

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from meshcil.config.run import load_run
+from meshcil.config.run import ANY_BUDGET, load_run
 from meshcil.core.artifacts import save_state, write_text_atomic
+from meshcil.core.errors import InputError
 from meshcil.core.tables import csv_text
 from meshcil.lineage.record import record_run_job
 from meshcil.stages.command import execute, limit_threads
@@ -45,6 +46,9 @@ def train(
     limit_threads(threads)
     config = load_run(run)
     require_start(config, step, previous=previous, exemplars=exemplars)
+    if config.key.trained_as(step) != config.key:
+        cause = f"is of budget {config.key.budget}, but step {step} is trained once for all budgets"
+        raise InputError(run, cause, f"Give the run.json of budget {ANY_BUDGET}")
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
     weights = config.method.backbone.weights

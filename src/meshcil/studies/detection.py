@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torchmetrics.detection import MeanAveragePrecision
 from torchvision.models.detection.faster_rcnn import FasterRCNN
 from torchvision.ops import box_iou
 
@@ -27,6 +27,7 @@ from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
 from meshcil.datasets.voc2007 import DetectionImage, list_images
+from meshcil.methods.base.method import seeded_initialisation
 from meshcil.models.detector import box_latents, build_detector, grow_predictor
 from meshcil.studies.base import StudyContext, StudyResult
 from meshcil.studies.detection_training import (
@@ -43,7 +44,8 @@ _FOREGROUND = 0.5
 _MATCH = 0.5
 """Overlap (IoU) from which a detection finds an object."""
 _RECALLS = [i / 10 for i in range(11)]
-_COLUMNS = ["kind", "moment", "image", "class_name", "task", "difficult", "score", "x0", "y0", "x1", "y1"]
+_CORNERS = ["x0", "y0", "x1", "y1"]
+_COLUMNS = ["kind", "moment", "image", "class_name", "task", "difficult", "score", *_CORNERS]
 
 
 def run(settings: Settings, context: StudyContext) -> StudyResult:
@@ -79,7 +81,8 @@ def _run(settings: Settings, context: StudyContext) -> StudyResult:
     rows = truth_rows(test, settings)
     rows += [row for image in test for row in plain_rows(model, image, "base", settings)]
     previous = frozen_copy(model)
-    grow_predictor(model, len(classes))
+    with seeded_initialisation(torch_generator(context.seed, "detection", "later classes")):
+        grow_predictor(model, len(classes))
     later = samples_of(train, classes, classes[settings.base :])
     _phase(model, later, "increment", settings, context, previous)
     kept = balanced_samples(first, settings.base, settings.exemplars, torch_generator(context.seed, "exemplars"))
@@ -95,8 +98,7 @@ def _run(settings: Settings, context: StudyContext) -> StudyResult:
 
 def build_model(settings: Settings, context: StudyContext) -> FasterRCNN:
     """The detector of the first classes, untrained."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_generator(context.seed, "detection", "network").initial_seed())
+    with seeded_initialisation(torch_generator(context.seed, "detection", "network")):
         model = build_detector(settings.network, settings.base, weights=settings.weights, size=settings.image_size)
     return model.to(context.device)
 
@@ -217,7 +219,7 @@ def gated_rows(model: FasterRCNN, aligner: Aligner, image: DetectionImage, setti
 
 
 def true_old(proposals: Float[Tensor, "n 4"], image: DetectionImage, settings: Settings) -> Bool[Tensor, " n"]:
-    """Which proposals show an object of an earlier class: what the two oracle gates are told, and nobody else.
+    """Which proposals show an object of an earlier class: what the oracle gates are told, and nobody else.
 
     Args:
         proposals: in pixels of the original image.
@@ -270,12 +272,14 @@ def scores_of(evidence: pd.DataFrame) -> list[tuple]:
     """
     truth = evidence[evidence["kind"] == "truth"]
     tasks = truth.groupby("class_name")["task"].first()
+    # Summed, because a class may have difficult objects only.
+    counts = (~truth["difficult"]).groupby(truth["class_name"]).sum()
     rows = []
     for moment in dict.fromkeys(evidence.loc[evidence["kind"] == "found", "moment"]):
         found = evidence[(evidence["kind"] == "found") & (evidence["moment"] == moment)]
         names = [name for name in tasks.index if moment != "base" or tasks[name] == 0]
-        precision = average_precision(truth, found, names)
-        counts = truth[~truth["difficult"]].groupby("class_name").size()
+        classes = ((n, *(part[part["class_name"] == n] for part in (truth, found))) for n in names)
+        precision = {name: average_precision(objects, answers) for name, objects, answers in classes}
         rows += [(1, moment, name, "ap50", precision[name], int(counts[name])) for name in names]
         groups = {"ap50_old": [n for n in names if tasks[n] == 0], "ap50_new": [n for n in names if tasks[n] == 1]}
         for metric, members in (*groups.items(), ("ap50", names)):
@@ -285,44 +289,33 @@ def scores_of(evidence: pd.DataFrame) -> list[tuple]:
     return rows
 
 
-def average_precision(truth: pd.DataFrame, found: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
-    """AP at an overlap of 0.5, by class: precision averaged at recalls 0, 0.1, ..., 1 (VOC 2007, section 4.2)."""
-    metric = MeanAveragePrecision(iou_thresholds=[_MATCH], rec_thresholds=_RECALLS, class_metrics=True)
-    metric.warn_on_many_detections = False
-    label = {name: i for i, name in enumerate(names)}
-    predicted, known = (dict(list(table[table["class_name"].isin(names)].groupby("image"))) for table in (found, truth))
-    for image in dict.fromkeys(truth["image"]):
-        answer, target = (_boxes(part.get(image, truth.iloc[:0]), label) for part in (predicted, known))
-        metric.update(*without_difficult(answer, target))
-    result = metric.compute()
-    values = dict(
-        zip(result["classes"].reshape(-1).tolist(), result["map_per_class"].reshape(-1).tolist(), strict=True)
-    )
-    return {name: max(values.get(i, 0.0), 0.0) for name, i in label.items()}
+def average_precision(truth: pd.DataFrame, found: pd.DataFrame) -> float:
+    """AP of one class at an overlap of 0.5: precision averaged at recalls 0, 0.1, ..., 1 (VOC 2007, section 4.2).
 
+    As the VOC 2007 development kit (VOCevaldet.m): detections of all images are taken by falling score, and each
+    counts for the object of its image that it overlaps most. It is wrong when that overlap is below a half, or when an
+    earlier one has found this object, whatever else it shows; for a difficult object it is neither right nor wrong. Of
+    equal scores or overlaps the first goes first.
 
-def without_difficult(answer: dict[str, Tensor], target: dict[str, Tensor]) -> tuple[list, list]:
-    """Detections and objects of an image as the VOC 2007 devkit counts them, for the metric.
-
-    Difficult objects are no targets, and a detection whose best overlap with its class is with a difficult one, by
-    0.5 or more, is neither right nor wrong. The metric's own crowds would take each detection inside one for it.
+    Args:
+        truth: objects of the class, in the columns of the evidence.
+        found: detections of the class, likewise.
     """
-    difficult = target["difficult"]
-    if bool(difficult.any()):
-        overlap = box_iou(answer["boxes"], target["boxes"])
-        overlap[answer["labels"][:, None] != target["labels"]] = 0
-        best, row = overlap.max(dim=1)
-        kept = ~((best >= _MATCH) & difficult[row])
-        answer = {name: values[kept] for name, values in answer.items()}
-        target = {name: values[~difficult] for name, values in target.items()}
-    found = {name: answer[name] for name in ("boxes", "labels", "scores")}
-    return [found], [{name: target[name] for name in ("boxes", "labels")}]
+    objects = objects_shown(truth, found)[np.argsort(-found["score"].to_numpy(), kind="stable")]
+    # Detections that show no object count as wrong: theirs, the last, is not difficult.
+    difficult = np.append(truth["difficult"].to_numpy(dtype=bool), False)
+    objects = objects[~difficult[objects]]
+    right = np.cumsum((objects >= 0) & ~pd.Series(objects).duplicated().to_numpy())
+    precision, recall = right / np.arange(1, len(right) + 1), right / max((~difficult[:-1]).sum(), 1)
+    return float(np.mean([precision[recall >= level].max(initial=0.0) for level in _RECALLS]))
 
 
-def _boxes(rows: pd.DataFrame, label: dict[str, int]) -> dict[str, Tensor]:
-    return {
-        "boxes": torch.tensor(rows[["x0", "y0", "x1", "y1"]].to_numpy(dtype=float), dtype=torch.float32).reshape(-1, 4),
-        "labels": torch.tensor([label[name] for name in rows["class_name"]], dtype=torch.int64),
-        "scores": torch.tensor(rows["score"].to_numpy(dtype=float), dtype=torch.float32),
-        "difficult": torch.tensor(rows["difficult"].to_numpy(dtype=bool)),
-    }
+def objects_shown(truth: pd.DataFrame, found: pd.DataFrame) -> Int[np.ndarray, " n"]:
+    """For each row of ``found`` the row of ``truth`` that it overlaps most, in the same image; -1 below `_MATCH`."""
+    objects, boxes = (torch.tensor(table[_CORNERS].to_numpy(dtype=float)) for table in (truth, found))
+    shown, places = np.full(len(found), -1), truth.groupby("image").indices
+    for image, rows in found.groupby("image").indices.items():
+        if image in places:
+            overlap = box_iou(boxes[rows], objects[places[image]]).numpy()
+            shown[rows] = np.where(overlap.max(axis=1) >= _MATCH, places[image][overlap.argmax(axis=1)], -1)
+    return shown

@@ -5,7 +5,7 @@ which blocks do the networks of different steps still agree? DER begins each net
 agreement may be inheritance; the control begins each from fresh weights.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from meshcil.config.studies.layers import Settings
+from meshcil.core.artifacts import save_state
 from meshcil.core.seeding import torch_generator
 from meshcil.datasets.digits import CLASSES, Digits, GeneratorSettings, read_digits
 from meshcil.evaluation.representation import linear_cka
@@ -27,9 +28,10 @@ from meshcil.methods.wa import Learner as SingleLearner
 from meshcil.models.backbones.cifar_resnet import build as build_backbone
 from meshcil.models.chain import blocks, chain_layers
 from meshcil.studies.base import StudyContext, StudyResult
+from meshcil.training.checkpoint import load_checkpoint, remove_checkpoint
 from meshcil.training.data import TrainingData
 from meshcil.training.selection import selection_inputs
-from meshcil.training.trainer import train_step
+from meshcil.training.trainer import EpochRow, Progress, train_step
 
 _SIZE = 8
 Begun = Callable[[Method], None]
@@ -108,22 +110,43 @@ def steps(
         if begun is not None and step > 0:
             begun(method)
         before = flat_blocks(method)
-        early: list[Tensor] = []
-
-        def progress(row: Mapping[str, Any], early: list[Tensor] = early) -> None:
-            context.say(f"{name} step {row['step']} epoch {row['epoch']}")
-            if row["epoch"] == 0:
-                early.extend(flat_blocks(method))
-
         data = TrainingData(everything.subset(new + kept), torch.arange(len(new) + len(kept)) >= len(new))
         checkpoint = Path(f"{context.checkpoint}-{name}-{step}.safetensors")
-        rows = train_step(method, data, checkpoint, progress)
-        checkpoint.unlink(missing_ok=True)
+        early, rows = train_watched(
+            method, data, checkpoint, lambda row: context.say(f"{name} step {row['step']} epoch {row['epoch']}")
+        )
         yield Moment(method, before, early, rows)
         for label in range(low, high):
             members = np.array([i for i in new if int(everything.labels[i]) == label])
             arrays = selection_inputs(method, everything.subset(members.tolist()), method.settings.exemplars)
             kept += members[select(method.settings.exemplars, settings.kept_per_class, **arrays)].tolist()
+
+
+def train_watched(
+    method: Method, data: TrainingData, checkpoint: Path, progress: Progress
+) -> tuple[list[Tensor], list[EpochRow]]:
+    """Train a step; parameters of each block after its first epoch, and the rows of all epochs.
+
+    The parameters are kept in a file beside ``checkpoint``: a step that goes on from there is past its first epoch.
+    Both are deleted when the step is trained.
+    """
+    beside = checkpoint.with_suffix(".early.safetensors")
+    stored = load_checkpoint(beside)
+    if stored is None:
+        # A checkpoint without the file is the first epoch's, and the kill came in between: train that epoch again.
+        remove_checkpoint(checkpoint)
+    early = [] if stored is None else [block.to(method.device) for block in stored["blocks"]]
+
+    def watch(row: EpochRow) -> None:
+        progress(row)
+        if not early:
+            early.extend(flat_blocks(method))
+            save_state(beside, {"blocks": early})
+
+    rows = train_step(method, data, checkpoint, watch)
+    remove_checkpoint(checkpoint)
+    beside.unlink(missing_ok=True)
+    return early, rows
 
 
 def newest(method: Method) -> nn.Module:

@@ -31,7 +31,7 @@ def job_of(path: Path, record: Mapping[str, Any], sha256: str) -> Job:
     return Job(
         name=" ".join([stage, *detail]),
         group=group,
-        group_id=f"{group}@{record['settings']['sha256'][:12]}" if is_run else group,
+        group_id=f"{group}@{_run_digest(record['settings']['values'])[:12]}" if is_run else group,
         record=path.as_posix(),
         record_sha256=sha256,
         started=_milliseconds(record["started"]),
@@ -59,6 +59,11 @@ def _group(key: Mapping[str, Any], stage: str) -> str:
     if "method" in key:
         return "/".join([*(str(key[name]) for name in _RUN_KEY[:-1]), f"seed{key['seed']}"])
     return f"data/{key['dataset']}" if "dataset" in key and stage in ("generate", "prepare") else "report"
+
+
+def _run_digest(settings: Mapping[str, Any]) -> str:
+    """Digest of a run's settings; those of an aligner stand beside them, and belong to its jobs alone."""
+    return sha256_json({name: value for name, value in settings.items() if name != "aligner"})
 
 
 def _milliseconds(time: str) -> int:

@@ -117,7 +117,7 @@ def _energies(aligner: Aligner, latents: Float[Tensor, "B P D"]) -> Float[Tensor
 
 
 def read_task_identity(split: Path, old_classes: tuple[str, ...], ids: tuple[str, ...]) -> Bool[Tensor, " n"]:
-    """Whether each test image shows an old class: what the two oracle gates are told, and nobody else.
+    """Whether each test image shows an old class: what the oracle gates are told, and nobody else.
 
     Args:
         split: file of the test set.

@@ -69,6 +69,12 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def remove_checkpoint(path: Path) -> None:
+    """Delete the checkpoint ``path`` and its predecessor, which would be gone on from otherwise."""
+    for file in (path, predecessor(path)):
+        file.unlink(missing_ok=True)
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Delete all checkpoints in ``folder``, unfinished ones too; only when the job's record is there.
 

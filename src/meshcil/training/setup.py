@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ValidationError
 
+from meshcil.config.base import validate
+from meshcil.config.dataset import DatasetSettings
 from meshcil.config.run import ANY_BUDGET, RunConfig
 from meshcil.core.artifacts import load_state, read_json
 from meshcil.core.errors import InputError
@@ -23,6 +25,10 @@ class _Exemplars(BaseModel):
     """What `meshcil.stages.select` writes."""
 
     classes: list[tuple[str, list[str]]]
+
+
+_NOT_PREPARED = {"description", "obtain", "generator", "suites"}
+"""Settings of a dataset that its preparation does not read."""
 
 
 def choose_device(name: str, threads: int) -> torch.device:
@@ -47,13 +53,46 @@ def choose_device(name: str, threads: int) -> torch.device:
 
 
 def run_facts(run: RunConfig, data: Path) -> RunFacts:
-    """Facts of the run from its configuration and the prepared dataset in ``data``."""
+    """Facts of the run from its configuration and the prepared dataset in ``data``.
+
+    Raises:
+        InputError: when the dataset was prepared with other settings than the run has.
+    """
+    _require_same_preparation(run, data)
     info, cuboids = load_info(data), load_cuboids(data)
     unknown = torch.full((3, 2), torch.nan)
     bounds = torch.stack([torch.as_tensor(cuboids.get(name, unknown), dtype=torch.float32) for name in run.classes])
     sizes = tuple(len(step) for step in run.steps)
     focal = math.nan if info.focal is None else info.focal
     return RunFacts(run.classes, sizes, info.image_size, focal, info.distance, bounds, run.key.seed)
+
+
+def _require_same_preparation(run: RunConfig, data: Path) -> None:
+    """Compare the run's dataset with the record of its preparation; without a record it is taken as it is.
+
+    Snakemake prepares again after a change, but only what it prepared itself: `meshcil data prepare` tells it nothing.
+    """
+    path = data / "prepare.record.json"
+    if not path.is_file():
+        return
+    again = f"Prepare it again: `meshcil data prepare {run.key.dataset}`"
+    try:
+        values = read_json(path)["settings"]["values"].items()
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(path, "is not a record", again) from error
+    # A record of another version may lack settings, which had their present defaults, or have some more.
+    known = {name: value for name, value in values if name in DatasetSettings.model_fields}
+    before, now = _preparation(validate(DatasetSettings, known, path)), _preparation(run.dataset)
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            cause = f"was prepared with `{name}` {before.get(name)}, but the run has {now.get(name)}"
+            raise InputError(data, cause, again)
+
+
+def _preparation(dataset: DatasetSettings) -> dict[str, Any]:
+    values = dataset.model_dump(mode="json", exclude=_NOT_PREPARED)
+    test_sets = values.pop("test_sets")
+    return values | {f"test_sets.{name}": value for name, value in test_sets.items()}
 
 
 def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
@@ -63,15 +102,19 @@ def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
 
 
 def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torch.device) -> Method:
-    """The run's method as it was after ``step``.
+    """The run's method as it was after ``step``; pretrained weights are not read, as the state has all tensors.
 
     Raises:
         InputError: when the state is of another step.
     """
-    method = build_method(run, data, device)
+    backbone = run.method.backbone.model_copy(update={"weights": None})
+    untrained = run.method.model_copy(update={"backbone": backbone})
+    method = build_method(run.model_copy(update={"method": untrained}), data, device)
     content = load_state(state)
     _require_written_after(step, state, content)
     method.load_state(content)
+    # A method that trains from scratch at every step reads them again when that step begins.
+    method.settings = run.method
     return method
 
 

@@ -20,7 +20,8 @@ class AlignerSettings(Settings):
     latents_per_image: int = Field(16, ge=1)
     """Latents drawn from an image that has several (map cells of a mesh model)."""
     threshold_share: float = Field(0.1, gt=0, lt=1)
-    """Share of the step's training images that the gate by energy is fitted to instead (with the exemplars)."""
+    """Share of the step's new training images that the aligner does not learn from; with the exemplars they set the
+    threshold of `energy-gate`."""
 
 
 def aligner_settings(kind: str) -> type[AlignerSettings]:

@@ -11,4 +11,5 @@ class Settings(ExpandableSettings):
     specialised: int = Field(1, ge=1)
     """Stages at the end of the backbone that each step has for itself; 2 is MEMO-2."""
     train_generalised: bool = True
-    """Train the shared part after the first step too; frozen where the first step has many classes (more than 20)."""
+    """Train the shared part after the first step too; set it to false where the first step has many classes, as
+    `memo-cifar-b50` does."""

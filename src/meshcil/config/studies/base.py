@@ -21,12 +21,12 @@ class StudySettings(Settings):
     description: str
     """One sentence for the report."""
     mem_mb: int = Field(4000, ge=1)
-    """Memory that a cluster is asked for, in MB; a repeated job gets as many times more as it was attempted."""
+    """Memory that a cluster is asked for, in MB; the n-th attempt gets n times as much."""
     minutes: int = Field(120, ge=1)
     """Time that a cluster is asked for, likewise."""
 
     def input_files(self) -> tuple[Path, ...]:
-        """Files of a real dataset that the study reads, as far as they are there."""
+        """Files of a real dataset, as far as they are there, and of weights that the study reads."""
         return ()
 
     def rendered(self) -> str:

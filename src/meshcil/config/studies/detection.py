@@ -64,8 +64,9 @@ class Settings(StudySettings):
         return self
 
     def input_files(self) -> tuple[Path, ...]:
-        """The real dataset's folder; a rendered one is named by its record."""
-        return () if self.dataset else (Path(self.root) / "VOCdevkit" / "VOC2007",)
+        """The weights, and the real dataset's folder; a rendered one is named by its record."""
+        weights = (Path(self.weights),) if self.weights else ()
+        return weights if self.dataset else (*weights, Path(self.root) / "VOCdevkit" / "VOC2007")
 
     def rendered(self) -> str:
         """The rendered dataset."""

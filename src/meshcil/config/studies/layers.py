@@ -1,5 +1,7 @@
 """Settings of MEMO's look into the layers, on handwritten digits (MEMO, section 4.3)."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from meshcil.config.methods.der import Settings as ExpandableSettings
@@ -22,3 +24,8 @@ class Settings(StudySettings):
     """One network with distillation: gradients and shifts of its blocks. A CIFAR ResNet."""
     expandable: ExpandableSettings
     """A network per step: likeness of the networks. A CIFAR ResNet."""
+
+    def input_files(self) -> tuple[Path, ...]:
+        """Weights that the networks start from."""
+        weights = [method.backbone.weights for method in (self.single, self.expandable)]
+        return tuple(Path(path) for path in dict.fromkeys(weights) if path)

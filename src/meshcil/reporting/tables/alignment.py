@@ -22,8 +22,8 @@ class Options(Settings):
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows: host, aligner, gate. Columns, in percent: each quantity without and with alignment, and what is gained.
 
-    `told the task`: whether the gate knows which test images are of old classes; its `without` is the same knowledge
-    used without any alignment.
+    `told the task`: whether the gate knows which test images are of old classes; `without` of the restricted one is the
+    same knowledge used without any alignment.
 
     Raises:
         InputError: for an unknown option.

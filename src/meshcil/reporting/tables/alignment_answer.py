@@ -28,7 +28,7 @@ class Options(Settings):
 def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Rows: aligner and gate, and for each aligner all gates that are not told the task.
 
-    Columns: `told the task`, `hosts`, `gain [%]` in percent points over the same gate without alignment, the ends of
+    Columns: `told the task`, `hosts`, `gain [%]` in percent points over the same without alignment, the ends of
     its interval `low [%]` and `high [%]` (Student's t, hosts as the sample; blank for a single one), and `answer`. A
     host's gain is the mean over its seeds, which are no independent hosts. The last row of an aligner takes each host's
     mean over the gates as well, so that gates do not count as independent either.

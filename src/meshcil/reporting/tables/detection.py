@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from meshcil.config.base import Settings, validate
-from meshcil.config.gates import GATES, ORACLE_GATES
+from meshcil.config.gates import CONTROL, GATES, RESTRICTED
 from meshcil.reporting.alignment import told
 from meshcil.reporting.layout import assemble, percent
 
-_ORACLE, _CONTROL = ORACLE_GATES
 _KEYS = ["dataset", "protocol", "method", "label", "budget", "seed", "metric"]
 
 
@@ -23,19 +22,19 @@ def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
 
     `before`: first classes after the first step. `old`, `new`, `all`: first, later and all classes after the second
     step, without and with alignment. `forgetting` is `before` less `old` without alignment, `recovered` what alignment
-    gives back. Without alignment every gate leaves the detections alone, except the one that is told which boxes show
-    earlier classes: there, such boxes may not be given later ones.
+    gives back. Without alignment every gate leaves the detections alone, except the one under which boxes of earlier
+    classes may not be given later ones: there, they may not either.
 
     Raises:
         InputError: for an unknown option.
     """
     validate(Options, dict(options), "options of a `detection` table")
     rows = scores[scores["metric"].isin(["ap50", "ap50_old", "ap50_new"]) & (scores["class_name"] == "")]
-    plain, control = (rows[rows["test_set"] == name] for name in ("plain", _CONTROL))
-    gated = rows[rows["test_set"].isin(GATES) & (rows["test_set"] != _CONTROL)].assign(gate=rows["test_set"])
+    plain, control = (rows[rows["test_set"] == name] for name in ("plain", CONTROL))
+    gated = rows[rows["test_set"].isin(GATES) & (rows["test_set"] != CONTROL)].assign(gate=rows["test_set"])
     gated = gated.rename(columns={"value": "with"})
     without = pd.concat(
-        [(control if gate == _ORACLE else plain).assign(gate=gate) for gate in GATES if gate != _CONTROL]
+        [(control if gate == RESTRICTED else plain).assign(gate=gate) for gate in GATES if gate != CONTROL]
     )
     before = rows[(rows["test_set"] == "base") & (rows["metric"] == "ap50_old")]
     columns = {"before": before.drop(columns="metric").merge(gated[[*_KEYS[:-1], "gate"]].drop_duplicates())}
