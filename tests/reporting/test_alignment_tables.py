@@ -95,8 +95,8 @@ def test_an_interval_around_zero_is_open_and_one_host_decides_nothing() -> None:
 def test_figure_shows_every_gate() -> None:
     figure = draw(scores(), {})
     ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    oracles = ["task-oracle\n(told the task)", "task-oracle-restricted\n(told the task)"]
-    assert ticks == [*oracles, "align-all", "pred-gate", "energy-gate", "max-conf"]
+    oracles = ["task-\noracle\n(told)", "task-\noracle-\nrestricted\n(told)"]
+    assert ticks == [*oracles, "align-\nall", "pred-\ngate", "energy-\ngate", "max-\nconf"]
     (bars,) = [drawn for drawn in figure.axes[0].containers if drawn.has_yerr]
     assert len(bars.lines[0].get_xdata()) == len(ticks)
     assert "ICARL" in texts(svg_bytes(figure)) and figure.axes[0].get_legend() is None

@@ -26,7 +26,7 @@ class Options(Settings):
 def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     """Columns: gates. Small marks: single runs; large ones: the mean of a host's runs, with one standard deviation.
 
-    Gates told the task are shaded.
+    Gates told the task are shaded and marked.
 
     Raises:
         InputError: for an unknown option.
@@ -60,10 +60,15 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     for place, gate in enumerate(gates):
         if told(gate) == "yes":
             axes.axvspan(place - 0.5, place + 0.5, color=GREY, alpha=0.15, linewidth=0)
-    axes.set_xticks(range(len(gates)), [f"{gate}\n(told the task)" if told(gate) == "yes" else gate for gate in gates])
+    axes.set_xticks(range(len(gates)), [_tick(gate) for gate in gates])
     axes.set_ylabel("gain by alignment [points]")
     say_when_empty(axes, hosts)
     axes.set_xlim(-0.5, max(0.5, len(gates) - 0.5))
     axes.set_ylim(axes.get_ylim())
     label_ends(axes, lines)
     return figure
+
+
+def _tick(gate: str) -> str:
+    """Narrow, as gates stand close together."""
+    return gate.replace("-", "-\n") + ("\n(told)" if told(gate) == "yes" else "")
