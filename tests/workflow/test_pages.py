@@ -65,7 +65,7 @@ def follow(page: str, folder: Path) -> list[str]:
 
 def messages(printed: str) -> list[str]:
     """The jobs that ran, as `make reproduce` names them."""
-    return re.findall(r"^\[\d+/\d+\] (.*) \(\d+ s\)$", printed, re.MULTILINE)
+    return re.findall(r"^\[\d+/\d+\] (.*) \([^()]+\)$", printed, re.MULTILINE)
 
 
 def passes_the_checks_of_style(folder: Path) -> None:
