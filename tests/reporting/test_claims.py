@@ -1,11 +1,14 @@
 """Verdicts on claims: contrasts by seed, per dataset, from the scores of several experiments."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from scipy.integrate import quad
+from scipy.special import ndtr
 
 from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
 from meshcil.config.experiment import load_experiment, run_keys
@@ -97,6 +100,14 @@ def test_the_claims_of_the_papers_name_methods_that_exist() -> None:
     assert [len(block.claims) >= 4 for block in blocks] == [True] * 3
     named = {str(n) for b in blocks for c in b.claims for t in c.terms for n in t.select.get("method", ())}
     assert not named - known
+
+
+@pytest.mark.parametrize("dimensions", [32, 512])
+def test_dimensions_are_compared_with_a_shift_in_a_random_direction(dimensions: int) -> None:
+    claims = {claim.name: claim for block in load_claims(ROOT / "config") for claim in block.claims}
+    _, mean = claims[f"eli-dimensions-differ-{dimensions}"].terms
+    largest = quad(lambda x: 1 - (2 * ndtr(x) - 1) ** dimensions, 0, 12)[0]
+    assert -mean.weight == pytest.approx(largest / math.sqrt(2 / math.pi), abs=0.005)
 
 
 def test_equal_bytes_are_not_equal_numbers_of_exemplars(scores_of: Callable[..., pd.DataFrame]) -> None:

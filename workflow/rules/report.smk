@@ -1,9 +1,9 @@
 """Tables, figures and the page."""
 
+from meshcil.config.claims import kept_claim_files
+
 # Scores of earlier runs, where the checkout has any; those of the page's own experiments were made from the page.
-RESULTS = Path(CONFIG).parent / "docs/results"
-KEPT = [path for name in ("scores.csv", "provenance.json") for path in RESULTS.glob(f"*/{name}")]
-KEPT = sorted(str(path) for path in KEPT if path.parent.name not in EXPERIMENTS)
+KEPT = [str(path) for path in kept_claim_files(Path(CONFIG).parent / "docs/results", EXPERIMENTS)]
 
 
 localrules:

@@ -14,7 +14,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.lineage.trace import Chain, trace
-from meshcil.reporting.layout import find_cell, read_table, row_keys, unit
+from meshcil.reporting.layout import find_cell, key_columns, read_table, row_keys
 from meshcil.reporting.origin import OVER_STEPS, origin
 from meshcil.reporting.scores import read_scores
 
@@ -124,7 +124,7 @@ def find_row(table: pd.DataFrame, row: str, where: str) -> str:
 
 def _row_names(table: pd.DataFrame) -> Iterator[set[str]]:
     """What each row may be called: its first columns, one or more."""
-    columns = [name for name in table.columns if name not in ("label", "seeds") and not unit(name)]
+    columns = key_columns(table)
     heads = [name for name in (*columns[:1], "label") if name in table.columns]
     for _, cells in table.iterrows():
         others = [cells[name] for name in columns[1:]]

@@ -1,7 +1,7 @@
 """Base of every configuration model and the reading of YAML files with ``extends``."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -54,6 +54,17 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if parent is None:
         return content
     return _merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
+
+
+def check_columns(select: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a selection by columns that scores do not have.
+
+    Raises:
+        ValueError: naming them, for a validator.
+    """
+    unknown = sorted(set(select) - set(known))
+    if unknown:
+        raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(known)}")
 
 
 class _Loader(yaml.SafeLoader):

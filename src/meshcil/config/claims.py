@@ -1,15 +1,18 @@
 """Claims of the papers as settings: which scores decide them, and what was published."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from meshcil.config.base import Settings, load_settings
+from meshcil.config.base import Settings, check_columns, load_settings
 from meshcil.core.errors import InputError
 
 _COLUMNS = ("dataset", "protocol", "method", "budget", "step", "task", "class_name")
 
+SCORES, PROVENANCE = "scores.csv", "provenance.json"
+"""Of kept results (`meshcil.reporting.kept`)."""
 POINTS = "points"
 """Unit of a difference of fractions, given in percent."""
 
@@ -32,9 +35,7 @@ class Term(Settings):
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Term":
-        unknown = sorted(set(self.select) - set(_COLUMNS))
-        if unknown:
-            raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(_COLUMNS)}")
+        check_columns(self.select, _COLUMNS)
         return self
 
 
@@ -71,6 +72,18 @@ class ClaimsSettings(Settings):
 def claim_files(config: Path) -> list[Path]:
     """Files with claims, by name."""
     return sorted((config / "claims").glob("*.yaml"))
+
+
+def kept_claim_files(results: Path, shown: Collection[str] = ()) -> list[Path]:
+    """Files that kept verdicts are made from, by name; none without the folder ``results``.
+
+    Args:
+        results: folder of kept results.
+        shown: experiments of the page itself. What is kept of them is left out: it was made from that very page, which
+            would else have to be made again after each export.
+    """
+    found = (path for name in (SCORES, PROVENANCE) for path in results.glob(f"*/{name}"))
+    return sorted(path for path in found if path.parent.name not in shown)
 
 
 def load_claims(config: Path) -> list[ClaimsSettings]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from meshcil.config.base import Name, Seed, Settings, load_settings, named_file
+from meshcil.config.base import Name, Seed, Settings, check_columns, load_settings, named_file
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 
@@ -76,9 +76,7 @@ class Artifact(Settings):
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Artifact":
-        unknown = sorted(set(self.select) - set(_SELECTABLE))
-        if unknown:
-            raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(_SELECTABLE)}")
+        check_columns(self.select, _SELECTABLE)
         return self
 
     @property

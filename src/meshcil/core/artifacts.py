@@ -105,7 +105,7 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 
 def write_json_atomic(path: Path, value: Any, *, sort_keys: bool = True) -> None:
-    """Write ``value`` as indented JSON, unless their order matters with sorted keys: equal values give equal bytes."""
+    """Write ``value`` as indented JSON; sorted keys give equal bytes for equal values, unless their order matters."""
     write_text_atomic(path, json.dumps(value, indent=1, sort_keys=sort_keys, allow_nan=False) + "\n")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from meshcil.config.claims import ClaimsSettings
+from meshcil.config.claims import PROVENANCE, SCORES, ClaimsSettings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
@@ -23,7 +23,6 @@ from meshcil.reporting.gather import producers
 from meshcil.reporting.scores import COLUMNS as SCORE_COLUMNS
 from meshcil.reporting.scores import last_step, overall, read_scores
 
-SCORES, PROVENANCE = "scores.csv", "provenance.json"
 _FACTS = {"measured", "date", "commits", "runs"}
 _RUN = ("dataset", "protocol", "method", "budget", "aligner", "study")
 

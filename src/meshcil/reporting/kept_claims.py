@@ -7,19 +7,7 @@ import pandas as pd
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.evaluation.contrast import UNMEASURED
-from meshcil.reporting.kept import PROVENANCE, SCORES, read_kept, together
-
-
-def kept_claim_files(results: Path, shown: Collection[str] = ()) -> list[Path]:
-    """Files that kept verdicts are made from, by name; none without the folder ``results``.
-
-    Args:
-        results: folder of kept results.
-        shown: experiments of the page itself. What is kept of them is left out: it was made from that very page, which
-            would else have to be made again after each export.
-    """
-    found = (path for name in (SCORES, PROVENANCE) for path in results.glob(f"*/{name}"))
-    return sorted(path for path in found if path.parent.name not in shown)
+from meshcil.reporting.kept import read_kept, together
 
 
 def kept_claims(claims: Sequence[ClaimsSettings], results: Path, shown: Collection[str] = ()) -> pd.DataFrame:
@@ -28,7 +16,7 @@ def kept_claims(claims: Sequence[ClaimsSettings], results: Path, shown: Collecti
     Args:
         claims: of all sources.
         results: folder of kept results; need not exist.
-        shown: see `kept_claim_files`.
+        shown: see `meshcil.config.claims.kept_claim_files`.
 
     Returns:
         Rows as `meshcil.reporting.kept.together` gives them, without claims that no experiment measured.

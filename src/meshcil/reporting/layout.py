@@ -110,13 +110,14 @@ def to_csv(table: pd.DataFrame) -> str:
 def row_keys(table: pd.DataFrame) -> list[str]:
     """Name of each row: its first column, extended by the next columns (``inemo/total-24``) until names differ."""
     for width in range(1, len(table.columns) + 1):
-        keys = ["/".join(map(str, row)) for row in table[_key_columns(table)[:width]].itertuples(index=False)]
+        keys = ["/".join(map(str, row)) for row in table[key_columns(table)[:width]].itertuples(index=False)]
         if len(set(keys)) == len(keys):
             return keys
     return [str(index) for index in range(len(table))]
 
 
-def _key_columns(table: pd.DataFrame) -> list[str]:
+def key_columns(table: pd.DataFrame) -> list[str]:
+    """Columns that name a row: neither numbers with a unit, nor labels or counts of seeds."""
     return [name for name in table.columns if name not in ("label", "seeds") and not unit(name)]
 
 

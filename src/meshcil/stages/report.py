@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import yaml_files
-from meshcil.config.claims import claim_files, load_claims
+from meshcil.config.claims import claim_files, kept_claim_files, load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.anchor import ANCHOR, anchor_text
@@ -19,7 +19,7 @@ from meshcil.lineage.source import packages_digest
 from meshcil.reporting.facts import Record, runtime
 from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
 from meshcil.reporting.html import render
-from meshcil.reporting.kept_claims import kept_claim_files, kept_claims
+from meshcil.reporting.kept_claims import kept_claims
 from meshcil.reporting.latex import to_latex
 from meshcil.reporting.layout import to_csv
 from meshcil.stages.command import execute

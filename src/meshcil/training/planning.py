@@ -96,6 +96,4 @@ def _ledgers(kind: str, method: str, sizes: tuple[int, ...], image_size: tuple[i
     names = tuple(f"class {i}" for i in range(sum(sizes)))
     facts = RunFacts(names, sizes, image_size, 1.0, 5.0, torch.tensor(bounds), 0)
     learner = load_object("meshcil.methods", kind, "Learner")
-    weightless = settings.backbone.model_copy(update={"weights": None})
-    plain = settings.model_copy(update={"backbone": weightless})
-    return planned_ledgers(learner(plain, facts, torch.device("cpu")))
+    return planned_ledgers(learner(settings.without_weights(), facts, torch.device("cpu")))

@@ -107,9 +107,7 @@ def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torc
     Raises:
         InputError: when the state is of another step.
     """
-    backbone = run.method.backbone.model_copy(update={"weights": None})
-    untrained = run.method.model_copy(update={"backbone": backbone})
-    method = build_method(run.model_copy(update={"method": untrained}), data, device)
+    method = build_method(run.model_copy(update={"method": run.method.without_weights()}), data, device)
     content = load_state(state)
     _require_written_after(step, state, content)
     method.load_state(content)

@@ -118,6 +118,10 @@ class MethodSettings(Settings):
     exemplars: Literal["none", "random", "herding", "pose-aware", "difficulty", "diversity"] = "random"
     """Selection strategy; `none` goes with budget `none` only."""
 
+    def without_weights(self) -> "MethodSettings":
+        """The same for a network whose tensors are loaded or only counted: it reads no file of weights."""
+        return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": None})})
+
     @model_validator(mode="after")
     def _keep_objects_in_place(self) -> "MethodSettings":
         if self.needs_pose and self.training.augmentation.crop:

@@ -161,9 +161,7 @@ class ClassifierMethod(Method):
 
     def network_before(self) -> nn.Module:
         """A new network, without trained weights, in the shape that a state of the step before is loaded into."""
-        untrained = self.settings.backbone.model_copy(update={"weights": None})
-        settings = self.settings.model_copy(update={"backbone": untrained})
-        before = type(self)(settings, self.facts, self.device)
+        before = type(self)(self.settings.without_weights(), self.facts, self.device)
         before.step = self.step - 1
         before.prepare_network(before.seen)
         return before.network
