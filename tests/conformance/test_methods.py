@@ -3,6 +3,8 @@
 import json
 import shutil
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from meshcil.core.naming import available, load_object
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.classifier import ClassifierMethod
 from meshcil.methods.base.ledger import tensor_bytes
-from meshcil.methods.base.method import Batch
+from meshcil.methods.base.method import Batch, Method
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import EpochRow, Progress, train_step
 from tests.conformance.runs import FACTS, TEST, Run, predicted, short, train, train_run
@@ -170,11 +172,40 @@ def test_a_killed_step_resumes_bit_equal(run: Run, tmp_path: Path) -> None:
         shutil.rmtree(killed)
 
 
-def _continue(kind: str, run: Run, folder: Path, progress: Progress) -> None:
+def test_nothing_is_read_that_was_never_written(run: Run, tmp_path: Path) -> None:
+    """New tensors are filled with NaN here, which `choose_device` leaves out; what reads one gives other bytes."""
+
+    def second_step(folder: Path) -> tuple[bytes, torch.Tensor]:
+        folder.mkdir()
+        method = _continue(run.method.settings.kind, run, folder, lambda row: None)
+        return (folder / "second.safetensors").read_bytes(), predicted(method)
+
+    content, labels = second_step(tmp_path / "plain")
+    with filled_with_nan():
+        assert torch.empty(3).isnan().all()
+        filled_content, filled_labels = second_step(tmp_path / "filled")
+    assert filled_content == content
+    assert torch.equal(filled_labels, labels)
+
+
+@contextmanager
+def filled_with_nan() -> Iterator[None]:
+    mode, fill = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    torch.set_deterministic_debug_mode("warn")
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+def _continue(kind: str, run: Run, folder: Path, progress: Progress) -> Method:
     method = short(kind)
     method.load_state(load_state(run.states[0]))
     train(method, 1, folder, run.exemplars[0], progress)
     save_state(folder / "second.safetensors", method.state())
+    return method
 
 
 @pytest.mark.parametrize("first", [1, 2])
