@@ -10,7 +10,7 @@ from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey
 from meshcil.config.studies.base import StudySettings
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available, load_module
+from meshcil.core.naming import available, known_names, load_module
 
 
 def check_study(study: StudySettings) -> None:
@@ -33,8 +33,8 @@ def check_suites(key: RunKey, names: Iterable[str], dataset: DatasetSettings) ->
     """Refuse suites that the data set of a run does not have."""
     for suite in names:
         if suite not in dataset.suites:
-            known = ", ".join(sorted(dataset.suites))
-            raise InputError(f"suite {suite!r}", f"is not a suite of dataset {key.dataset}", f"Known: {known}")
+            known = known_names(suite, sorted(dataset.suites))
+            raise InputError(f"suite {suite!r}", f"is not a suite of dataset {key.dataset}", known)
 
 
 def check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:

@@ -12,7 +12,7 @@ from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.run import ANY_BUDGET, RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available
+from meshcil.core.naming import available, known_names
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
 from meshcil.memory.budget import Budget, parse_budget
@@ -36,7 +36,8 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
     method.check_classes(len(run.classes))
     backbones = available("meshcil.models.backbones")
     if method.backbone.name not in backbones:
-        raise InputError(f"backbone {method.backbone.name!r}", "is unknown", f"Known: {', '.join(backbones)}")
+        name = method.backbone.name
+        raise InputError(f"backbone {name!r}", "is unknown", known_names(name, backbones))
     if key.budget != ANY_BUDGET:
         budget = parse_budget(key.budget)
         check_replay(method, budget)
