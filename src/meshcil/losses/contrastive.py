@@ -1,4 +1,4 @@
-"""The vertex-wise contrastive loss of neural mesh models, in blocks over classes."""
+"""The vertex-wise contrastive loss of neural mesh models, in blocks over features and classes."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from meshcil.losses.running_softmax import Block, bank_blocks, classes_per_block, running_softmax
+from meshcil.losses.running_softmax import Block, bank_blocks, row_blocks, running_softmax
 
 
 def vertex_contrastive(
@@ -33,8 +33,8 @@ def vertex_contrastive(
     yet included when the caller leaves them valid: iNeMo's unused partitions), except the
     vertices of the target's own class marked in ``excluded``; the target itself always counts.
 
-    The M x (C V + G) logits are never held at once: blocks of classes are visited with a running
-    log-sum-exp. ``bank`` and ``background`` are constants (they are updated by momentum, not by
+    The M x (C V + G) logits are never held at once: blocks of features and classes are visited with a
+    running log-sum-exp. ``bank`` and ``background`` are constants (they are updated by momentum, not by
     gradient), hence the gradient is a softmax-weighted mean of bank entries, which the same
     pass accumulates; backward only scales it.
 
@@ -48,8 +48,8 @@ def vertex_contrastive(
         background_weight: w, at least 0 (NeMo: 5e-3); 0 drops the background.
         excluded: ``[M, V]`` vertices of the target's own class left out of the denominator (those
             projecting near the target); None for none.
-        block_bytes: upper limit of one block of logits, as far as one class fits; None chooses one for
-            the device.
+        block_bytes: upper limit of one block of logits, as far as one feature and class fit; None chooses
+            one for the device.
 
     Returns:
         Scalar mean loss; 0 when M is 0.
@@ -102,13 +102,18 @@ class _VertexContrastive(torch.autograd.Function):
         excluded: Tensor | None,
         block_bytes: int | None,
     ) -> Tensor:
-        step = classes_per_block(features, bank, block_bytes)
-        blocks = _denominator(target, bank, valid, background, background_weight, excluded, step)
-        lse, mean = running_softmax(features * kappa, blocks, with_mean=ctx.needs_input_grad[0])
         positive = bank.flatten(0, 1)[target]
-        if mean is not None:
-            ctx.save_for_backward(mean.sub_(positive).mul_(kappa / len(features)))
-        return (lse - kappa * (features * positive).sum(1)).mean()
+        sums, means = [], []
+        for rows, step in row_blocks(features, bank, block_bytes):
+            left_out = None if excluded is None else excluded[rows]
+            blocks = _denominator(target[rows], bank, valid, background, background_weight, left_out, step)
+            lse, mean = running_softmax(features[rows] * kappa, blocks, with_mean=ctx.needs_input_grad[0])
+            sums.append(lse)
+            if mean is not None:
+                means.append(mean.sub_(positive[rows]).mul_(kappa / len(features)))
+        if means:
+            ctx.save_for_backward(torch.cat(means))
+        return (torch.cat(sums) - kappa * (features * positive).sum(1)).mean()
 
     @staticmethod
     @once_differentiable

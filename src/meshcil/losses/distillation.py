@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from meshcil.losses.running_softmax import bank_blocks, classes_per_block, running_softmax
+from meshcil.losses.running_softmax import bank_blocks, row_blocks, running_softmax
 
 
 def vertex_distillation(
@@ -31,8 +31,8 @@ def vertex_distillation(
         bank: ``[C, V, D]`` vertex features, no gradient.
         valid: ``[C, V]`` True for the non-padded vertices of the classes to distil over.
         kappa: inverse temperature kappa3 (iNeMo: 0.5).
-        block_bytes: upper limit of one block of logits, as far as one class fits; None chooses one for
-            the device.
+        block_bytes: upper limit of one block of logits, as far as one feature and class fit; None chooses
+            one for the device.
 
     Returns:
         Scalar mean divergence in nats; 0 when M is 0.
@@ -60,20 +60,32 @@ class _VertexDistillation(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx, features: Tensor, teacher: Tensor, bank: Tensor, valid: Tensor, kappa: float, block_bytes: int | None
     ) -> Tensor:
-        step = classes_per_block(features, bank, block_bytes)
-
-        def statistics(queries: Tensor, with_mean: bool) -> tuple[Tensor, Tensor | None]:
-            blocks = (block for _, _, block in bank_blocks(bank, valid, step))
-            return running_softmax(queries * kappa, blocks, with_mean=with_mean)
-
-        old_lse, old_mean = statistics(teacher, True)
-        new_lse, new_mean = statistics(features, ctx.needs_input_grad[0])
-        if new_mean is not None:
-            ctx.save_for_backward((new_mean - old_mean).mul_(kappa / len(features)))
-        return (kappa * ((teacher - features) * old_mean).sum(1) + new_lse - old_lse).mean()
+        divergences, gradients = [], []
+        for rows, step in row_blocks(features, bank, block_bytes):
+            (new, old), with_mean = (features[rows], teacher[rows]), ctx.needs_input_grad[0]
+            old_lse, old_mean = _statistics(old * kappa, bank, valid, step, with_mean=True)
+            new_lse, new_mean = _statistics(new * kappa, bank, valid, step, with_mean=with_mean)
+            divergences.append(kappa * ((old - new) * old_mean).sum(1) + new_lse - old_lse)
+            if new_mean is not None:
+                gradients.append((new_mean - old_mean).mul_(kappa / len(features)))
+        if gradients:
+            ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(divergences).mean()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         (gradient,) = ctx.saved_tensors
         return grad * gradient, *(None,) * 5
+
+
+def _statistics(
+    queries: Float[Tensor, "M D"],
+    bank: Float[Tensor, "C V D"],
+    valid: Bool[Tensor, "C V"],
+    step: int,
+    *,
+    with_mean: bool,
+) -> tuple[Float[Tensor, " M"], Float[Tensor, "M D"] | None]:
+    blocks = (block for _, _, block in bank_blocks(bank, valid, step))
+    return running_softmax(queries, blocks, with_mean=with_mean)

@@ -26,10 +26,20 @@ class Block(NamedTuple):
     left_out: tuple[Int[Tensor, " P"], Int[Tensor, " P"]] | None = None
 
 
-def classes_per_block(queries: Float[Tensor, "M D"], bank: Float[Tensor, "C V D"], block_bytes: int | None) -> int:
-    """How many classes' logits fit ``block_bytes`` (a default for the device if None); at least one."""
+def row_blocks(
+    queries: Float[Tensor, "M D"], bank: Float[Tensor, "C V D"], block_bytes: int | None
+) -> Iterator[tuple[slice, int]]:
+    """Cut the queries so that their logits against one class fit ``block_bytes`` (a default for the device if None).
+
+    Yields:
+        Rows, at least one, and how many classes' logits of theirs fit; at least one.
+    """
     limit = block_bytes or (_CPU_BLOCK_BYTES if queries.device.type == "cpu" else _GPU_BLOCK_BYTES)
-    return max(1, limit // max(1, queries.shape[0] * bank.shape[1] * queries.element_size()))
+    row_bytes = max(1, bank.shape[1] * queries.element_size())
+    step = max(1, limit // row_bytes)
+    for start in range(0, len(queries), step):
+        rows = slice(start, min(start + step, len(queries)))
+        yield rows, max(1, limit // (row_bytes * (rows.stop - start)))
 
 
 def bank_blocks(
