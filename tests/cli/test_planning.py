@@ -52,12 +52,13 @@ def test_the_experiment_and_the_run_are_named(config: Path, file: str, line: str
 
 @pytest.mark.parametrize(
     ("file", "right", "wrong"),
-    [("experiments/zz", "robustness", "robustnes"), ("methods/inemo-smoke", "pyramid", "pyramide")],
+    [("experiments/zz", "suite: robustness", "robustnes"), ("methods/inemo-smoke", "name: pyramid", "pyramide")],
 )
 def test_the_name_that_was_probably_meant_is_asked_for(config: Path, file: str, right: str, wrong: str) -> None:
     path = config / f"{file}.yaml"
-    path.write_text(path.read_text().replace(right, wrong))
-    assert f"Did you mean `{right}`? " in refused("zz", config)
+    setting, name = right.split(": ")
+    path.write_text(path.read_text().replace(right, f"{setting}: {wrong}"))
+    assert f"Did you mean `{name}`? " in refused("zz", config)
 
 
 def test_a_message_that_names_its_file_is_left_as_it_is(config: Path) -> None:

@@ -62,7 +62,7 @@ def loss_and_gradient(function, data: dict[str, Tensor], **settings) -> tuple[Te
     rows=st.integers(1, 20),
     classes=st.integers(1, 6),
     vertices=st.integers(1, 9),
-    block_bytes=st.sampled_from([1, 2_000, 2**23]),
+    block_bytes=st.sampled_from([1, 100, 300, 700, 2_000, 2**23]),
     background_weight=st.sampled_from([0.0, 5e-3, 2.0]),
     kappa=st.sampled_from([0.5, 1 / 0.07, 2_000.0]),
 )
@@ -164,3 +164,11 @@ def test_no_tensor_of_the_size_of_all_logits_is_made():
     with LargestTensor() as blocks:
         loss_and_gradient(vertex_contrastive, data, block_bytes=4 * block, **settings)
     assert blocks.numel <= block < logits <= whole.numel
+
+
+def test_rows_are_cut_where_the_logits_of_one_class_are_too_many():
+    data = problem(2, rows=300, classes=40, vertices=50, dim=4, dtype=torch.float32)
+    one_class, block = 300 * 50, 200 * 50
+    with LargestTensor() as blocks:
+        loss_and_gradient(vertex_contrastive, data, kappa=2.0, background_weight=0.0, block_bytes=4 * block)
+    assert blocks.numel <= block < one_class

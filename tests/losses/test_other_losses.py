@@ -14,7 +14,7 @@ def unit(generator, *shape):
 @given(
     seed=st.integers(0, 1000),
     rows=st.integers(1, 12),
-    block_bytes=st.sampled_from([1, 2**23]),
+    block_bytes=st.sampled_from([1, 100, 300, 2**23]),
     kappa=st.sampled_from([0.5, 20.0]),
 )
 def test_vertex_distillation_is_the_dense_divergence(seed, rows, block_bytes, kappa):

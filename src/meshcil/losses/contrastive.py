@@ -103,17 +103,17 @@ class _VertexContrastive(torch.autograd.Function):
         block_bytes: int | None,
     ) -> Tensor:
         positive = bank.flatten(0, 1)[target]
-        sums, means = [], []
+        lse = features.new_empty(len(features))
+        gradient = torch.empty_like(features) if ctx.needs_input_grad[0] else None
         for rows, step in row_blocks(features, bank, block_bytes):
             left_out = None if excluded is None else excluded[rows]
             blocks = _denominator(target[rows], bank, valid, background, background_weight, left_out, step)
-            lse, mean = running_softmax(features[rows] * kappa, blocks, with_mean=ctx.needs_input_grad[0])
-            sums.append(lse)
-            if mean is not None:
-                means.append(mean.sub_(positive[rows]).mul_(kappa / len(features)))
-        if means:
-            ctx.save_for_backward(torch.cat(means))
-        return (torch.cat(sums) - kappa * (features * positive).sum(1)).mean()
+            lse[rows], mean = running_softmax(features[rows] * kappa, blocks, with_mean=gradient is not None)
+            if gradient is not None:
+                gradient[rows] = mean
+        if gradient is not None:
+            ctx.save_for_backward(gradient.sub_(positive).mul_(kappa / len(features)))
+        return (lse - kappa * (features * positive).sum(1)).mean()
 
     @staticmethod
     @once_differentiable

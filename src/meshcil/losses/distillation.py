@@ -60,17 +60,18 @@ class _VertexDistillation(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx, features: Tensor, teacher: Tensor, bank: Tensor, valid: Tensor, kappa: float, block_bytes: int | None
     ) -> Tensor:
-        divergences, gradients = [], []
+        divergence = features.new_empty(len(features))
+        gradient = torch.empty_like(features) if ctx.needs_input_grad[0] else None
         for rows, step in row_blocks(features, bank, block_bytes):
-            (new, old), with_mean = (features[rows], teacher[rows]), ctx.needs_input_grad[0]
+            new, old = features[rows], teacher[rows]
             old_lse, old_mean = _statistics(old * kappa, bank, valid, step, with_mean=True)
-            new_lse, new_mean = _statistics(new * kappa, bank, valid, step, with_mean=with_mean)
-            divergences.append(kappa * ((old - new) * old_mean).sum(1) + new_lse - old_lse)
-            if new_mean is not None:
-                gradients.append((new_mean - old_mean).mul_(kappa / len(features)))
-        if gradients:
-            ctx.save_for_backward(torch.cat(gradients))
-        return torch.cat(divergences).mean()
+            new_lse, new_mean = _statistics(new * kappa, bank, valid, step, with_mean=gradient is not None)
+            divergence[rows] = kappa * ((old - new) * old_mean).sum(1) + new_lse - old_lse
+            if gradient is not None:
+                gradient[rows] = new_mean - old_mean
+        if gradient is not None:
+            ctx.save_for_backward(gradient.mul_(kappa / len(features)))
+        return divergence.mean()
 
     @staticmethod
     @once_differentiable
