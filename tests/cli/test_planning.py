@@ -52,7 +52,7 @@ def test_the_experiment_and_the_run_are_named(config: Path, file: str, line: str
 
 @pytest.mark.parametrize(
     ("file", "right", "wrong"),
-    [("experiments/zz", "suite: robustness", "robustnes"), ("methods/inemo-smoke", "name: pyramid", "pyramide")],
+    [("experiments/zz", "suite: robustness", "robustnezz"), ("methods/inemo-smoke", "name: pyramid", "pyramidd")],
 )
 def test_the_name_that_was_probably_meant_is_asked_for(config: Path, file: str, right: str, wrong: str) -> None:
     path = config / f"{file}.yaml"

@@ -42,7 +42,7 @@ def choose_device(name: str, threads: int) -> torch.device:
     torch.set_deterministic_debug_mode("warn")
     # Or every new tensor is filled before it is written, a twentieth of a training step. That guards against reading
     # what was never written; a test trains both ways to the same bytes.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name != "cpu":
