@@ -110,6 +110,15 @@ def test_no_visible_vertex_gives_zero_with_a_gradient():
     assert loss.item() == 0 and features.grad.shape == (0, 5)
 
 
+def test_a_bank_that_asks_for_gradients_gets_none():
+    data = problem(2, 6, 2, 4, 5)
+    constants = {name: data[name].requires_grad_() for name in ("bank", "background")}
+    settings = {"kappa": 2.0, "background_weight": 0.5}
+    assert not vertex_contrastive(**data, **settings).requires_grad
+    loss_and_gradient(vertex_contrastive, data, **settings)
+    assert all(constant.grad is None for constant in constants.values())
+
+
 def test_half_precision_features_are_compared_in_the_precision_of_the_bank():
     data = problem(1, 40, 3, 8, 16, torch.float32)
     settings = {"kappa": 1 / 0.07, "background_weight": 5e-3}

@@ -69,6 +69,15 @@ def test_empty_batches_give_zero():
     assert soft_target_cross_entropy(empty, empty, temperature=2.0) == 0
 
 
+def test_a_bank_that_asks_for_gradients_gets_none_from_distillation():
+    generator = torch.Generator().manual_seed(4)
+    bank, teacher = unit(generator, 2, 3, 5).requires_grad_(), unit(generator, 6, 5)
+    student, valid = unit(generator, 6, 5), torch.ones(2, 3, dtype=torch.bool)
+    assert not vertex_distillation(student, teacher, bank, valid, kappa=2.0).requires_grad
+    vertex_distillation(student.requires_grad_(), teacher, bank, valid, kappa=2.0).backward()
+    assert student.grad is not None and bank.grad is None
+
+
 def test_soft_targets_have_the_gradient_of_the_divergence():
     generator = torch.Generator().manual_seed(0)
     teacher = torch.randn(5, 4, generator=generator, dtype=torch.float64)

@@ -17,6 +17,7 @@ from meshcil.studies import detection
 from meshcil.studies.base import StudyContext, tidy
 from meshcil.studies.detection_training import balanced_samples, samples_of
 from tests.methods.factory import DEVICE
+from tests.unwritten import filled_with_nan
 
 CONFIG = Path(__file__).parents[2] / "config"
 CLASSES = ("aeroplane", "bottle", "car", "chair")
@@ -160,6 +161,9 @@ def test_a_study_runs_from_rendered_images_to_a_table_and_resumes(root: Path, tm
     again = detection.run(chosen, context)
     assert [line.split(":")[0] for line in said] == ["aligner"], "finished phases are taken from their checkpoints"
     pd.testing.assert_frame_equal(first.evidence, again.evidence)
+    with filled_with_nan():
+        anew = detection.run(chosen, StudyContext("tiny", 0, DEVICE, tmp_path / "anew", said.append))
+    pd.testing.assert_frame_equal(first.evidence, anew.evidence)
     scores = tidy("tiny", "tiny", first, 0, detection.scores_of(first.evidence))
     built = table.build(scores, {})
     assert list(built["gate"]) == [gate for gate in GATES if gate != "oracle-without-alignment"]

@@ -12,6 +12,7 @@ from meshcil.reporting.tables import layers as table
 from meshcil.studies import layers
 from meshcil.studies.base import StudyContext, StudyResult, tidy
 from tests.methods.factory import DEVICE
+from tests.unwritten import filled_with_nan
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -66,6 +67,11 @@ def test_table_has_a_row_per_block(found: StudyResult) -> None:
 def assert_same(again: StudyResult, found: StudyResult) -> None:
     """Bit for bit on the CPU, as the trainer promises."""
     pd.testing.assert_frame_equal(again.evidence, found.evidence, check_exact=DEVICE.type == "cpu")
+
+
+def test_nothing_is_read_that_was_never_written(found: StudyResult, tmp_path: Path) -> None:
+    with filled_with_nan():
+        assert_same(study(tmp_path), found)
 
 
 @pytest.mark.parametrize(

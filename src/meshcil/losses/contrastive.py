@@ -64,9 +64,9 @@ def vertex_contrastive(
         loss: Tensor = _VertexContrastive.apply(
             features.to(bank.dtype),
             target,
-            bank,
+            bank.detach(),
             valid,
-            background if background_weight > 0 else None,
+            background.detach() if background is not None and background_weight > 0 else None,
             kappa,
             background_weight,
             excluded,

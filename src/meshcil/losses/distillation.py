@@ -48,7 +48,7 @@ def vertex_distillation(
         return features.sum()
     with torch.autocast(features.device.type, enabled=False):
         loss: Tensor = _VertexDistillation.apply(
-            features.to(bank.dtype), teacher.detach().to(bank.dtype), bank, valid, kappa, block_bytes
+            features.to(bank.dtype), teacher.detach().to(bank.dtype), bank.detach(), valid, kappa, block_bytes
         )
     return loss
 

@@ -11,11 +11,10 @@ from tqdm import tqdm
 
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import write_bytes_atomic
-from meshcil.core.errors import InputError
-from meshcil.core.naming import known_names
 from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
+from meshcil.stages.checks import check_suites
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.setup import (
     choose_device,
@@ -50,9 +49,7 @@ def predict(
     config = load_run(run)
     require_step(config, step)
     target = choose_device(device, threads)
-    if suite not in config.dataset.suites:
-        known = known_names(suite, list(config.dataset.suites))
-        raise InputError(f"suite {suite!r}", "is not a suite of the dataset", known)
+    check_suites(config.key, [suite], config.dataset)
     test_sets = config.dataset.suites[suite]
     splits = [data / f"{name}.parquet" for name in test_sets]
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, *splits]
