@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import reduce
 from itertools import groupby
+from operator import add
 from types import MappingProxyType
 
 import pandas as pd
@@ -49,8 +51,9 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
     together, rows = joined(scores), []
     for block in claims:
         for claim in block.claims:
-            found = judge(claim, together) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
-            compared = rivals(claim, together)
+            found = judge(claim, together)
+            compared = rivals(claim, together) if found else {}
+            found = found or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
             for data, result in found.items():
                 rows.append(_row(block, claim, data, result) | {"rivals": compared.get(data, "")})
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -64,14 +67,12 @@ def joined(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
     """The contrast's interval for each dataset and protocol (and value of ``by``) where all terms were measured."""
-    groups = [*DATA, *claim.by]
-    if not claim.terms:
+    rows = _chosen_of_all(claim, scores)
+    if not rows:
         return {}
-    values = None
-    for term in claim.terms:
-        part = term.weight * measured(term, scores, [*groups, "seed"])
-        values = part if values is None else (values + part)
-    values = values.dropna()
+    groups = [*DATA, *claim.by]
+    parts = [term.weight * _values(term, part, [*groups, "seed"]) for term, part in zip(claim.terms, rows, strict=True)]
+    values = reduce(add, parts).dropna()
     factor = 100.0 if claim.unit == POINTS else 1.0
     found = {}
     for key, numbers in values.groupby(level=groups, sort=False):
@@ -81,13 +82,23 @@ def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
 
 def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Rows of the scores that each interval of `judge` is computed from."""
-    terms = [chosen(term, scores) for term in claim.terms]
-    if not terms or any(term.empty for term in terms):
+    terms = _chosen_of_all(claim, scores)
+    if not terms:
         return {}
     found, rows = judge(claim, scores), pd.concat(terms)
     rows = rows[~rows.index.duplicated()]
     parts = {", ".join(map(str, key)): part for key, part in rows.groupby([*DATA, *claim.by], sort=False)}
     return {data: parts[data] for data in found}
+
+
+def _chosen_of_all(claim: Claim, scores: pd.DataFrame) -> list[pd.DataFrame]:
+    """Scores of each term; none where a term was not measured at all, which most claims are in most experiments."""
+    found = []
+    for term in claim.terms:
+        found.append(chosen(term, scores))
+        if found[-1].empty:
+            return []
+    return found
 
 
 def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
@@ -101,7 +112,10 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
 
 def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """Values of a term, one for each value of ``by``, whose last is the seed."""
-    rows = chosen(term, scores)
+    return _values(term, chosen(term, scores), by)
+
+
+def _values(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     if term.over == "best":
         return _of_best_method(rows, list(by))
     return rows.groupby(list(by), sort=False)["value"].agg(term.over)
@@ -122,6 +136,8 @@ def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
     rows = scores[(scores["metric"] == term.metric) & (scores["test_set"] == term.test_set)]
     selected = {"task": ("",), "class_name": ("",)} | term.select
     for column, patterns in selected.items():
+        if rows.empty:
+            return rows
         rows = rows[rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
     if "step" not in term.select:
         rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
