@@ -172,7 +172,7 @@ def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> di
 def _number(value: float, unit: str) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:+.2f}" if unit == POINTS else f"{value:+.4g}"
+    return f"{value:+z.2f}" if unit == POINTS else f"{value:+.4g}"
 
 
 @dataclass(frozen=True)

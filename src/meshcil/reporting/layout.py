@@ -13,10 +13,10 @@ from meshcil.core.errors import InputError
 from meshcil.reporting.scores import RUN, over_seeds
 
 _FORMATS: dict[str, Callable[[float], str]] = {
-    "%": "{:.2f}".format,
-    "MiB": "{:.3f}".format,
-    "s": "{:.1f}".format,
-    "deg": "{:.2f}".format,
+    "%": "{:z.2f}".format,
+    "MiB": "{:z.3f}".format,
+    "s": "{:z.1f}".format,
+    "deg": "{:z.2f}".format,
 }
 MIB = 2**20
 # Bytes and counts follow from the settings, not from the seed.

@@ -56,7 +56,7 @@ def _row(aligner: str, gate: str, knows: str, pairs: pd.DataFrame, settings: Opt
     found = interval(values, settings.confidence)
     gates = "the gates that are not told the task" if gate == TOGETHER else f"the gate {gate}"
     note = " (told the task)" if knows == "yes" else ""
-    changed = f"{aligner} changes {_NAMES.get(settings.metric, settings.metric)} by {found.mean:+.2f} points"
+    changed = f"{aligner} changes {_NAMES.get(settings.metric, settings.metric)} by {found.mean:+z.2f} points"
     start = f"{'Averaged over' if gate == TOGETHER else 'Under'} {gates}{note}, {changed}"
     return aligner, gate, knows, found.count, found.mean, found.low, found.high, f"{start} {_end(found, settings)}"
 
@@ -67,5 +67,5 @@ def _end(found: Interval, settings: Options) -> str:
     verdict = "it helps" if found.low > 0 else "it harms" if found.high < 0 else "whether it helps is open"
     if found.low == found.high == 0:
         verdict = "it changes nothing"
-    over = f"{settings.confidence:.0%} interval over {found.count} hosts {found.low:+.2f} to {found.high:+.2f}"
+    over = f"{settings.confidence:.0%} interval over {found.count} hosts {found.low:+z.2f} to {found.high:+z.2f}"
     return f"({over}): {verdict}."

@@ -67,7 +67,7 @@ def answers(table: pd.DataFrame) -> list[str]:
         change = float(row[CHANGE])
         deviation = float(row[spread(CHANGE)] or "nan")
         name = " ".join([row["label"], *(f"({row[column]})" for column in several)])
-        found[interval_of(change, deviation, int(row["seeds"])).verdict].append(f"{name} ({change:+.2f})")
+        found[interval_of(change, deviation, int(row["seeds"])).verdict].append(f"{name} ({change:+z.2f})")
     return [
         f"{text}, in points of average accuracy: {', '.join(found[verdict])}."
         for verdict, text in _VERDICTS.items()

@@ -101,4 +101,4 @@ def _sentence(row: Mapping[str, str], groups: Sequence[str]) -> str:
         return f"{ahead}, in too few seeds to decide."
     judged = interval_of(lead, float(row[spread(LEAD)]), count)
     told = "" if judged.verdict == HOLDS else "; they are not to be told apart"
-    return f"{ahead} (95 % interval {judged.low:+.1f} to {judged.high:+.1f}){told}."
+    return f"{ahead} (95 % interval {judged.low:+z.1f} to {judged.high:+z.1f}){told}."
