@@ -35,7 +35,8 @@ def test_steps_are_named_by_classes_seen_and_in_percent(scores: pd.DataFrame) ->
 
 def test_what_rounds_to_nothing_has_no_sign() -> None:
     written = as_text(pd.DataFrame({"change [%]": [-0.004, -0.006], "carried [MiB]": [-1e-9, 2.0]}))
-    assert written["change [%]"].tolist() == ["0.00", "-0.01"] and written["carried [MiB]"].tolist() == ["0.000", "2.000"]
+    assert written["change [%]"].tolist() == ["0.00", "-0.01"]
+    assert written["carried [MiB]"].tolist() == ["0.000", "2.000"]
 
 
 def test_one_seed_has_no_spread(sweep: pd.DataFrame) -> None:
