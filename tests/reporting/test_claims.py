@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
 from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.core.errors import InputError
-from meshcil.reporting.claims import claims_table, counts, judge, measured, sources_view
+from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view
 from meshcil.reporting.reproducibility import _section
 
 ROOT = Path(__file__).parents[2]
@@ -64,17 +64,17 @@ def test_the_best_method_is_the_one_with_the_best_mean_over_seeds(three: pd.Data
     of_one = (three["method"] == "icarl") & (three["seed"] == 1) & (three["metric"] == "last_accuracy")
     ahead_once = three.assign(value=three["value"].mask(of_one, 0.99))
     expected = {s: value(three, "inemo", "total-96", s) for s in SEEDS}
-    assert measured(both, ahead_once, ["protocol", "seed"]).droplevel(0).to_dict() == expected
+    assert measured(both, chosen(both, ahead_once), ["protocol", "seed"]).droplevel(0).to_dict() == expected
     # The best of each seed would let chance choose.
     each = both.model_copy(update={"over": "max"})
-    assert measured(each, ahead_once, ["protocol", "seed"]).droplevel(0).to_dict() == expected | {1: 0.99}
+    assert measured(each, chosen(each, ahead_once), ["protocol", "seed"]).droplevel(0).to_dict() == expected | {1: 0.99}
 
 
 def test_a_method_that_lacks_a_seed_is_not_the_best(three: pd.DataFrame) -> None:
     both = Term(metric="last_accuracy", select={"method": ("inemo", "icarl"), "budget": ("total-96",)}, over="best")
     part = three[~((three["method"] == "inemo") & (three["seed"] == 2))]
     expected = {s: value(three, "icarl", "total-96", s) for s in SEEDS}
-    assert measured(both, part, ["protocol", "seed"]).droplevel(0).to_dict() == expected
+    assert measured(both, chosen(both, part), ["protocol", "seed"]).droplevel(0).to_dict() == expected
 
 
 def test_runs_that_experiments_share_count_once_and_unmeasured_claims_are_named(three: pd.DataFrame) -> None:

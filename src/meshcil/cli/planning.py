@@ -8,7 +8,7 @@ from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 from meshcil.memory.budget import parse_budget
-from meshcil.stages.checks import check_bytes, check_suites
+from meshcil.stages.checks import check_bytes
 from meshcil.stages.plan import Plan, load_plan
 from meshcil.stages.resolve import resolve_run
 
@@ -51,6 +51,7 @@ def _place(error: InputError, files: Mapping[str, Path], config: Path) -> str | 
 
 def _check_run(key: RunKey, suites: Sequence[str], config: Path) -> None:
     run = resolve_run(key, config)
-    check_suites(key, suites, run.dataset)
+    for suite in suites:
+        run.test_sets(suite)
     if parse_budget(key.budget).in_bytes:
         check_bytes([run])

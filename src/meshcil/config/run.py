@@ -9,7 +9,8 @@ from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.core.artifacts import read_json
-from meshcil.core.naming import load_object
+from meshcil.core.errors import InputError
+from meshcil.core.naming import known_names, load_object
 
 ANY_BUDGET = "any"
 """Budget of a first step, which is trained before there are exemplars: runs under all budgets go on from it."""
@@ -70,6 +71,18 @@ class RunConfig(Settings):
     def classes(self) -> tuple[str, ...]:
         """All classes in the order in which they arrive; a class's label is its position here."""
         return tuple(name for step in self.steps for name in step)
+
+    def test_sets(self, suite: str) -> tuple[str, ...]:
+        """Test sets of a suite of the data set.
+
+        Raises:
+            InputError: when the data set has no such suite.
+        """
+        suites = self.dataset.suites
+        if suite not in suites:
+            known = known_names(suite, sorted(suites))
+            raise InputError(f"suite {suite!r}", f"is not a suite of dataset {self.key.dataset}", known)
+        return suites[suite]
 
     def seen(self, step: int) -> tuple[str, ...]:
         """Classes seen up to and including ``step``."""

@@ -71,7 +71,9 @@ def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
     if not rows:
         return {}
     groups = [*DATA, *claim.by]
-    parts = [term.weight * _values(term, part, [*groups, "seed"]) for term, part in zip(claim.terms, rows, strict=True)]
+    parts = [
+        term.weight * measured(term, part, [*groups, "seed"]) for term, part in zip(claim.terms, rows, strict=True)
+    ]
     values = reduce(add, parts).dropna()
     factor = 100.0 if claim.unit == POINTS else 1.0
     found = {}
@@ -110,12 +112,8 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
     return {", ".join(map(str, key)): ", ".join(sorted(methods.unique())) for key, methods in groups}
 
 
-def measured(term: Term, scores: pd.DataFrame, by: Sequence[str]) -> pd.Series:
-    """Values of a term, one for each value of ``by``, whose last is the seed."""
-    return _values(term, chosen(term, scores), by)
-
-
-def _values(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+def measured(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """Values of a term from the scores `chosen` for it, one for each value of ``by``, whose last is the seed."""
     if term.over == "best":
         return _of_best_method(rows, list(by))
     return rows.groupby(list(by), sort=False)["value"].agg(term.over)
@@ -172,7 +170,7 @@ def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> di
 def _number(value: float, unit: str) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:+z.2f}" if unit == POINTS else f"{value:+.4g}"
+    return f"{value:+z.2f}" if unit == POINTS else f"{value:+z.4g}"
 
 
 @dataclass(frozen=True)

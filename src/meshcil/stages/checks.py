@@ -10,7 +10,7 @@ from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey
 from meshcil.config.studies.base import StudySettings
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available, known_names, load_module
+from meshcil.core.naming import available, load_module
 
 
 def check_study(study: StudySettings) -> None:
@@ -27,14 +27,6 @@ def check_bytes(runs: Sequence[RunConfig]) -> None:
         planning = load_module("meshcil.training", "planning")
         for run in runs:
             planning.check_bytes(run, Path("data/prepared") / run.key.dataset)
-
-
-def check_suites(key: RunKey, names: Iterable[str], dataset: DatasetSettings) -> None:
-    """Refuse suites that the data set of a run does not have."""
-    for suite in names:
-        if suite not in dataset.suites:
-            known = known_names(suite, sorted(dataset.suites))
-            raise InputError(f"suite {suite!r}", f"is not a suite of dataset {key.dataset}", known)
 
 
 def check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:

@@ -43,7 +43,6 @@ from meshcil.stages.checks import (
     check_bytes,
     check_raw_files,
     check_study,
-    check_suites,
     check_weights,
 )
 from meshcil.stages.resolve import resolve_run
@@ -316,7 +315,8 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     runs = {key: resolve_run(key, config) for keys in members.values() for key in keys}
     for keys in asked.values():
         for key, names in keys.items():
-            check_suites(key, names, runs[key].dataset)
+            for name in names:
+                runs[key].test_sets(name)
     suites = _suites(runs, asked, config)
     study_members = {name: study_jobs(settings) for name, settings in experiments.items()}
     chosen = dict.fromkeys(study for jobs in study_members.values() for study, _ in jobs)

@@ -14,7 +14,6 @@ from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
-from meshcil.stages.checks import check_suites
 from meshcil.stages.command import execute, limit_threads
 from meshcil.training.setup import (
     choose_device,
@@ -49,8 +48,7 @@ def predict(
     config = load_run(run)
     require_step(config, step)
     target = choose_device(device, threads)
-    check_suites(config.key, [suite], config.dataset)
-    test_sets = config.dataset.suites[suite]
+    test_sets = config.test_sets(suite)
     splits = [data / f"{name}.parquet" for name in test_sets]
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, *splits]
     with record_run_job(
