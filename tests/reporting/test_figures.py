@@ -182,6 +182,26 @@ def test_labels_are_apart_in_order_and_near(heights: list[float], gap: float) ->
     assert math.isclose(sum(placed), sum(heights), abs_tol=1e-6 * len(heights) * 100)
 
 
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=11))
+def test_labels_stay_beside_the_axes(heights: list[float]) -> None:
+    placed = apart(heights, 10, 0, 100)
+    assert min(placed) >= 0 and max(placed) <= 100 + 1e-6
+    assert all(above - below >= 10 - 1e-6 for below, above in itertools.pairwise(sorted(placed)))
+
+
+def test_more_labels_than_fit_make_a_figure_higher(scores: pd.DataFrame) -> None:
+    draw = load_object("meshcil.reporting.figures", "robustness", "draw")
+    one = scores[scores["method"] == "inemo"]
+    heights = []
+    for count in (8, 22):
+        figure = draw(pd.concat([one.assign(method=f"m{i}", label=f"Method {i}") for i in range(count)]), {})
+        FigureCanvasAgg(figure).draw()
+        boxes = sorted(found.get_window_extent().y0 for found in figure.axes[0].artists)
+        assert len(boxes) == count and min(above - below for below, above in itertools.pairwise(boxes)) >= 14
+        heights.append(figure.get_figheight())
+    assert heights[1] > heights[0]
+
+
 def test_labels_with_room_do_not_move() -> None:
     assert apart([10.0, 90.0, 50.0], 7.0) == [10.0, 90.0, 50.0]
 

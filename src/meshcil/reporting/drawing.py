@@ -16,7 +16,7 @@ from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import INK, PAPER, Look, looks
 
 _LABEL_GAP = 0.07
-"""Least distance between two end labels, as a share of the axis."""
+"""Least distance between two end labels, as a share of the axis; more labels than fit make the figure higher."""
 _MARKER = 6.5
 """Size of the marker before a label, in points."""
 _LEGEND_WIDTH = 70
@@ -94,27 +94,34 @@ def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> No
 
 
 def label_ends(axes: Axes, lines: Sequence[Series]) -> None:
-    """Write each line's name at its right end, apart from the others, behind its marker."""
+    """Write each line's name at its right end, apart from the others and beside the axes, behind its marker."""
     ends = [float(line.y[-1]) for line in lines]
-    low, high = axes.get_ylim()
+    low, high = sorted(axes.get_ylim())
     right = max((float(line.x[-1]) for line in lines), default=0.0)
-    for line, height in zip(lines, apart(ends, _LABEL_GAP * abs(high - low)), strict=True):
-        label_beside(axes, line.name, (right, height), line.look)
+    higher = max(1.0, _LABEL_GAP * (len(lines) - 1))
+    if higher > 1:
+        figure = axes.get_figure(root=True)
+        figure.set_figheight(higher * figure.get_figheight())
+    gap = _LABEL_GAP / higher * (high - low)
+    lined = any(not line.look.marker or line.look.dashes != "-" for line in lines)
+    for line, height in zip(lines, apart(ends, gap, low, high), strict=True):
+        label_beside(axes, line.name, (right, height), line.look, lined=lined)
 
 
-def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look) -> None:
-    """Write a name to the right of a place, in ink, behind the marker of its series; behind its line without a marker.
+def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look, *, lined: bool) -> None:
+    """Write a name to the right of a place, in ink, behind the marker of its series.
 
     Args:
         axes: to write in.
         name: of the series.
         place: in data coordinates.
         look: of the series.
+        lined: show its line too, where markers and colours alone do not tell all.
     """
-    width = _MARKER if look.marker else 2 * _MARKER
-    line = Line2D([0, width / 2, width], [_MARKER / 2] * 3, color=look.colour, linestyle=look.dashes)
+    width, dashes = (3 * _MARKER, look.dashes) if lined else (_MARKER, "none")
+    line = Line2D([0, width / 2, width], [_MARKER / 2] * 3, color=look.colour, linestyle=dashes)
     if look.marker:
-        line.set(linestyle="none", marker=look.marker, markevery=[1], markersize=_MARKER, markeredgecolor=PAPER)
+        line.set(marker=look.marker, markevery=[1], markersize=_MARKER, markeredgecolor=PAPER)
     key = DrawingArea(width, _MARKER)
     key.add_artist(line)
     box = HPacker(children=[key, TextArea(name, textprops={"color": INK})], align="center", pad=0, sep=4)
@@ -122,26 +129,30 @@ def label_beside(axes: Axes, name: str, place: tuple[float, float], look: Look) 
     axes.add_artist(AnnotationBbox(box, place, (10, 0), **style))
 
 
-def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights moved as little as needed for neighbours to be at least ``gap`` apart; the order stays."""
+def apart(heights: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
+    """Heights moved as little as needed for neighbours to be at least ``gap`` apart; the order stays.
+
+    All lie between ``low`` and ``high``, where there is room for them.
+    """
+
+    def ends(group: tuple[float, int]) -> tuple[float, float]:
+        total, count = group
+        length = gap * (count - 1)
+        start = max(low, min(total / count - length / 2, high - length))
+        return start, start + length
+
     order = sorted(range(len(heights)), key=lambda i: (heights[i], i))
     groups: list[tuple[float, int]] = []  # sum of the wanted heights, number of labels
     for index in order:
         groups.append((heights[index], 1))
-        while len(groups) > 1 and _ends(groups[-1], gap)[0] - _ends(groups[-2], gap)[1] < gap:
+        while len(groups) > 1 and ends(groups[-1])[0] - ends(groups[-2])[1] < gap:
             (total, count), (total_below, count_below) = groups.pop(), groups.pop()
             groups.append((total_below + total, count_below + count))
-    placed = [_ends(group, gap)[0] + gap * step for group in groups for step in range(group[1])]
+    placed = [ends(group)[0] + gap * step for group in groups for step in range(group[1])]
     result = [0.0] * len(heights)
     for index, height in zip(order, placed, strict=True):
         result[index] = height
     return result
-
-
-def _ends(group: tuple[float, int], gap: float) -> tuple[float, float]:
-    total, count = group
-    half = gap * (count - 1) / 2
-    return total / count - half, total / count + half
 
 
 def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list[Artist]:
