@@ -48,9 +48,9 @@ def show(answer: Answer) -> None:
     drawing.image(answer.drawing(zoom=6), caption=caption)
     azimuth, elevation, theta = (math.degrees(angle) for angle in answer.pose)
     words.metric("Class", answer.class_name)
-    words.metric("Azimuth", f"{azimuth:.1f}°")
-    words.metric("Elevation", f"{elevation:.1f}°")
-    words.metric("In-plane rotation", f"{theta:.1f}°")
+    words.metric("Azimuth", f"{azimuth:z.1f}°")
+    words.metric("Elevation", f"{elevation:z.1f}°")
+    words.metric("In-plane rotation", f"{theta:z.1f}°")
     words.dataframe({"class": list(answer.scores), "score": list(answer.scores.values())}, hide_index=True)
 
 

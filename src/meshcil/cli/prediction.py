@@ -46,7 +46,7 @@ def _text(path: Path, answer: Answer, drawing: Path) -> str:
     ranked = [f"{name} {score:.3f}" for name, score in answer.scores.items()]
     return (
         f"{path}: {answer.class_name} (score {answer.scores[answer.class_name]:.3f}; next {', '.join(ranked[1:3])})\n"
-        f"  pose: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, in-plane rotation {theta:.1f}°\n"
+        f"  pose: azimuth {azimuth:z.1f}°, elevation {elevation:z.1f}°, in-plane rotation {theta:z.1f}°\n"
         f"  drawing: {drawing}"
     )
 
