@@ -93,7 +93,7 @@ def test_same_seed_gives_the_same_evidence() -> None:
     first = two_tasks.run(settings, context(3))
     with filled_with_nan():
         second = two_tasks.run(settings, context(3))
-    pd.testing.assert_frame_equal(first.evidence, second.evidence)
+    pd.testing.assert_frame_equal(first.evidence, second.evidence, check_exact=DEVICE.type == "cpu")
     assert not [row for row in first.rows if row[3] in "xy"], "the picture is of the first seed only"
 
 
