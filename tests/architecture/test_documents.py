@@ -1,9 +1,8 @@
 """Documents name only what exists: links, tests, make targets, subcommands, configurations."""
 
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from meshcil.cli import app
 from meshcil.core.naming import available
@@ -13,19 +12,23 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "co
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+FILE = re.compile(r"`((?:config|src|workflow|docs|benchmarks)/[\w./-]+\.\w+)`")
 MAKE = re.compile(r"\bmake ([a-z-]+)\b(?:[^`\n]*?EXPERIMENT=([a-z0-9-]+))?(?:[^`\n]*?PROFILE=([a-z]+))?")
 # What the pages on extensions tell the reader to write.
 TO_BE_WRITTEN = {"smoothed", "crates", "signs", "smoothed-replay"}
 
 
+@cache
 def names(folder: str) -> set[str]:
     return {path.stem for path in (ROOT / "config" / folder).glob("*.yaml")}
 
 
+@cache
 def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
+@cache
 def anchors(page: Path) -> set[str]:
     """Anchors that the headings of a page get: lower case, punctuation left out, `-` for each space."""
     titles = re.findall(r"^#+ (.*)$", FENCED.sub("", text_of(page)), re.MULTILINE)
@@ -45,55 +48,80 @@ def commands(page: Path) -> list[str]:
     return [*re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(page))), *typed(page)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_links_resolve(page: Path) -> None:
-    for markdown, html in LINK.findall(FENCED.sub("", text_of(page))):
-        target, _, anchor = (markdown or html).partition("#")
-        if re.match(r"[a-z]+:", target):
-            continue
-        file = (page.parent / target).resolve() if target else page
-        assert file.exists(), f"{page.name} links to {target}"
-        assert file.is_relative_to(ROOT), f"{page.name} links out of the repository"
-        assert not anchor or anchor in anchors(file), f"{page.name} links to the heading {anchor} of {file.name}"
+def test_links_resolve() -> None:
+    broken = []
+    for page in PAGES:
+        for markdown, html in LINK.findall(FENCED.sub("", text_of(page))):
+            link = markdown or html
+            if not re.match(r"[a-z]+:", link) and not resolves(page, link):
+                broken.append(f"{page.relative_to(ROOT)} links to {link}")
+    assert not broken
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_tests_that_are_named_exist(page: Path) -> None:
-    for file, name in TEST.findall(text_of(page)):
-        assert (ROOT / file).is_file(), f"{page.name} names {file}"
-        assert not name or f"def {name}(" in text_of(ROOT / file), f"{page.name} names {file}::{name}"
+def resolves(page: Path, link: str) -> bool:
+    """Whether a link of a page leads to a file of the repository, and to a heading where it names one."""
+    target, _, anchor = link.partition("#")
+    file = (page.parent / target).resolve() if target else page
+    return file.exists() and file.is_relative_to(ROOT) and (not anchor or anchor in anchors(file))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_commands_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    subcommands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    subcommands |= {group.name for group in app.registered_groups}
-    profiles = {path.name for path in (ROOT / "workflow/profiles").iterdir()}
-    for command in commands(page):
-        for target, experiment, profile in MAKE.findall(command):
-            assert target in targets, f"{page.name}: make {target}"
-            assert not experiment or experiment in names("experiments") | TO_BE_WRITTEN, f"{page.name}: {command}"
-            assert not profile or profile in profiles, f"{page.name}: {command}"
-        for name in re.findall(r"(?:^|/)meshcil ([a-z]+)", command):
-            assert name in subcommands, f"{page.name}: meshcil {name}"
-        for module in re.findall(r"-m (meshcil(?:\.\w+)+)(?:\s|$)", command):
-            path = ROOT / "src" / module.replace(".", "/")
-            assert path.with_suffix(".py").is_file(), f"{page.name}: {command}"
+def test_files_and_tests_that_are_named_exist() -> None:
+    missing = []
+    for page in PAGES:
+        text = text_of(page)
+        own = set(re.findall(r"^`([\w./-]+)`$", text, re.MULTILINE))
+        files = [name for name in FILE.findall(text) if name not in own and not (ROOT / name).exists()]
+        tests = [f"{file}::{name}" for file, name in TEST.findall(text) if not has_test(ROOT / file, name)]
+        missing += [f"{page.relative_to(ROOT)} names {name}" for name in [*files, *tests]]
+    assert not missing
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_what_is_typed_is_found_without_an_activated_environment(page: Path) -> None:
+def has_test(file: Path, name: str) -> bool:
+    """Whether a file of tests is there, and the test where one is named."""
+    return file.is_file() and (not name or f"def {name}(" in text_of(file))
+
+
+def test_commands_exist() -> None:
+    wrong = [f"{page.relative_to(ROOT)}: {command}" for page in PAGES for command in commands(page) if unknown(command)]
+    assert not wrong
+
+
+def unknown(command: str) -> set[str]:
+    """Targets, experiments, profiles, subcommands and modules that a command names and that do not exist."""
+    named = MAKE.findall(command)
+    modules = re.findall(r"-m (meshcil(?:\.\w+)+)(?:\s|$)", command)
+    return {
+        *({target for target, _, _ in named} - targets()),
+        *({experiment for _, experiment, _ in named if experiment} - names("experiments") - TO_BE_WRITTEN),
+        *({profile for _, _, profile in named if profile} - profiles()),
+        *(set(re.findall(r"(?:^|/)meshcil ([a-z]+)", command)) - subcommands()),
+        *(m for m in modules if not (ROOT / "src" / m.replace(".", "/")).with_suffix(".py").is_file()),
+    }
+
+
+@cache
+def targets() -> set[str]:
+    """What `make` can be asked for."""
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@cache
+def profiles() -> set[str]:
+    """Profiles of the workflow."""
+    return {path.name for path in (ROOT / "workflow/profiles").iterdir()}
+
+
+@cache
+def subcommands() -> set[str]:
+    """What `meshcil` can be asked for."""
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    return commands | {group.name for group in app.registered_groups}
+
+
+def test_what_is_typed_is_found_without_an_activated_environment() -> None:
     tools = ("meshcil", "pytest", "snakemake", "dvc", "mlflow", "python")
-    bare = [line for line in typed(page) if line.split()[0] in tools]
-    assert not bare, f"{page.name}: `.venv/bin/` is missing before {bare}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_files_that_are_named_exist(page: Path) -> None:
-    own = set(re.findall(r"^`([\w./-]+)`$", text_of(page), re.MULTILINE))
-    for name in re.findall(r"`((?:config|src|workflow|docs|benchmarks)/[\w./-]+\.\w+)`", text_of(page)):
-        assert name in own or (ROOT / name).exists(), f"{page.name} names {name}"
+    bare = [f"{page.relative_to(ROOT)}: {line}" for page in PAGES for line in typed(page) if line.split()[0] in tools]
+    assert not bare, "`.venv/bin/` is missing"
 
 
 def test_the_readme_speaks_of_methods_and_settings_that_exist() -> None:
@@ -102,13 +130,6 @@ def test_the_readme_speaks_of_methods_and_settings_that_exist() -> None:
     assert {"inemo-paper", "finetune", "joint"} <= known & set(re.findall(r"`([a-z0-9-]+)`", text))
     for word in re.findall(r"`((?:inemo|icarl|finetune|joint|smoke|laptop|primitives3d)[a-z0-9-]*)`", text):
         assert word in known, f"README names {word}"
-
-
-def test_the_readme_counts_no_more_methods_than_there_are() -> None:
-    words = {"Eleven": 11, "Twelve": 12, "Thirteen": 13, "Fourteen": 14, "Fifteen": 15}
-    [word] = re.findall(r"(\w+) further methods to compare with", text_of(ROOT / "README.md"))
-    # One's own method makes it more, and needs no edit of the README.
-    assert words[word] <= len(set(available("meshcil.methods")) - {"inemo", "memo"})
 
 
 def test_the_measured_part_of_the_readme_has_its_markers() -> None:

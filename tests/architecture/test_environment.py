@@ -1,4 +1,4 @@
-"""The conda environment and the make targets say what the lock and the documents say."""
+"""The conda environment says what the lock says."""
 
 import re
 from pathlib import Path
@@ -50,24 +50,3 @@ def test_lock_has_what_the_requirements_ask_for() -> None:
     for line in lines:
         name, _, version = line.partition("==")
         assert name in locked() and version in ("", locked()[name]), line
-
-
-def test_make_targets() -> None:
-    text = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-    documented = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
-    expected = {
-        "setup",
-        "reproduce",
-        "test",
-        "audit",
-        "publish",
-        "restore",
-        "ui",
-        "bench",
-        "docs",
-        "clean",
-        "help",
-        "lock",
-    }
-    assert targets == documented == expected | {"lock"}

@@ -3,11 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
-DIRECTIVES = ("log:", "benchmark:", "threads:", "resources:", "params:", "message:", "shell:")
+DIRECTIVES = {"log:", "benchmark:", "threads:", "resources:", "params:", "message:", "shell:"}
 
 
 def rules(path: Path) -> dict[str, list[str]]:
@@ -23,35 +21,36 @@ def rules(path: Path) -> dict[str, list[str]]:
     return found
 
 
-RULES = [(path, name, lines) for path in FILES for name, lines in rules(path).items()]
-JOBS = [(path, name, lines) for path, name, lines in RULES if any("shell:" in line for line in lines)]
+RULES = {name: lines for path in FILES for name, lines in rules(path).items()}
+JOBS = {name: lines for name, lines in RULES.items() if any("shell:" in line for line in lines)}
 
 
 def test_every_stage_has_a_rule() -> None:
     stages = {p.stem for p in (ROOT / "src/meshcil/stages").glob("*.py")} - {"__init__", "checks", "command", "plan"}
-    assert {name for _, name, _ in JOBS} == stages
+    assert JOBS.keys() == stages
 
 
-@pytest.mark.parametrize(("path", "name", "lines"), RULES, ids=[name for _, name, _ in RULES])
-def test_rules_are_short(path: Path, name: str, lines: list[str]) -> None:
-    assert len(lines) <= 25
+def test_rules_are_short() -> None:
+    lengths = {name: len(lines) for name, lines in RULES.items()}
+    assert lengths and not {name: length for name, length in lengths.items() if length > 30}
 
 
-@pytest.mark.parametrize(("path", "name", "lines"), JOBS, ids=[name for _, name, _ in JOBS])
-def test_rules_are_complete(path: Path, name: str, lines: list[str]) -> None:
-    present = {line.strip().split()[0] for line in lines}
-    assert present.issuperset(DIRECTIVES)
-    assert f'**provenance("{name}"),' in present
-    assert any("record=" in line and f"{name}" in line for line in lines)
+def test_rules_are_complete() -> None:
+    wrong = []
+    for name, lines in JOBS.items():
+        present = {line.strip().split()[0] for line in lines}
+        wrong += [f"{name}: no {missing}" for missing in sorted(DIRECTIVES - present)]
+        wrong += [] if f'**provenance("{name}"),' in present else [f"{name}: no provenance in its parameters"]
+        named = any("record=" in line and f"{name}" in line for line in lines)
+        wrong += [] if named else [f"{name}: its record is not named after it"]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_no_logic_in_rules(path: Path) -> None:
-    text = path.read_text()
-    assert not re.search(r"\blambda\b", text)
-    assert not re.search(r"^\s+run:", text, re.MULTILINE)
+def test_no_logic_in_rules() -> None:
+    texts = {path.name: path.read_text() for path in FILES}
+    assert not [n for n, text in texts.items() if re.search(r"\blambda\b|^\s+run:", text, re.MULTILINE)]
 
 
 def test_files_are_short() -> None:
-    assert len(FILES[0].read_text().splitlines()) <= 40
-    assert len((ROOT / "workflow/rules/common.smk").read_text().splitlines()) < 150
+    lengths = {path.name: len(path.read_text().splitlines()) for path in FILES}
+    assert lengths["Snakefile"] <= 40 and lengths["common.smk"] < 150
