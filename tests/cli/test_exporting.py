@@ -11,7 +11,7 @@ import pytest
 
 from meshcil.cli.application import app
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.audit import read_records
+from meshcil.lineage.reading import read_records
 from meshcil.stages import resolve
 from meshcil.stages.command import run
 from tests.cli.conftest import ROOT

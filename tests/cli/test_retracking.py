@@ -14,7 +14,8 @@ from meshcil.cli.tags import check_tags
 from meshcil.cli.tracked_runs import run_table
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import anchor
-from meshcil.lineage.audit import check_files, read_records
+from meshcil.lineage.audit import check_files
+from meshcil.lineage.reading import read_records
 from meshcil.stages import track
 from meshcil.stages.command import run
 from meshcil.tracking.stored import DATABASE, registered_records, stored_anchors, stored_runs, stored_tags, tracked_runs

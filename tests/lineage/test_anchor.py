@@ -8,7 +8,7 @@ import pytest
 from meshcil.core.errors import InputError
 from meshcil.lineage import anchor
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor_text, check_anchor, unreached
-from meshcil.lineage.audit import read_records
+from meshcil.lineage.reading import read_records
 from tests.lineage.test_record import git, job
 
 

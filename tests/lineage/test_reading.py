@@ -9,7 +9,7 @@ import pytest
 
 from meshcil.core.errors import InputError
 from meshcil.lineage.audit import audit
-from meshcil.lineage.reading import read_record
+from meshcil.lineage.reading import Records, producer, read_record, read_records, walk
 from tests.lineage.test_record import job
 
 RECORD = Path("results/run/score.record.json")
@@ -52,7 +52,7 @@ SPOILED: dict[str, tuple[Callable[[], object], str]] = {
     "text for a number": (lambda: edit(lambda c: c.update(seconds="1.0")), "`seconds`"),
     "unknown hash": (
         lambda: edit(lambda c: c["outputs"][0].update(sha256="blake3:4f2a")),
-        "`outputs.0.sha256` is no SHA-256 digest: 'blake3:4f2a'",
+        "`outputs.0.sha256` is not a SHA-256 digest: 'blake3:4f2a'",
     ),
     "settings and digest apart": (lambda: edit(lambda c: c["settings"]["values"].update(depth=3)), "`settings.sha256`"),
     "folder": (become_folder, "is not a file"),
@@ -81,3 +81,26 @@ def test_a_record_without_permission_is_said() -> None:
     RECORD.chmod(0)
     with pytest.raises(InputError, match="cannot be read"):
         read_record(RECORD)
+
+
+def test_a_walk_lists_each_record_once_and_those_that_are_missing() -> None:
+    job("resolve", [], "results/run/run.json")
+    job("predict", ["results/run/run.json"], "results/run/step0/p.csv")
+    job("score", ["results/run/step0/p.csv", "results/run/run.json"], "results/run/scores.csv")
+    first, second = Path("results/run/step0/predict.record.json"), Path("results/run/resolve.record.json")
+    assert walk(Records(), [RECORD]) == [RECORD, second, first], "the first parent comes first"
+    assert walk(Records(), [RECORD], lambda job, parent: parent.stage == "predict") == [RECORD, first]
+    second.unlink()
+    assert walk(read_records()[0], [RECORD]) == [RECORD, second, first]
+    with pytest.raises(InputError, match=r"resolve\.record\.json: does not exist"):
+        walk(Records(), [RECORD])
+
+
+def test_a_file_leads_to_the_record_of_its_job_from_wherever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("own.csv").touch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert producer(Path("results/run/scores.csv"), Path("..")) == RECORD
+    assert producer(RECORD, Path("..")) == RECORD
+    assert producer(Path("own.csv"), Path("..")) is None
+    assert list(Records(Path(".."))) == [RECORD] and Records(Path(".."))[RECORD].stage == "score"

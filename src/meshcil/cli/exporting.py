@@ -7,9 +7,9 @@ from pathlib import Path
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
-from meshcil.lineage.audit import beside_report, current, divide, read_records
+from meshcil.lineage.audit import beside_report, current, divide
 from meshcil.lineage.crate import About, Crate, crate_files
-from meshcil.lineage.reading import record_files
+from meshcil.lineage.reading import read_records, record_files
 
 NOWHERE = "urn:meshcil:source"
 """Address of a checkout that has no remote."""

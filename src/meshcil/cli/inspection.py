@@ -10,9 +10,10 @@ from meshcil.cli.recomputation import check_recomputed
 from meshcil.cli.reexecution import check_sample
 from meshcil.cli.tags import check_tags
 from meshcil.lineage.anchor import FINAL, anchor, check_anchor
-from meshcil.lineage.audit import beside_report, check_files, current, divide, read_records
+from meshcil.lineage.audit import beside_report, check_files, current, divide
 from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
+from meshcil.lineage.reading import read_records
 from meshcil.lineage.schema import Record
 from meshcil.lineage.versions import check_dvc
 

@@ -10,7 +10,8 @@ from meshcil.cli.submission import lock
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import ANCHOR, shown_experiments
-from meshcil.lineage.audit import current, divide, read_records
+from meshcil.lineage.audit import current, divide
+from meshcil.lineage.reading import read_records
 from meshcil.lineage.versions import LOCK, dvc, kept_experiments, uncovered
 
 _DIFFERENCES = "differs from its records or from dvc.lock"

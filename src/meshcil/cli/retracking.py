@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from meshcil.core.errors import InputError
-from meshcil.lineage.audit import current, read_records
-from meshcil.lineage.reading import record_files
+from meshcil.lineage.audit import current
+from meshcil.lineage.reading import read_records, record_files
 from meshcil.stages import track
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.files import SUFFIX
-from meshcil.lineage.schema import Record
+from meshcil.lineage.files import record_in
+from meshcil.lineage.reading import walk
+from meshcil.lineage.schema import SUFFIX, Record
 
-FINAL = Path("reports") / f"report{SUFFIX}"
+FINAL = record_in(Path("reports"), "report")
 """Record of the report."""
 ANCHOR = Path("reports/ANCHOR")
 """Its digest, in the form that `sha256sum --check` reads."""
@@ -68,23 +69,11 @@ def _digest_in(path: Path) -> str:
     return text[:64]
 
 
-def reached(records: Mapping[Path, Record]) -> set[Path]:
-    """Paths of the report's record and of those it rests on, also where there is no sound record any more."""
-    found: set[Path] = set()
-    waiting = [FINAL]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += [Path(parent.path) for parent in records[path].parents] if path in records else []
-    return found
-
-
 def unreached(records: Mapping[Path, Record]) -> list[Path]:
     """Records that do not lead to the report, such as those of another experiment; the anchor does not cover them."""
     if FINAL not in records:
         return []
-    behind = reached(records)
+    behind = set(walk(records, [FINAL]))
     return [path for path in records if path not in behind and records[path].stage != "track"]
 
 

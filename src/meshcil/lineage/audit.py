@@ -5,9 +5,9 @@ from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.anchor import FINAL, reached, shown_experiments, unreached
+from meshcil.lineage.anchor import FINAL, shown_experiments, unreached
 from meshcil.lineage.files import file_facts, is_configuration, place_of, record_path
-from meshcil.lineage.reading import read_record, record_files
+from meshcil.lineage.reading import read_records, walk
 from meshcil.lineage.schema import FileFacts, Record
 
 
@@ -23,20 +23,6 @@ def audit() -> list[str]:
     behind, _ = divide(current(records))
     others = beside_report(damaged, records)
     return [finding for finding in damaged if finding not in others] + check_files(behind)
-
-
-def read_records() -> tuple[dict[Path, Record], list[str]]:
-    """Records of the working folder, and one finding for each that cannot be used."""
-    paths = record_files()
-    if not paths:
-        return {}, ["no record was found: nothing has been run in this folder"]
-    records, findings = {}, []
-    for path in paths:
-        try:
-            records[path] = read_record(path)
-        except InputError as error:
-            findings.append(f"{path}: {error.cause}")
-    return records, findings
 
 
 def current(records: Mapping[Path, Record]) -> dict[Path, Record]:
@@ -67,7 +53,7 @@ def beside_report(damaged: Sequence[str], records: Mapping[Path, Record]) -> lis
     if shown is None:
         return []
     tracked = {record_path("track", Path("results/tracking/runs"), name) for name in shown.split(",")}
-    names = tuple(f"{path}: " for path in (FINAL, *reached(records), *tracked))
+    names = tuple(f"{path}: " for path in (FINAL, *walk(records, [FINAL]), *tracked))
     return [finding for finding in damaged if not finding.startswith(names)]
 
 

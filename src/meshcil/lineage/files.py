@@ -1,21 +1,20 @@
-"""Digests of a job's inputs and outputs, and the records of the jobs that wrote them."""
+"""Digests of a job's inputs and outputs, and where its record lies."""
 
-import hashlib
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_bytes, sha256_file
-from meshcil.lineage.schema import FileFacts, ParentFacts
-
-SUFFIX = ".record.json"
+from meshcil.lineage.schema import SUFFIX, FileFacts
 
 
 def record_path(stage: str, output: Path, name: str = "") -> Path:
-    """Record of the job of ``stage`` that writes ``output``: beside a file, inside a folder."""
-    folder = output if output.is_dir() else output.parent
+    """Record of the job of ``stage`` that writes ``output``: next to a file, inside a folder."""
+    return record_in(output if output.is_dir() else output.parent, stage, name)
+
+
+def record_in(folder: Path, stage: str, name: str = "") -> Path:
+    """Record of a job of ``stage`` that writes to ``folder``; ``name`` tells it from others that do."""
     return folder / f"{stage}{f'-{name}' if name else ''}{SUFFIX}"
 
 
@@ -65,44 +64,3 @@ def _folder_digest(root: Path) -> tuple[str, int]:
     files = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.endswith(SUFFIX))
     lines = [f"{p.relative_to(root).as_posix()} {sha256_file(p)}" for p in files]
     return sha256_bytes("\n".join(lines).encode()), sum(p.stat().st_size for p in files)
-
-
-def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:
-    """Records, in the folders of ``inputs`` and above, whose outputs contain an input; each once, sorted.
-
-    An input that is a record counts as a parent itself. Inputs outside the working folder (configuration, one's own
-    data) have none.
-    """
-    found: dict[str, ParentFacts] = {}
-    cache: dict[Path, dict[Path, list[Path]]] = {}
-    for entry in inputs:
-        if entry.base == "work" and (record := _producer(Path(entry.path), cache)):
-            digest = hashlib.sha256(record.read_bytes()).hexdigest()
-            found[record.as_posix()] = ParentFacts(path=record.as_posix(), sha256=digest)
-    return tuple(found[path] for path in sorted(found))
-
-
-def _producer(path: Path, cache: dict[Path, dict[Path, list[Path]]]) -> Path | None:
-    if path.name.endswith(SUFFIX):
-        return path
-    # The input may itself be a folder, with the record of the files in it.
-    for folder in (path, *path.parents):
-        for record, outputs in _records_in(folder, cache).items():
-            if any(path.is_relative_to(output) or output.is_relative_to(path) for output in outputs):
-                return record
-    return None
-
-
-def _records_in(folder: Path, cache: dict[Path, dict[Path, list[Path]]]) -> dict[Path, list[Path]]:
-    if folder not in cache:
-        records = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
-        cache[folder] = {record: _outputs(record) for record in records}
-    return cache[folder]
-
-
-def _outputs(record: Path) -> list[Path]:
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-        return [Path(entry["path"]) for entry in content["outputs"] if entry["base"] == "work"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(record, "is not a readable record", "Delete it and run the pipeline again") from error

@@ -15,8 +15,9 @@ from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, sourc
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
 from meshcil.lineage.code import run_modules
-from meshcil.lineage.files import file_facts, find_parents, place_of, record_path
+from meshcil.lineage.files import file_facts, place_of, record_path
 from meshcil.lineage.lock import exclusive
+from meshcil.lineage.reading import find_parents
 from meshcil.lineage.schema import CodeFacts, FileFacts, Record, SettingsFacts
 from meshcil.lineage.source import environment_facts, source_facts
 

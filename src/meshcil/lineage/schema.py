@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
+SUFFIX = ".record.json"
+"""How the name of a record's file ends."""
 
 
 class Facts(BaseModel):

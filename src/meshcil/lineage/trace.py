@@ -1,18 +1,15 @@
 """Walk the records from a file back to the data."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.files import SUFFIX, file_facts, find_parents
-from meshcil.lineage.reading import read_record
-from meshcil.lineage.schema import Record
-
-Choice = Callable[[Record, Record], bool]
-"""Whether a job's parent (second) matters to what is traced."""
+from meshcil.lineage.files import file_facts
+from meshcil.lineage.reading import Choice, Records, find_parents, parents_of, walk
+from meshcil.lineage.schema import SUFFIX, Record
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,12 @@ class Chain:
     links: Mapping[str, Link]
 
 
-def trace(path: Path, choose: Choice = lambda job, parent: True) -> Chain:
+def trace(path: Path, choose: Choice | None = None) -> Chain:
     """The jobs behind a file of the working folder, or behind a record.
 
     Args:
         path: of the file.
-        choose: leaves out parents that do not matter.
+        choose: leaves out parents that do not matter; by default none.
 
     Raises:
         InputError: when the file, or a record on the way, is missing or cannot be used.
@@ -78,20 +75,20 @@ def trace(path: Path, choose: Choice = lambda job, parent: True) -> Chain:
     if root is None:
         remedy = "Trace a file that a stage wrote, from the folder in which the pipeline ran"
         raise InputError(path, "has no record", remedy)
+    records = Records()
     links: dict[str, Link] = {}
-    _walk(root, None, choose, links)
-    noted = {entry.path: entry.sha256 for entry in links[root].record.outputs}
-    return Chain(file.path, file.sha256, noted.get(file.path, file.sha256) != file.sha256, root, links)
-
-
-def _walk(path: str, noted: str | None, choose: Choice, links: dict[str, Link]) -> None:
-    if path in links:
-        return
-    record, sha256 = read_record(Path(path)), sha256_file(Path(path))
-    parents = [p for p in record.parents if choose(record, read_record(Path(p.path)))]
-    links[path] = Link(path, sha256, record, tuple(p.path for p in parents), noted not in (None, sha256))
-    for parent in parents:
-        _walk(parent.path, parent.sha256, choose, links)
+    noted: dict[Path, str] = {}
+    for place in walk(records, [Path(root)], choose):
+        parents = parents_of(records, place, choose)
+        digest = sha256_file(place)
+        altered = noted.get(place, digest) != digest
+        links[place.as_posix()] = Link(
+            place.as_posix(), digest, records[place], tuple(parent.as_posix() for parent in parents), altered
+        )
+        for parent in records[place].parents:
+            noted.setdefault(Path(parent.path), parent.sha256)
+    written = {entry.path: entry.sha256 for entry in links[root].record.outputs}
+    return Chain(file.path, file.sha256, written.get(file.path, file.sha256) != file.sha256, root, links)
 
 
 def link_facts(record: Record) -> dict[str, str]:
