@@ -12,10 +12,16 @@ import pandas as pd
 import pytest
 
 from meshcil.cli.application import app
-from meshcil.cli.inspection import inspect
+from meshcil.cli.audit import check_configuration, inspect
+from meshcil.config.aligners.base import load_aligner
+from meshcil.config.base import yaml_files
 from meshcil.config.run import load_run
+from meshcil.config.studies.base import load_study
+from meshcil.core import code_digest
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
+from meshcil.lineage.reading import read_record
+from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import read_scores
 from meshcil.stages import resolve
 from meshcil.stages.collect import collected
@@ -23,6 +29,7 @@ from meshcil.stages.command import run
 from meshcil.stages.plan import load_plan
 from meshcil.stages.score import scores_text
 from meshcil.stages.table import table_texts
+from tests.cli.conftest import ROOT
 from tests.cli.fabrication import CONFIG, DATASET, PREPARED, RAW, write
 
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
@@ -271,3 +278,59 @@ def test_dvc_lock(checkout: Path) -> None:
     assert inspect().findings == (f"{TABLE}: is modified by dvc.lock (out of stage table)",)
     Path("dvc.lock").write_text(intact[:-20] + "\n : ]")
     assert [finding.split(":")[0] for finding in inspect().findings] == ["dvc.lock"]
+
+
+STUDY, ALIGNER = Path("config/studies/toy-smoke.yaml"), Path("config/aligners/eli-smoke.yaml")
+ALIGNED_RUN = {"depth": 2}
+
+
+def study() -> tuple[dict, dict]:
+    """Settings and key of a study's job."""
+    return load_study(STUDY).model_dump(mode="json"), {"study": STUDY.stem, "seed": 0}
+
+
+def align() -> tuple[dict, dict]:
+    """Settings and key of an aligner's job."""
+    return ALIGNED_RUN | {"aligner": load_aligner(ALIGNER).model_dump(mode="json")}, {
+        "aligner": ALIGNER.stem,
+        "step": 1,
+    }
+
+
+JOBS: dict[str, tuple[Path, Callable[[], tuple[dict, dict]]]] = {"study": (STUDY, study), "align": (ALIGNER, align)}
+
+
+@pytest.mark.parametrize("stage", JOBS)
+def test_comments_in_the_file_of_a_study_or_an_aligner_do_not_count(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.setattr(code_digest, "_source_root", lambda: tmp_path / "src")
+    monkeypatch.chdir(tmp_path)
+    file, facts = JOBS[stage]
+    settings, key = facts()
+    with record_job(stage, inputs=yaml_files(file), outputs=[Path("out.csv")], settings=settings, modules=(), key=key):
+        Path("out.csv").touch()
+    record = Path(f"{stage}.record.json")
+
+    def findings() -> list[str]:
+        return check_configuration({record: read_record(record)})
+
+    text = file.read_text()
+    file.write_text(f"# A remark.\n{text}")
+    assert findings() == []
+    label = "digits_epochs: " if stage == "study" else "iterations: "
+    assert label in text
+    file.write_text(text.replace(label, f"{label}1", 1))
+    (finding,) = findings()
+    assert finding.startswith(f"{file}: has changed (`") and label.split(":")[0] in finding
+    file.unlink()
+    assert findings() == [f"{file}: is missing since {record} was written"]
+
+
+def test_an_edited_template_is_named(checkout: Path, locked_packages: None) -> None:
+    assert inspect().findings == ()
+    page = Path("src/meshcil/reporting/templates/report.css")
+    page.write_text(page.read_text() + "p {color: red}\n")
+    (finding,) = inspect().findings
+    assert finding.startswith(f"{page.parent}: has changed since ")

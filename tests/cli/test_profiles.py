@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshcil.cli import slurm, submission
+from meshcil.cli import slurm, submit
 from meshcil.cli.profiles import load_profile, profile_folder, write_profile
 from meshcil.core.errors import InputError
 
@@ -84,7 +84,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_jobs_are_known_by_the_prefix_of_their_folder(queue: Path) -> None:
-    prefix = submission.job_prefix({"slurm-jobname-prefix": "mine"})
+    prefix = submit.job_prefix({"slurm-jobname-prefix": "mine"})
     queue.write_text(
         f"7|{prefix}_1a|RUNNING|None|node1|rule_train\n"
         f"8|{prefix}_1a|PENDING|Priority||rule_train|odd\n"
@@ -106,14 +106,14 @@ def test_jobs_of_an_earlier_run_are_a_reason_to_refuse_or_are_ended(queue: Path,
     (queue.parent / "bin/scontrol").write_text("#!/bin/sh\necho 'MinJobAge = 300 sec'\n")
     (queue.parent / "bin/scontrol").chmod(0o755)
     settings = {"executor": "slurm", "slurm-init-seconds-before-status-checks": 20}
-    prefix = submission.job_prefix(settings)
+    prefix = submit.job_prefix(settings)
     queue.write_text(f"7|{prefix}_1a|RUNNING|None|node1|rule_train\n")
     with pytest.raises(InputError, match=r"still has jobs of an earlier run in this folder: 7 \(RUNNING\)"):
-        submission.for_slurm(settings, cancel=False)
-    chosen = submission.for_slurm(settings, cancel=True)
+        submit.for_slurm(settings, cancel=False)
+    chosen = submit.for_slurm(settings, cancel=True)
     assert (chosen["slurm-jobname-prefix"], chosen["slurm-status-command"]) == (prefix, "squeue")
     assert "Cancelled 1 jobs of an earlier run" in capsys.readouterr().err
-    assert submission.for_slurm(settings, cancel=False) == chosen
+    assert submit.for_slurm(settings, cancel=False) == chosen
 
 
 def test_a_machine_without_slurm_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    submission.check_folders()
+    submit.check_folders()
     assert not list(tmp_path.rglob(".probe*"))
     (tmp_path / "results/runs").rmdir()
     (tmp_path / "results/runs").write_text("in the way")
     with pytest.raises(InputError, match=r"results/runs.*cannot be written.*move it away"):
-        submission.check_folders()
+        submit.check_folders()

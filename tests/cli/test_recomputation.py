@@ -1,17 +1,22 @@
 """Scores of studies and of aligned runs follow from what was stored, or are named."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from meshcil.cli.configuration import check_configuration
-from meshcil.cli.recomputation import check_recomputed
+from meshcil.cli import recomputation
+from meshcil.cli.audit import check_configuration
+from meshcil.cli.recomputation import check_recomputed, check_sample
 from meshcil.config.gates import GATES, View
 from meshcil.config.studies.base import load_study
 from meshcil.lineage.code import study_modules
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.stages import score_aligned, table
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyResult, tidy
@@ -92,3 +97,29 @@ def test_published_values_may_get_a_remark_but_no_other_value(checkout: Path) ->
     assert check_configuration(records) == []
     published.write_text(published.read_text().replace("50.0", "51.0"))
     assert check_configuration(records) == [f"{published}: has changed since {path} was written"]
+
+
+def scored(checkout: Path) -> tuple[Path, Record]:
+    """The record of a scoring that ran as a command."""
+    files = [sorted(map(str, RUN.glob(f"step*/{name}"))) for name in ("predictions-*.parquet", "ledger.csv")]
+    options = ["--run", str(RUN / "run.json"), "--predictions", *files[0], "--ledgers", *files[1]]
+    command = [sys.executable, "-m", "meshcil.stages.score", *options, "--out", str(RUN / "scores.csv")]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(checkout / "src")})
+    path = RUN / "score.record.json"
+    return path, read_record(path)
+
+
+def test_equal_bytes_pass_and_others_are_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputation, "RETRAINED", "score")
+    monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
+    path, record = scored(checkout)
+    before = (RUN / "scores.csv").read_bytes()
+    assert check_sample({path: record}, 0) == ([], [])
+    assert check_sample({path: record}, 5) == ([], [f"{path}: trained again, with the same bytes"])
+    assert (RUN / "scores.csv").read_bytes() == before
+    entry = record.outputs[0].model_copy(update={"sha256": "0" * 64})
+    findings, _ = check_sample({path: record.model_copy(update={"outputs": (entry,)})}, 1)
+    assert findings == [f"{RUN}/scores.csv: is not what the job writes when it runs again"]
+    (RUN / "run.json").write_text("{")
+    findings, _ = check_sample({path: record}, 1)
+    assert findings[0].startswith(f"{RUN}/scores.csv: cannot be made again (")

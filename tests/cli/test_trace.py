@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from meshcil.cli.application import app
-from meshcil.cli.number import find_row
-from meshcil.cli.tracing import as_json, find_trace
+from meshcil.cli.trace import as_json, find_row, find_trace
 from meshcil.core.errors import InputError
 from meshcil.lineage.trace import trace
 from meshcil.reporting.layout import read_table, row_keys
@@ -228,7 +227,7 @@ def test_bad_input_is_one_message(checkout: Path, capsys: pytest.CaptureFixture[
 def test_a_trace_loads_neither_torch_nor_mlflow(finished: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(finished, tmp_path / "checkout")
     script = (
-        "import sys; from meshcil.cli.tracing import find_trace, as_tree; from pathlib import Path;"
+        "import sys; from meshcil.cli.trace import find_trace, as_tree; from pathlib import Path;"
         f"as_tree(find_trace(Path('{ROBUSTNESS}'), 'icarl-smoke', 'L2'));"
         "assert not {'torch', 'mlflow', 'dvc'} & set(sys.modules)"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meshcil.cli.application import app
-from meshcil.cli.inspection import inspect
+from meshcil.cli.audit import inspect
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import SourceFacts
 from meshcil.stages import track

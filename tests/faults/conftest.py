@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli.inspection import inspect
+from meshcil.cli.audit import inspect
 from meshcil.core.hashing import sha256_file
 from tests.workflow.test_smoke import records, results
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli.job_states import is_locked
+from meshcil.cli.status import is_locked
 from tests.faults.conftest import (
     AFTER_RUNS,
     RUN,

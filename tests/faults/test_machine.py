@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli.job_states import is_locked
+from meshcil.cli.status import is_locked
 from meshcil.core.hashing import sha256_file
 from tests.faults.conftest import (
     AFTER_RUNS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from meshcil.cli.tracing import as_json, find_trace
+from meshcil.cli.trace import as_json, find_trace
 from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
 from meshcil.core.artifacts import load_state
 from meshcil.core.hashing import sha256_file

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from meshcil.cli.demonstration import command
-from meshcil.cli.prediction import predict_files
+from meshcil.cli.demo import command
+from meshcil.cli.predict import predict_files
 from meshcil.cli.registered_model import _load_pyfunc
 from meshcil.cli.stored_model import load_model, read_window
 from meshcil.core.errors import InputError

@@ -32,8 +32,7 @@ def check(
     config: Annotated[Path | None, typer.Option(help="Folder with the configuration.")] = None,
 ) -> None:
     """Read experiments and everything they name, resolve every run, and say how much there is to do."""
-    from meshcil.cli.amount import amount
-    from meshcil.cli.planning import plan_of
+    from meshcil.cli.check import amount, plan_of
     from meshcil.config.experiment import check_artifact_names
     from meshcil.core.code_digest import repository_root
     from meshcil.stages.checks import check_options
@@ -54,7 +53,7 @@ def audit(
     retrain_sample: Annotated[int, typer.Option(min=0, help="Training steps to run again, chosen at random.")] = 0,
 ) -> None:
     """Check that nothing between the data and the report was altered; exit code 1 when something was."""
-    from meshcil.cli.inspection import inspect
+    from meshcil.cli.audit import inspect
 
     result = inspect(against, retrain_sample)
     for note in result.notes:
@@ -85,7 +84,7 @@ def trace(
     html: Annotated[Path | None, typer.Option(help="Write a page with the graph of jobs instead.")] = None,
 ) -> None:
     """Show where a file, or a number of a table, comes from: every job back to the data."""
-    from meshcil.cli.tracing import find_trace, show, write_page
+    from meshcil.cli.trace import find_trace, show, write_page
 
     found = find_trace(file, row, column)
     if html is not None:
@@ -114,7 +113,7 @@ def predict(
 
     The drawing is `<name>-overlay.png` in reports/predictions, which git leaves alone, or in the folder of `--out`.
     """
-    from meshcil.cli.prediction import predict_files
+    from meshcil.cli.predict import predict_files
 
     predict_files(images, model, out, machine=machine)
 
@@ -125,7 +124,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8501,
 ) -> None:
     """Serve a page on this machine where one drops an image and hides parts of it."""
-    from meshcil.cli.demonstration import serve
+    from meshcil.cli.demo import serve
 
     raise typer.Exit(serve(model, port))
 
@@ -135,7 +134,7 @@ def track(
     rebuild: Annotated[bool, typer.Option(help="Log again all records of the experiments that were logged.")] = False,
 ) -> None:
     """Log the records to MLflow again, for instance after mlflow.db was lost; what it still holds is kept."""
-    from meshcil.cli.retracking import log_again
+    from meshcil.cli.track import log_again
     from meshcil.core.errors import InputError
 
     if not rebuild:
@@ -152,13 +151,13 @@ def submit(
     cancel: Annotated[bool, typer.Option(help="First end the Slurm jobs that an earlier run left.")] = False,
 ) -> None:
     """Run experiments from data to report; finished work is kept. Explains what failed, if anything did."""
-    from meshcil.cli import submission
+    from meshcil.cli import submit
 
     check(experiments)
     if detach:
-        process, log = submission.detach(experiments, profile, cancel=cancel)
+        process, log = submit.detach(experiments, profile, cancel=cancel)
         print(f"Started as process {process}; it prints to {log}. `meshcil status {experiments}` shows where it stands")
-    elif code := submission.submit(experiments, profile, cancel=cancel):
+    elif code := submit.submit(experiments, profile, cancel=cancel):
         raise typer.Exit(code)
 
 
@@ -168,13 +167,13 @@ def status(
     runs: Annotated[bool, typer.Option("--runs", help="Show the runs logged to MLflow instead.")] = False,
 ) -> None:
     """Show which jobs are done, run, wait or failed and why, and about how long the rest will take."""
-    from meshcil.cli.tracked_runs import show_runs
+    from meshcil.cli.status import show_runs
 
     if runs:
         show_runs()
         return
-    from meshcil.cli.job_states import progress, show
-    from meshcil.cli.planning import plan_of
+    from meshcil.cli.check import plan_of
+    from meshcil.cli.status import progress, show
     from meshcil.core.code_digest import repository_root
 
     print(show(progress(plan_of(experiments, repository_root() / "config"))))
@@ -183,7 +182,7 @@ def status(
 @app.command()
 def doctor() -> None:
     """Say what this machine and folder lack and what to do about it; exit code 1 if runs would fail."""
-    from meshcil.cli.diagnosis import diagnose, show
+    from meshcil.cli.doctor import diagnose, show
 
     findings = list(diagnose())
     print(show(findings))
@@ -194,7 +193,7 @@ def doctor() -> None:
 @app.command()
 def publish() -> None:
     """Push the results to the DVC remote, after an audit, and say what to commit so that a clone finds them."""
-    from meshcil.cli.publication import publish as push
+    from meshcil.cli.publish import publish as push
 
     files = " ".join(push())
     print(f"Pushed. Commit what points to it:\n  git add --force {files}\n  git commit -m 'Publish results'")
@@ -203,7 +202,7 @@ def publish() -> None:
 @app.command()
 def restore() -> None:
     """Get the published results of this commit from the DVC remote, audit them, and train nothing."""
-    from meshcil.cli.publication import restore as pull
+    from meshcil.cli.restore import restore as pull
 
     print(f"Restored; the audit found no difference. Left to run: {pull()}")
 
@@ -214,7 +213,7 @@ def crate(
     weights: Annotated[bool, typer.Option(help="Include the states of the networks.")] = False,
 ) -> None:
     """Write a Provenance Run Crate 0.5: report, tables, configuration, workflow, records, and what each job did."""
-    from meshcil.cli.exporting import export_crate
+    from meshcil.cli.export import export_crate
 
     print(f"{folder}: {export_crate(folder, weights=weights)} files")
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from meshcil.cli.demonstration import hide
+from meshcil.cli.demo import hide
 from meshcil.cli.stored_model import Answer, StoredModel, fit_window, load_model
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import PreparedSplit, load_split

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from meshcil.cli import prediction
+from meshcil.cli import predict
 from meshcil.cli.application import app
-from meshcil.cli.demonstration import command, hide, serve
+from meshcil.cli.demo import command, hide, serve
 from meshcil.cli.stored_model import Answer, StoredModel, find_run, fit_window, load_model, read_window
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
@@ -95,8 +95,8 @@ def test_the_model_is_shown_with_the_classes_that_it_knows(
     assert stored.title == f"{run.method.label}, results/runs/a; {listed}"
     window = np.zeros((4, 4, 3), dtype=np.uint8)
     answer = Answer(window, "car", {"car": 1.0, "bus": 0.5}, (0.0, 0.0, 0.0), 5.0, 4.0, np.ones((3, 2)), None, None)
-    monkeypatch.setattr(prediction, "load_model", lambda model: stored)
-    monkeypatch.setattr(prediction, "read_window", lambda path, size: window)
+    monkeypatch.setattr(predict, "load_model", lambda model: stored)
+    monkeypatch.setattr(predict, "read_window", lambda path, size: window)
     monkeypatch.setattr(StoredModel, "ask", lambda self, windows: [answer])
     with pytest.raises(SystemExit) as stop:
         run_command(app, ["predict", "photo.jpeg"])

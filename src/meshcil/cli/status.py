@@ -1,25 +1,31 @@
-"""`meshcil status`: which jobs of an experiment are done, run, wait or failed, and how long the rest may take."""
+"""`meshcil status`: which jobs are done, run, wait or failed, how long the rest may take, and the runs in MLflow."""
 
 import fcntl
 import json
 import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from meshcil.cli import slurm
-from meshcil.cli.failures import Failure, failures, snakemake_logs
 from meshcil.cli.profiles import load_profile
-from meshcil.cli.scheduling import describe, scheduling
-from meshcil.cli.submission import LOCK, job_prefix
+from meshcil.cli.submit import LOCK, Failure, failures, job_prefix, snakemake_logs
 from meshcil.config.gates import GATES
 from meshcil.config.run import ANY_BUDGET
 from meshcil.core.errors import InputError
+from meshcil.lineage.reading import record_files
 from meshcil.stages.plan import Plan
+from meshcil.tracking.stored import DATABASE, StoredRun, stored_runs
 
 STATES = ("done", "running", "waiting", "failed")
 
@@ -198,3 +204,103 @@ def _outlook(found: Progress, finished: bool) -> str:
         left = f"about {minutes} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
     works = found.active or found.queue
     return f"{'At work' if works else 'Nobody is at work; `make reproduce` goes on'}; {left}."
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """Times of the invocations that made some records.
+
+    Attributes:
+        wall: seconds from each invocation's start to the end of its last job, summed.
+        cores: of the machine.
+        inside: seconds of jobs times the cores they used.
+    """
+
+    wall: float
+    cores: int
+    inside: float
+
+    @property
+    def outside(self) -> float:
+        """Share of the cores' time that was not spent inside stages: starting processes, scheduling, waiting."""
+        return 1 - self.inside / (self.wall * self.cores)
+
+
+def scheduling(records: Iterable[Path]) -> Scheduling | None:
+    """Time inside and outside stages of the jobs whose records exist.
+
+    Jobs that were killed count as time outside, for they left no record.
+
+    Returns:
+        The times; None when jobs ran under Slurm, on several machines, or by hand, where no wall time can be known.
+    """
+    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in records if path.is_file()]
+    places = {(job["environment"]["host"], job["environment"]["cores"]) for job in jobs}
+    if len(places) != 1 or any(job["environment"]["slurm_job_id"] or not job["pipeline"] for job in jobs):
+        return None
+    cores = places.pop()[1]
+    ends: dict[str, float] = defaultdict(float)
+    for job in jobs:
+        ends[job["pipeline"]] = max(ends[job["pipeline"]], datetime.fromisoformat(job["ended"]).timestamp())
+    wall = sum(end - _start(pipeline) for pipeline, end in ends.items())
+    inside = sum(job["seconds"] * _cores_used(job, cores) for job in jobs)
+    return Scheduling(wall, cores, inside)
+
+
+def _start(pipeline: str) -> float:
+    return datetime.strptime(pipeline.split("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def _cores_used(job: Mapping[str, Any], cores: int) -> int:
+    return min(int(job["environment"]["threads"]), cores)
+
+
+def describe(times: Scheduling) -> str:
+    """One line for the terminal."""
+    minutes = times.wall / 60
+    return f"{times.outside:.0%} of {times.cores} cores x {minutes:.1f} min was spent outside stages."
+
+
+HEADLINES = {
+    "average": "clean/average_incremental_accuracy",
+    "last": "clean/last_accuracy",
+    "forgetting": "clean/forgetting_before_last",
+    "pose 30°": "clean/pose_accuracy_pi6",
+}
+"""Column -> metric, shown in percent; a run without it leaves a blank."""
+
+
+def show_runs() -> None:
+    """Print the runs in the database, the newest first: state, age, headline metrics.
+
+    Raises:
+        InputError: when there is no database, or it is damaged.
+    """
+    if not DATABASE.is_file():
+        if not record_files():
+            raise InputError(DATABASE, "does not exist; nothing has been run here", "Run `make reproduce`")
+        raise InputError(DATABASE, "does not exist", "`meshcil track --rebuild` makes it from the records")
+    Console(width=None if Console().is_terminal else 160).print(run_table(stored_runs(), time.time()))
+
+
+def run_table(runs: Sequence[StoredRun], now: float) -> Table:
+    """Table of runs, but for the first steps that they share; ``now`` in seconds since 1970."""
+    table = Table("experiment", "run", "state", "ended", box=None)
+    for name in HEADLINES:
+        table.add_column(f"{name} [%]".replace("[", r"\["), justify="right")
+    for run in (run for run in runs if f"/{ANY_BUDGET}/" not in run.name):
+        values = [run.metrics.get(metric) for metric in HEADLINES.values()]
+        shown = ["" if value is None else f"{100 * value:.2f}" for value in values]
+        table.add_row(run.experiment, run.name, run.state.lower(), age(run.ended, now), *shown)
+    return table
+
+
+def age(ended: int | None, now: float) -> str:
+    """How long ago, for people."""
+    if ended is None:
+        return "not yet"
+    seconds = max(0, round(now - ended / 1000))
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size * (2 if unit == "days" else 1):
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"

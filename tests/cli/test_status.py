@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli.job_states import JobState, progress, remaining_seconds, show
-from meshcil.cli.scheduling import Scheduling, scheduling
+from meshcil.cli.status import JobState, Scheduling, progress, remaining_seconds, scheduling, show
 from meshcil.config.gates import GATES
 from meshcil.core.code_digest import repository_root
 from meshcil.lineage.lock import exclusive

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli import diagnosis
-from meshcil.cli.diagnosis import Finding, diagnose, show
+from meshcil.cli import doctor
+from meshcil.cli.doctor import Finding, diagnose, show
 from meshcil.lineage import source
 from tests.lineage.test_record import git
 
@@ -37,8 +37,8 @@ def command(folder: Path, name: str, output: str) -> None:
 
 def found(name: str) -> Finding:
     """The row of one check alone: DVC takes seconds to say that it has no remote."""
-    checks = {"Slurm": diagnosis._slurm, "partitions": diagnosis._slurm, "MLflow": diagnosis._mlflow}
-    return {row.name: row for row in checks.get(name, diagnosis._gpu)()}[name]
+    checks = {"Slurm": doctor._slurm, "partitions": doctor._slurm, "MLflow": doctor._mlflow}
+    return {row.name: row for row in checks.get(name, doctor._gpu)()}[name]
 
 
 def write(path: Path, text: str) -> None:
@@ -54,7 +54,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
-    for module in (source, diagnosis):
+    for module in (source, doctor):
         monkeypatch.setattr(module, "repository_root", lambda: tmp_path)
     return tmp_path
 
@@ -70,12 +70,12 @@ def test_the_doctor_and_the_records_count_the_same_files(repository: Path) -> No
         "data/own/a.png",
     ):
         write(repository / name, "new\n")
-    (row,) = diagnosis._git()
+    (row,) = doctor._git()
     clean = source.source_facts()
     assert row.state == "ok" and row.found.endswith(", 0 changed files") and clean.dirty is False
     for number, name in enumerate(["README.md", "config/own ünit.yaml", "workflow/rules/own.smk", "src/b.py"], start=1):
         write(repository / name, "new\n")
-        (row,) = diagnosis._git()
+        (row,) = doctor._git()
         assert row.state == "note" and f", {number} changed files: " in row.found and "Commit" in row.remedy
         assert source.source_facts().dirty
     before = source.source_facts().diff_sha256
@@ -94,7 +94,7 @@ def test_new_files_have_a_digest_and_a_folder_that_git_does_not_enter_stops_no_j
 
 
 def test_an_empty_folder_on_a_plain_machine_is_fit(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "repository_root", Path.cwd)
+    monkeypatch.setattr(doctor, "repository_root", Path.cwd)
     table = {row.name: row for row in diagnose()}
     assert not [finding for finding in table.values() if finding.state == "bad" and finding.name != "packages"]
     assert table["git"].state == "note" and "clone the repository" in table["git"].remedy
@@ -120,7 +120,7 @@ def test_an_old_database_is_told_how_to_move_on(machine: Path) -> None:
     connection.close()
     assert found("MLflow").state == "bad" and "db upgrade" in found("MLflow").remedy
     with sqlite3.connect("mlflow.db") as connection:
-        connection.execute("update alembic_version set version_num = ?", [diagnosis._schema()])
+        connection.execute("update alembic_version set version_num = ?", [doctor._schema()])
     connection.close()
     assert found("MLflow").state == "ok"
     Path("mlflow.db").write_text("no database")
@@ -128,7 +128,7 @@ def test_an_old_database_is_told_how_to_move_on(machine: Path) -> None:
 
 
 def test_the_newest_migration_is_one() -> None:
-    assert diagnosis._schema() and "," not in diagnosis._schema()
+    assert doctor._schema() and "," not in doctor._schema()
 
 
 def test_a_gpu_that_torch_cannot_use_is_bad(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,12 @@
 """What is said of failed jobs, from a log as Snakemake 9 writes it."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from meshcil.cli.failures import explain, failures
+from meshcil.cli.submit import bring_to_present, explain, failures
 
 COMMAND = "python -m meshcil.stages.train --run run.json --out results/a/state.safetensors --threads 1"
 BLOCK = """\
@@ -108,3 +110,27 @@ def test_of_a_group_those_are_named_whose_output_is_missing(tmp_path: Path) -> N
 def test_a_log_without_failures_gives_none() -> None:
     Path("log").write_text("Building DAG of jobs...\n" + END)
     assert failures(Path("log")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("results/runs/a/score.json", True),
+        ("reports/index.html", True),
+        ("data/prepared/a/train.parquet", True),
+        ("data/raw/a/generate.record.json", True),
+        ("data/raw/a/image.png", False),
+        ("config/experiments/a.yaml", False),
+    ],
+)
+def test_what_runs_made_takes_the_present_and_nothing_else(tmp_path: Path, name: str, made: bool) -> None:
+    ahead, past = time.time() + 86400, time.time() - 86400
+    path, old = tmp_path / name, tmp_path / "results/old"
+    for file, moment in ((path, ahead), (old, past)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+        os.utime(file, (moment, moment))
+    assert bring_to_present(tmp_path) == int(made)
+    assert (path.stat().st_mtime < time.time() + 1) == made
+    assert old.stat().st_mtime == pytest.approx(past)
+    assert bring_to_present(tmp_path) == 0

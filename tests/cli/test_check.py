@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from meshcil.cli.application import app
-from meshcil.cli.planning import plan_of
+from meshcil.cli.check import plan_of
 from meshcil.core.errors import InputError
 from meshcil.stages.command import run
 
@@ -106,3 +107,20 @@ def test_a_negative_seed_is_one_message(
     with pytest.raises(SystemExit) as stop:
         run(app, [command, "zz"])
     assert stop.value.code == 2 and "config/experiments/zz.yaml: `runs.0.seeds.0`: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("experiments", "amount"),
+    [
+        ("smoke", "2 runs, 4 training steps"),
+        # The first steps of iNeMo and iCaRL serve both of their budgets.
+        ("laptop", "6 runs, 22 training steps"),
+        ("eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
+        ("eli-detection-embedded", "2 studies, 6 jobs of studies"),
+        # What two experiments share counts once.
+        ("smoke,eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
+    ],
+)
+def test_a_check_says_how_much_there_is_to_do(experiments: str, amount: str) -> None:
+    done = CliRunner().invoke(app, ["check", experiments, "--config", str(CONFIG)])
+    assert done.exit_code == 0 and done.stdout.strip() == f"{experiments}: {amount}"

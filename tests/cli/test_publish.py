@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.cli import publication
+from meshcil.cli import publish, restore
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import ANCHOR, FINAL
@@ -26,9 +26,9 @@ def keep(*paths: str) -> None:
 
 def test_where_nothing_is_published_the_remote_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(publication, "dvc", lambda *arguments: pytest.fail("DVC must not be asked"))
+    monkeypatch.setattr(publish, "dvc", lambda *arguments: pytest.fail("DVC must not be asked"))
     with pytest.raises(InputError) as refused:
-        publication.restore()
+        restore.restore()
     assert str(refused.value) == "dvc.lock: does not exist; this commit publishes no results. Run `make reproduce`"
 
 
@@ -54,15 +54,15 @@ def test_exporting_what_the_report_shows_is_no_difference_to_it(
 
 def test_only_what_the_report_rests_on_must_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(publication, "kept_experiments", lambda: "e")
-    monkeypatch.setattr(publication, "_refuse_differences", lambda remedy: None)
-    monkeypatch.setattr(publication, "_dvc", lambda command, remedy: None)
-    monkeypatch.setattr(publication, "_kept_by_git", lambda: [])
+    monkeypatch.setattr(publish, "kept_experiments", lambda: "e")
+    monkeypatch.setattr(publish, "refuse_differences", lambda remedy: None)
+    monkeypatch.setattr(publish, "call_dvc", lambda command, remedy: None)
+    monkeypatch.setattr(publish, "_kept_by_git", lambda: [])
     job("score", [], "results/run/scores.csv")
     job("score", [], "results/other/scores.csv")
     job("report", ["results/run/scores.csv"], "reports/index.html", key={"experiments": "e"})
     keep("reports/index.html", "results/run")
-    assert publication.publish() == [LOCK.as_posix(), ANCHOR.as_posix()]
+    assert publish.publish() == [LOCK.as_posix(), ANCHOR.as_posix()]
     keep("reports/index.html", "results/other")
     with pytest.raises(InputError, match=r"keeps no version of results/run/scores\.csv"):
-        publication.publish()
+        publish.publish()

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from meshcil.cli.application import app
-from meshcil.cli.tags import check_tags
-from meshcil.cli.tracked_runs import run_table
+from meshcil.cli.audit import check_tags
+from meshcil.cli.status import run_table
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import anchor
 from meshcil.lineage.audit import check_files

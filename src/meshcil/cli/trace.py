@@ -1,22 +1,33 @@
-"""Where one number of a table comes from: scores, and the jobs that matter to them."""
+"""`meshcil trace`: the jobs behind a file or a number, as a tree, as JSON or as a page."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import Artifact
 from meshcil.config.gates import aligner_of, parse_view
 from meshcil.config.run import RunKey
+from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names
 from meshcil.lineage.schema import FileFacts, Record
-from meshcil.lineage.trace import Chain, trace
+from meshcil.lineage.trace import Chain, Link, link_facts, shared_facts, shown_settings, trace
+from meshcil.lineage.versions import dvc_md5, dvc_versions
+from meshcil.reporting.graph import Node, graph_page
 from meshcil.reporting.layout import find_cell, key_columns, read_table, row_keys
 from meshcil.reporting.origin import OVER_STEPS, origin
 from meshcil.reporting.scores import read_scores
+from meshcil.tracking.stored import tracked_runs
+
+_UNLIMITED = 10_000
 
 
 @dataclass(frozen=True)
@@ -162,3 +173,141 @@ def _source(score: dict) -> Source:
         f"{score['metric']} {score['value']:.6g} ({run.path}, after step {step}, {place}{part}, n = {score['count']})"
     )
     return Source(run, 0 if score["metric"] in OVER_STEPS else step, step, score["test_set"], text)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A chain with what MLflow and DVC know of its jobs.
+
+    Attributes:
+        chain: jobs behind the file.
+        number: the cell, if one was asked for.
+        runs: record -> id of its run in MLflow.
+        versions: output -> md5 in dvc.lock.
+    """
+
+    chain: Chain
+    number: Number | None
+    runs: dict[str, str]
+    versions: dict[str, str]
+
+    def outside(self, link: Link) -> dict[str, str]:
+        """Names of a job outside of the records: its run in MLflow, its first output's md5 in DVC."""
+        md5 = dvc_md5(link.record.outputs[0].path, self.versions) if link.record.outputs else None
+        found = {"MLflow run": self.runs.get(link.path), "DVC md5": md5}
+        return {name: text for name, text in found.items() if text}
+
+
+def find_trace(path: Path, row: str | None, column: str | None) -> Trace:
+    """Trace a file, or a number of a table when row and column are given.
+
+    Raises:
+        InputError: see `meshcil.lineage.trace.trace` and `trace_number`.
+    """
+    if (row is None) != (column is None):
+        raise InputError("--row, --column", "name a number only together", "Give both, or none")
+    if row is None or column is None:
+        return Trace(trace(path), None, tracked_runs(), dvc_versions())
+    number, chain = trace_number(path, row, column)
+    return Trace(chain, number, tracked_runs(), dvc_versions())
+
+
+def as_tree(found: Trace) -> Tree:
+    """Tree from the number, or the file, to the data; a job that feeds several is explained once."""
+    chain, number = found.chain, found.number
+    name = escape(chain.file) if number is None else f"{escape(f'{number.row}, {number.column}')} = {number.text}"
+    tree = Tree(f"[bold]{name}[/bold]{_mark(chain.altered)}")
+    if number is not None:
+        scores = tree.add(f"computed from {escape(number.scores)}" if number.sources else "not computed from scores")
+        for source in number.sources:
+            scores.add(escape(source.text))
+    shared = shared_facts(list(chain.links.values()))
+    jobs = tree.add(f"[bold]all {len(chain.links)} jobs[/bold]: {_listed(shared)}")
+    _grow(jobs, chain.root, found, shared, set())
+    return tree
+
+
+def _grow(tree: Tree, path: str, found: Trace, shared: dict[str, str], seen: set[str]) -> None:
+    link = found.chain.links[path]
+    if path in seen:
+        tree.add(f"{escape(link.title)} [dim](above)[/dim]")
+        return
+    seen.add(path)
+    branch = tree.add(f"[bold]{escape(link.title)}[/bold]{_mark(link.altered)}\n{_describe(link, found, shared)}")
+    for parent in link.parents:
+        _grow(branch, parent, found, shared, seen)
+
+
+def _describe(link: Link, found: Trace, shared: dict[str, str]) -> str:
+    own = {name: text for name, text in link_facts(link.record).items() if name not in shared and text != "none"}
+    lines = [f"record {escape(link.path)} {link.sha256[:12]}"]
+    lines += [f"wrote {escape(entry.path)} {entry.sha256[:12]}" for entry in link.record.outputs[:2]]
+    lines += [_listed(own | found.outside(link))]
+    settings = shown_settings(link.record)
+    lines += [_listed(settings)] if settings else []
+    return "[dim]" + "\n".join(lines) + "[/dim]"
+
+
+def _listed(facts: dict[str, str]) -> str:
+    return escape("; ".join(f"{name} {text}" for name, text in facts.items()))
+
+
+def _mark(altered: bool) -> str:
+    return " [red]altered since it was recorded[/red]" if altered else ""
+
+
+def as_json(found: Trace) -> dict[str, Any]:
+    """Everything about the chain as JSON values."""
+    chain, number = found.chain, found.number
+    cell = None
+    if number is not None:
+        sources = [{**source.run.model_dump(), "score": source.text} for source in number.sources]
+        cell = {"row": number.row, "column": number.column, "text": number.text}
+        cell |= {"scores": number.scores, "sources": sources}
+    jobs = [
+        {
+            "record": link.path,
+            "sha256": link.sha256,
+            "altered": link.altered,
+            "title": link.title,
+            "parents": list(link.parents),
+            "mlflow_run": found.runs.get(link.path),
+            "dvc_md5": found.outside(link).get("DVC md5"),
+            "content": link.record.model_dump(mode="json"),
+        }
+        for link in chain.links.values()
+    ]
+    return {"file": chain.file, "sha256": chain.sha256, "altered": chain.altered, "number": cell, "jobs": jobs}
+
+
+def write_page(found: Trace, path: Path) -> None:
+    """Write a page with the graph of jobs.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    chain, number = found.chain, found.number
+    title = chain.file if number is None else f"{number.row}, {number.column} = {number.text}"
+    lead = [f"{chain.file}, sha256 {chain.sha256}{', altered since it was recorded' if chain.altered else ''}"]
+    lead += [f"Computed from {source.text} in {number.scores}" for source in number.sources] if number else []
+    shared = shared_facts(list(chain.links.values()))
+    nodes = [_node(link, found, shared) for link in chain.links.values()]
+    write_text_atomic(path, graph_page(title, lead, shared, nodes))
+
+
+def _node(link: Link, found: Trace, shared: dict[str, str]) -> Node:
+    facts = {"record": f"{link.path}, sha256 {link.sha256}"}
+    facts |= {f"wrote {entry.path}": entry.sha256 for entry in link.record.outputs}
+    facts |= {name: text for name, text in link_facts(link.record).items() if name not in shared}
+    facts |= found.outside(link)
+    return Node(link.path, link.title, link.altered, facts, shown_settings(link.record), link.parents)
+
+
+def show(found: Trace, *, machine: bool) -> None:
+    """Print a trace, as JSON for machines or as a tree."""
+    if machine:
+        print(json.dumps(as_json(found), indent=1, sort_keys=True))
+    else:
+        # Into a file or a pipe, each fact stays on its line.
+        width = None if Console().is_terminal else _UNLIMITED
+        Console(width=width, highlight=False).print(as_tree(found))

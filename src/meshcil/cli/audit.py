@@ -1,0 +1,277 @@
+"""`meshcil audit`: everything that can be known without training again."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshcil.cli.recomputation import check_recomputed, check_sample
+from meshcil.config.aligners.base import load_aligner
+from meshcil.config.claims import load_claims
+from meshcil.config.experiment import load_experiment
+from meshcil.config.run import RunKey, load_dataset
+from meshcil.config.studies.base import load_study
+from meshcil.core.code_digest import repository_root
+from meshcil.core.errors import InputError
+from meshcil.core.hashing import sha256_file
+from meshcil.lineage.anchor import FINAL, anchor, check_anchor
+from meshcil.lineage.audit import beside_report, check_files, current, divide
+from meshcil.lineage.files import is_configuration, place_of
+from meshcil.lineage.history import check_code, check_commits, comparable
+from meshcil.lineage.installed import check_environment, check_lock
+from meshcil.lineage.reading import read_records
+from meshcil.lineage.schema import Record
+from meshcil.lineage.versions import check_dvc
+from meshcil.stages.resolve import resolve_run
+from meshcil.tracking.jobs import model_of, tags_of
+from meshcil.tracking.stored import (
+    DATABASE,
+    RECORD_TAG,
+    registered_records,
+    stored_anchors,
+    stored_tags,
+    tracked_runs,
+)
+
+_NAMED = 5
+"""Altered things that the note on records beside the report names; the others it counts."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Result of an audit.
+
+    Attributes:
+        findings: what differs, each with the file first; none on untouched files.
+        notes: what could not be checked, and why; what differs without touching the report.
+        jobs: records that the report rests on, or all before there is one.
+        anchor: digest of the report's record; none without one.
+    """
+
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+    jobs: int
+    anchor: str | None
+
+
+def inspect(against: str | None = None, sample: int = 0) -> Inspection:
+    """Audit the working folder; see docs/audit.md for what each part can and cannot show.
+
+    Differences are findings where the report rests on them. A folder also holds other experiments, which may be edited
+    and run again at any time: of these a note tells.
+
+    Args:
+        against: what the report's record is compared with; see `meshcil.lineage.anchor.check_anchor`.
+        sample: training steps to run again.
+
+    Raises:
+        InputError: when ``against`` cannot be understood.
+    """
+    found, damaged = read_records()
+    records, others = divide(current(found))
+    spoilt = beside_report(damaged, found)
+    findings = [finding for finding in damaged if finding not in spoilt]
+    same, notes = comparable(records)
+    digests: dict[str, str] = {}
+    parts = (
+        *_checks(records, same, digests),
+        _check(check_anchor, against),
+        _check(check_dvc, records),
+        _check(check_sample, records, sample),
+    )
+    for more, remarks in parts:
+        findings += more
+        notes += remarks
+    notes += _beside(others, [*spoilt, *_differences_elsewhere(others, digests)], findings)
+    notes += check_environment(records)
+    digest = anchor() if FINAL in records else None
+    return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
+
+
+def _checks(
+    records: Mapping[Path, Record], same: Mapping[Path, Record], digests: dict[str, str]
+) -> list[tuple[list[str], list[str]]]:
+    """Findings and notes on any records; ``same`` are those whose code can be compared."""
+    return [
+        _check(check_files, records, digests),
+        _check(check_code, same),
+        _check(check_configuration, records),
+        _check(check_lock, records),
+        _check(check_recomputed, records),
+        _check(check_commits, same),
+        _check(check_tags, records),
+    ]
+
+
+def _differences_elsewhere(others: Mapping[Path, Record], digests: dict[str, str]) -> list[str]:
+    """What differs in records that the report does not rest on."""
+    if not others:
+        return []
+    same, _ = comparable(others)
+    return [finding for found, _ in _checks(others, same, digests) for finding in found]
+
+
+def _beside(others: Mapping[Path, Record], differences: Sequence[str], findings: Sequence[str]) -> list[str]:
+    """Notes on records that the report does not rest on."""
+    notes = []
+    if others:
+        first = next(iter(others))
+        notes.append(f"{len(others)} records are not behind the report, so its anchor does not cover them: {first}")
+    # What the report's own jobs used as well, such as a package, is a finding already.
+    known = set(map(_thing, findings))
+    own = [difference for difference in dict.fromkeys(differences) if _thing(difference) not in known]
+    if own:
+        things = list(dict.fromkeys(map(_thing, own)))
+        more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+        what = ", ".join(things[:_NAMED]) + more
+        notes.append(f"{len(own)} differences touch only records that are not behind the report: {what}")
+    return notes
+
+
+def _thing(finding: str) -> str:
+    """What a finding says was altered."""
+    return finding.partition(": ")[0]
+
+
+def _check(check: Callable[..., Any], *arguments: Any) -> tuple[list[str], list[str]]:
+    """Findings and notes of a check; a file that it cannot read is its finding."""
+    try:
+        found = check(*arguments)
+    except OSError as error:
+        return [f"{error.filename}: cannot be read ({error.strerror})"], []
+    return found if isinstance(found, tuple) else (found, [])
+
+
+def check_configuration(records: Mapping[Path, Record]) -> list[str]:
+    """Configuration files that changed, where that changes a setting; comments and layout may change."""
+    findings: list[str] = []
+    for path, record in records.items():
+        changed = _changed(record)
+        if not changed:
+            continue
+        names, when = ", ".join(changed), f"since {path} was written"
+        missing = [name for name in changed if not (repository_root() / name).is_file()]
+        read = _SETTINGS.get(record.stage)
+        # What papers state stands in no record: it has changed if the table has.
+        published = any(Path(name).parent.name == "published" for name in changed)
+        if missing or read is None or (published and check_recomputed({path: record})):
+            findings.append(f"{names}: {'is missing' if missing else 'has changed'} {when}")
+            continue
+        try:
+            findings += [f"{names}: {difference} {when}" for difference in _setting_difference(record, read(record))]
+        except InputError as error:
+            findings.append(f"{names}: cannot be used any more ({error.cause})")
+    return list(dict.fromkeys(findings))
+
+
+def _changed(record: Record) -> list[str]:
+    files = [(place_of(entry), entry) for entry in record.inputs if is_configuration(entry)]
+    return [e.path for file, e in files if e.kind == "file" and (not file.is_file() or sha256_file(file) != e.sha256)]
+
+
+def _setting_difference(record: Record, now: Any) -> list[str]:
+    """The first setting that differs, as a clause; empty when none does."""
+    before, after = _flat(record.settings.values), _flat(now)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            return [f"has changed (`{name}` was {before.get(name)!r}, is {after.get(name)!r})"]
+    return []
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, Mapping) and value:
+        parts = [_flat(part, f"{prefix}.{name}" if prefix else str(name)) for name, part in value.items()]
+        return {name: leaf for part in parts for name, leaf in part.items()}
+    return {prefix: value}
+
+
+def _run(record: Record) -> Any:
+    return resolve_run(RunKey.model_validate(record.key), _config(record)).model_dump(mode="json")
+
+
+def _dataset(record: Record) -> Any:
+    return load_dataset(str(record.key["dataset"]), _config(record)).model_dump(mode="json")
+
+
+def _study(record: Record) -> Any:
+    return load_study(_config(record) / "studies" / f"{record.key['study']}.yaml").model_dump(mode="json")
+
+
+def _aligner(record: Record) -> Any:
+    # The run's own settings come from its run.json, which is compared by its digest.
+    settings = load_aligner(_config(record) / "aligners" / f"{record.key['aligner']}.yaml")
+    return {**record.settings.values, "aligner": settings.model_dump(mode="json")}
+
+
+def _artifact(record: Record) -> Any:
+    settings = load_experiment(str(record.key["experiment"]), _config(record))
+    artifacts = settings.tables if record.stage == "table" else settings.figures
+    found = [artifact.model_dump(mode="json") for artifact in artifacts if artifact.name == record.name]
+    return found[0] if found else {}
+
+
+def _experiments(record: Record) -> Any:
+    names = str(record.key["experiments"]).split(",")
+    return {name: load_experiment(name, _config(record)).model_dump(mode="json") for name in names}
+
+
+def _claims(record: Record) -> Any:
+    return {"claims": [block.model_dump(mode="json") for block in load_claims(_config(record))]}
+
+
+def _config(record: Record) -> Path:
+    # config/<kind>/<name>.yaml
+    return next(place_of(entry) for entry in record.inputs if is_configuration(entry)).parent.parent
+
+
+_SETTINGS: Mapping[str, Callable[[Record], Any]] = {
+    "generate": _dataset,
+    "prepare": _dataset,
+    "resolve": _run,
+    "study": _study,
+    "align": _aligner,
+    "table": _artifact,
+    "figure": _artifact,
+    "report": _experiments,
+    "claims": _claims,
+}
+
+
+def check_tags(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
+    """Runs of the local MLflow database whose tags contradict their records, and notes."""
+    try:
+        runs = tracked_runs()
+        if not runs:
+            return [], ["nothing was logged to MLflow"]
+        if not DATABASE.is_file():
+            return [], [f"{DATABASE} is not here: `meshcil track --rebuild` makes it again from the records"]
+        stored, anchors, models = stored_tags(), stored_anchors(), registered_records()
+    except InputError as error:
+        return [f"{error.where}: {error.cause}"], []
+    findings = [f for name, run in runs.items() for f in _tag_differences(run, stored.get(run), Path(name), records)]
+    findings += [f"{DATABASE}: the model of {path} is not registered" for path in _unregistered(runs, models, records)]
+    shown = {str(record.key["experiment"]) for record in records.values() if record.stage == "track"}
+    wrong = [name for name, digest in anchors.items() if name in shown and digest != anchor()]
+    findings += [f"{DATABASE}: experiment {name} bears the anchor of another report" for name in wrong]
+    return findings, []
+
+
+def _unregistered(runs: Iterable[str], models: set[str], records: Mapping[Path, Record]) -> list[str]:
+    tracked = {name: records[Path(name)] for name in runs if Path(name) in records}
+    finished = [name for name, record in tracked.items() if model_of(record.model_dump(mode="json"))]
+    return [name for name in finished if sha256_file(Path(name)) not in models]
+
+
+def _tag_differences(run: str, tags: Mapping[str, str] | None, path: Path, records: Mapping[Path, Record]) -> list[str]:
+    if path not in records:
+        return []
+    if tags is None:
+        return [f"{DATABASE}: run {run} of {path} is missing"]
+    # A tag that is not there was not known yet when the run was logged; the record's digest always was.
+    found = {RECORD_TAG: "none", **tags}
+    expected = {RECORD_TAG: sha256_file(path), **tags_of(records[path].model_dump(mode="json"))}
+    return [
+        f"{DATABASE}: tag {name} of run {run} is {found[name]!r}, but {path} says {value!r}"
+        for name, value in expected.items()
+        if name in found and found[name] != value
+    ]
