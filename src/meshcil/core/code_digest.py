@@ -2,14 +2,14 @@
 
 Snakemake sees the text of a shell command but never the package behind it, so each rule carries this digest
 as a parameter: changing a loss reruns its dependants, a docstring reruns nothing. Package ``__init__`` files
-hold only docstrings and lazy re-exports (checked by a test) and are left out, so that a new module does not
-touch the digest of the others.
+hold only docstrings, the version and lazy re-exports (checked by a test), which are left out so that a new module does
+not touch the digest of the others; whatever else stands there counts.
 """
 
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import grimp
@@ -44,21 +44,68 @@ def source_file(module: str) -> Path:
 
 
 def import_closure(modules: Iterable[str]) -> list[str]:
-    """All modules of the package that ``modules`` import, directly or not, and themselves; sorted."""
+    """All modules of the package that ``modules`` import, directly or not, and themselves; sorted.
+
+    A package is among them only if its ``__init__`` does more than name what lies in it.
+    """
     graph = _graph()
     closure: set[str] = set()
     for module in modules:
         closure |= {module} | graph.find_upstream_modules(module)
-    return sorted(m for m in closure if source_file(m).name != "__init__.py")
+    closure |= {parent for module in closure for parent in _packages(module)}
+    return sorted(m for m in closure if source_file(m).name != "__init__.py" or _acts(source_file(m)))
 
 
-def normalised_source(text: str) -> str:
-    """Syntax tree of ``text`` as text, without comments, docstrings and layout."""
-    tree = ast.parse(text)
+def _packages(module: str) -> Iterator[str]:
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+@functools.cache
+def _acts(package: Path) -> bool:
+    body = _without_docstrings(package.read_bytes()).body
+    return any(not _names_only(statement) for statement in body)
+
+
+def _names_only(statement: ast.stmt) -> bool:
+    """Whether a statement of an ``__init__`` can do nothing but import `lazy_loader` and list names."""
+    match statement:
+        case ast.Pass() | ast.Import(names=[ast.alias(name="lazy_loader", asname=None)]):
+            return True
+        case ast.Assign(targets=[ast.Name(id="__version__")], value=ast.Constant(value=str())):
+            return True
+        case ast.Assign(
+            targets=[ast.Tuple() as names], value=ast.Call(func=function, args=arguments, keywords=keywords)
+        ):
+            called = (ast.unparse(names), ast.unparse(function), [ast.unparse(argument) for argument in arguments])
+            lazy = called == ("(__getattr__, __dir__, __all__)", "lazy_loader.attach", ["__name__"])
+            return lazy and all(_is_literal(keyword.value) for keyword in keywords)
+    return False
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
+
+
+def normalised_source(source: bytes) -> str:
+    """Syntax tree of ``source`` as text, without comments, docstrings and layout.
+
+    From bytes, as Python reads them: a declared encoding decides what is code.
+    """
+    return ast.dump(_without_docstrings(source))
+
+
+def _without_docstrings(source: bytes) -> ast.Module:
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
-    return ast.dump(tree)
+    return tree
 
 
 def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -68,8 +115,7 @@ def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.Asyn
 
 @functools.cache
 def _module_digest(module: str) -> str:
-    text = source_file(module).read_text(encoding="utf-8")
-    return hashlib.sha256(normalised_source(text).encode()).hexdigest()
+    return hashlib.sha256(normalised_source(source_file(module).read_bytes()).encode()).hexdigest()
 
 
 def module_digests(*modules: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_bytes, sha256_file
+from meshcil.core.hashing import sha256_file, sha256_tree, tree_files
 from meshcil.lineage.schema import SUFFIX, FileFacts
 
 
@@ -61,6 +61,5 @@ def _locate(path: Path) -> tuple[str, str]:
 
 def _folder_digest(root: Path) -> tuple[str, int]:
     # Records are left out: they are written last, into the very folder they describe.
-    files = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.endswith(SUFFIX))
-    lines = [f"{p.relative_to(root).as_posix()} {sha256_file(p)}" for p in files]
-    return sha256_bytes("\n".join(lines).encode()), sum(p.stat().st_size for p in files)
+    size = sum(path.stat().st_size for path in tree_files(root) if not path.name.endswith(SUFFIX))
+    return sha256_tree(root, without=SUFFIX), size

@@ -56,7 +56,7 @@ def _modules(records: Iterable[tuple[Path, Record]]) -> dict[tuple[str, str], li
 @functools.cache
 def _digest(text: bytes) -> str | None:
     try:
-        return sha256_bytes(normalised_source(text.decode()).encode())[:_DIGITS]
+        return sha256_bytes(normalised_source(text).encode())[:_DIGITS]
     except (SyntaxError, ValueError):
         return None
 
