@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from meshcil.config.claims import load_claims
+from meshcil.config.experiment import load_experiment
 from meshcil.core.errors import InputError
-from meshcil.reporting.kept import read_kept, together
+from meshcil.core.hashing import sha256_file
+from meshcil.reporting.kept import read_kept, table_text, together, with_read
+from meshcil.reporting.layout import to_csv
 from meshcil.reporting.results import write_results
+from meshcil.reporting.scores import read_scores
+from meshcil.reporting.tables.summary import build
 from tests.reporting.conftest import run_rows
-from tests.reporting.test_readme import SUMMARY, record
+from tests.reporting.test_readme import record
 
 EXPERIMENT = """title: A title
 description: >
@@ -46,14 +52,15 @@ claims:
 def work(tmp_path: Path) -> Path:
     """A working folder after `make reproduce`, reduced to what is read."""
     collected = record("collect", "a" * 40, ["results/s.record.json"])
+    scores = pd.DataFrame(run_rows("inemo", "none", 7))
     files = {
         "config/experiments/tiny.yaml": EXPERIMENT,
-        "reports/tables/summary.csv": SUMMARY,
+        "reports/tables/summary.csv": to_csv(build(scores, {})),
         "reports/tables/table-summary.record.json": json.dumps(record("table", "a" * 40, ["results/t.record.json"])),
         "reports/figures/summary.svg": "<svg>drawing</svg>",
         "results/t.record.json": json.dumps(record("train", "b" * 40, [], seed=7)),
         "config/claims/paper.yaml": CLAIMS,
-        "results/experiments/tiny.csv": pd.DataFrame(run_rows("inemo", "none", 7)).to_csv(index=False),
+        "results/experiments/tiny.csv": scores.to_csv(index=False),
         "results/experiments/collect-tiny.record.json": json.dumps(collected),
         "results/s.record.json": json.dumps(
             record("score", "b" * 40, ["results/t.record.json"]) | {"key": {"method": "inemo", "seed": 7}}
@@ -69,11 +76,38 @@ def test_page_and_files(work: Path) -> None:
     write_results("tiny", work / "reports", work / "config", work / "out")
     page = (work / "out/tiny.md").read_text()
     assert page.startswith("# A title\n\nWhat was asked.\n\n`make reproduce EXPERIMENT=tiny`. Measured on 2031-05-04")
-    assert "| iNeMo | total-96 | 88.12 | 80.04 | 9.10 | 61.50 | 30.00 |" in page
+    assert re.search(r"^\| iNeMo \| none \| 8\d\.\d\d \|", page, re.MULTILINE)
     assert "![Drawn.](tiny/summary.svg)" in page and "overlays" not in page
-    for file in ("summary.csv", "summary.svg", "table-summary.record.json"):
-        assert (work / "out/tiny" / file).read_bytes()
-        assert f"(tiny/{file})" in page
+    files = {path.name for path in (work / "out/tiny").iterdir()}
+    assert files == {"provenance.json", "scores.csv", "summary.svg"}
+    assert all(f"(tiny/{file})" in page for file in files)
+
+
+def test_kept_scores_give_the_table_again(work: Path) -> None:
+    write_results("tiny", work / "reports", work / "config", work / "out")
+    kept = json.loads((work / "out/tiny/provenance.json").read_text())["tables"]["summary"]
+    [table] = load_experiment("tiny", work / "config").tables
+    text = table_text(table, read_scores(work / "out/tiny/scores.csv"), work / "config")
+    assert kept["sha256"] == hashlib.sha256(text.encode()).hexdigest() and kept["recomputable"] is True
+    assert kept["record_sha256"] == sha256_file(work / "reports/tables/table-summary.record.json")
+
+
+def test_only_rows_that_the_table_needs_are_kept(work: Path) -> None:
+    [table] = load_experiment("tiny", work / "config").tables
+    scores = read_scores(work / "results/experiments/tiny.csv")
+    steps = table.model_copy(update={"kind": "steps"})
+    rows = scores.loc[with_read(steps, scores, scores.index[:0], work / "config")]
+    # Those with a class are counted for the headings.
+    assert set(rows["metric"]) == {"accuracy"} and set(rows["test_set"]) == {"clean"} and set(rows["task"]) == {""}
+    assert rows[rows["class_name"] == ""]["step"].tolist() == [0, 1, 2]
+
+
+def test_a_table_that_the_scores_do_not_give_is_refused(work: Path) -> None:
+    path = work / "reports/tables/summary.csv"
+    path.write_text(path.read_text().replace("iNeMo", "INeMo"))
+    with pytest.raises(InputError, match=r"summary\.csv: does not hold what the scores give.*EXPERIMENT=tiny"):
+        write_results("tiny", work / "reports", work / "config", work / "out")
+    assert not (work / "out").exists()
 
 
 def test_nothing_is_written_without_a_figure(work: Path) -> None:
@@ -83,7 +117,7 @@ def test_nothing_is_written_without_a_figure(work: Path) -> None:
     assert not (work / "out").exists()
 
 
-def test_scores_and_runs_are_kept_beside_the_tables(work: Path) -> None:
+def test_scores_and_runs_are_kept(work: Path) -> None:
     write_results("tiny", work / "reports", work / "config", work / "out")
     (one,) = read_kept(work / "out")
     rows = together(load_claims(work / "config"), [one])

@@ -1,4 +1,4 @@
-"""Generated from the models: JSON schemas (workflow/schemas) and the tables of config/README.md."""
+"""The tables of config/README.md, generated from the settings classes."""
 
 import inspect
 import json
@@ -20,7 +20,7 @@ from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
-from meshcil.config.run import RunConfig, method_settings
+from meshcil.config.run import method_settings
 from meshcil.config.studies.base import StudySettings, study_settings
 from meshcil.core.naming import available, load_module, load_object
 
@@ -45,28 +45,6 @@ def study_kinds() -> list[str]:
     """Study kinds that have a settings class."""
     names = [m.name for m in pkgutil.iter_modules(meshcil.config.studies.__path__)]
     return sorted(n.replace("_", "-") for n in names if n != "base")
-
-
-def documented_models() -> dict[str, type[BaseModel]]:
-    """Models by the kind of file they describe."""
-    models: dict[str, type[BaseModel]] = {
-        "experiment": ExperimentSettings,
-        "claims": ClaimsSettings,
-        "dataset": DatasetSettings,
-        "protocol": ProtocolSettings,
-        "run": RunConfig,
-    }
-    models |= {f"study-{kind}": study_settings(kind) for kind in study_kinds()}
-    models |= {f"aligner-{kind}": aligner_settings(kind) for kind in aligner_kinds()}
-    return models | {f"method-{kind}": method_settings(kind) for kind in method_kinds()}
-
-
-def schemas() -> dict[str, str]:
-    """File name -> JSON schema text."""
-    return {
-        f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=1, sort_keys=True) + "\n"
-        for name, model in documented_models().items()
-    }
 
 
 def parameter_tables() -> str:
@@ -176,13 +154,7 @@ BEGIN, END = "<!-- generated tables: begin -->", "<!-- generated tables: end -->
 
 
 def write_documentation(repository: Path) -> None:
-    """Write the schemas and the tables of config/README.md into ``repository``."""
-    folder = repository / "workflow" / "schemas"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.schema.json"):
-        old.unlink()
-    for name, text in schemas().items():
-        (folder / name).write_text(text, encoding="utf-8")
+    """Write the tables into the config/README.md of ``repository``."""
     readme = repository / "config" / "README.md"
     readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

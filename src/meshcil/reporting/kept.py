@@ -1,29 +1,34 @@
 """What an experiment measured, kept beside the code, and what that says about the claims of the papers.
 
-`docs/results/<experiment>/scores.csv` holds the scores that claims read, by run and seed, `provenance.json` how they
-were made and by which runs. So experiments of different days and machines come together in one page
-(`reproducibility.py`), which this repository alone is enough to write, and a claim with new terms is judged anew.
+`docs/results/<experiment>/scores.csv` holds the scores that claims and tables read, by run and seed. `provenance.json`
+says how they were made, by which runs, and has the digest of every table. So experiments of different days and machines
+come together in one page (`reproducibility.py`), which this repository alone is enough to write, a claim with new terms
+is judged anew, and every table can be computed again.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from meshcil.config.claims import PROVENANCE, SCORES, ClaimsSettings
+from meshcil.config.claims import PROVENANCE, SCORES, ClaimsSettings, load_claims
+from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
+from meshcil.core.naming import load_object
 from meshcil.evaluation.contrast import UNMEASURED
 from meshcil.reporting.claims import COLUMNS, behind, claims_table
 from meshcil.reporting.facts import Record, made_by
 from meshcil.reporting.gather import producers
+from meshcil.reporting.layout import to_csv
+from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import COLUMNS as SCORE_COLUMNS
-from meshcil.reporting.scores import last_step, overall, read_scores
+from meshcil.reporting.scores import keep, last_step, overall, read_scores
 
-_FACTS = {"measured", "date", "commits", "runs"}
+_FACTS = {"measured", "date", "commits", "runs", "tables"}
 _RUN = ("dataset", "protocol", "method", "budget", "aligner", "study")
 
 
@@ -33,54 +38,98 @@ class Kept:
 
     Attributes:
         name: of the experiment.
-        scores: rows of its scores that claims read, and those over all images after the last step.
-        measured: one sentence on date, commit, machine and cost.
+        scores: rows of its scores that claims and tables read, and those over all images after the last step.
         date: day of the last job.
-        commits: of the jobs, whole; empty where they were not kept.
-        runs: name of each run -> seed -> sha256 of the record of its scores.
     """
 
     name: str
     scores: pd.DataFrame
-    measured: str
     date: str
-    commits: tuple[str, ...]
-    runs: dict[str, dict[str, str]]
 
 
-def kept_files(name: str, claims: Sequence[ClaimsSettings], work: Path) -> dict[str, bytes]:
+def kept_files(name: str, config: Path, reports: Path) -> dict[str, bytes]:
     """Content of the two files, by name, from the collected scores of an experiment and the records behind them.
 
     Args:
         name: of the experiment.
-        claims: of all sources.
-        work: folder that the paths inside the records are relative to.
+        config: folder with `experiments`, `claims` and `published`.
+        reports: folder of the report, inside the working folder that the records speak of.
 
     Raises:
-        InputError: when the scores or a record cannot be read.
+        InputError: when the scores, a table or a record cannot be read, or the scores do not give a table.
     """
+    work = reports.parent
     path = work / "results/experiments" / f"{name}.csv"
-    records = experiment_records(name, work)
+    scores, records = read_scores(path), experiment_records(name, work)
     runs = _runs(records)
     if not runs:
         raise InputError(path, "rests on no record of a run", _again(name))
+    tables, kept, facts = load_experiment(name, config).tables, worth_keeping(load_claims(config), scores), {}
+    for table in tables:
+        file = reports / "tables" / f"{table.name}.csv"
+        record = file.with_name(f"table-{table.name}.record.json")
+        if file.read_text(encoding="utf-8") != table_text(table, scores, config):
+            raise InputError(file, "does not hold what the scores give", _again(name))
+        kept = with_read(table, scores, kept, config)
+        facts[table.name] = {"sha256": sha256_file(file), "record_sha256": sha256_file(record), "recomputable": True}
     commits = sorted({record["source"]["commit"] or "no git" for record in records.values()})
     date = max(record["ended"] for record in records.values())[:10]
-    facts = {"measured": made_by(list(records.values())), "date": date, "commits": commits, "runs": runs}
+    made = {"measured": made_by(list(records.values())), "date": date, "commits": commits, "runs": runs}
     return {
-        SCORES: worth_keeping(claims, read_scores(path)).to_csv(index=False, lineterminator="\n").encode(),
-        PROVENANCE: (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode(),
+        SCORES: scores.loc[kept.sort_values()].to_csv(index=False, lineterminator="\n").encode(),
+        PROVENANCE: (json.dumps(made | {"tables": facts}, indent=1, sort_keys=True) + "\n").encode(),
     }
 
 
-def worth_keeping(claims: Sequence[ClaimsSettings], scores: pd.DataFrame) -> pd.DataFrame:
+def worth_keeping(claims: Sequence[ClaimsSettings], scores: pd.DataFrame) -> pd.Index:
     """Rows that a claim reads, and those over all images after the last step, which a later claim may read."""
     read = [rows.index for block in claims for claim in block.claims for rows in behind(claim, scores).values()]
     last = last_step(scores)
-    kept = overall(last, *last["metric"].unique()).index
-    for index in read:
-        kept = kept.union(index)
-    return scores.loc[kept.sort_values()]
+    return _union(overall(last, *last["metric"].unique()).index, read).sort_values()
+
+
+def with_read(table: Artifact, scores: pd.DataFrame, kept: pd.Index, config: Path) -> pd.Index:
+    """``kept``, and what further rows a table needs, by kinds of rows, to be the one that all scores give."""
+    whole = table_text(table, scores, config)
+
+    def gives(rows: pd.Index) -> bool:
+        try:
+            return table_text(table, scores.loc[rows.sort_values()], config) == whole
+        except InputError:
+            return False
+
+    rest = keep(scores, table.select, table.name).drop(kept, errors="ignore")
+    last = rest.index.isin(last_step(scores).index)
+    kinds = rest.groupby(["metric", "test_set", rest["class_name"] != "", rest["task"] != "", last])
+    return _union(kept, _needed([rows.index for _, rows in kinds], kept, gives)).sort_values()
+
+
+def _needed(parts: list[pd.Index], kept: pd.Index, gives: Callable[[pd.Index], bool]) -> list[pd.Index]:
+    """Parts that ``kept`` needs beside it, none of which could be left out: QuickXplain (Junker, AAAI 2004)."""
+    if gives(kept):
+        return []
+    if len(parts) <= 1:
+        return parts
+    first, second = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    needed = _needed(first, _union(kept, second), gives)
+    return needed + _needed(second, _union(kept, needed), gives)
+
+
+def _union(rows: pd.Index, parts: Sequence[pd.Index]) -> pd.Index:
+    for part in parts:
+        rows = rows.union(part)
+    return rows
+
+
+def table_text(table: Artifact, scores: pd.DataFrame, config: Path) -> str:
+    """A table as CSV.
+
+    Raises:
+        InputError: when its settings do not suit the scores.
+    """
+    build = load_object("meshcil.reporting.tables", table.kind, "build")
+    built = build(keep(scores, table.select, f"table {table.name}"), table.options)
+    return to_csv(add_published(built, published_path(config, table.name)))
 
 
 def experiment_records(name: str, work: Path) -> dict[Path, Record]:
@@ -112,7 +161,7 @@ def read_kept(results: Path) -> list[Kept]:
             scores = read_scores(folder / SCORES)
         except InputError as error:
             raise InputError(error.where, error.cause, _again(folder.name)) from error
-        found.append(Kept(folder.name, scores, **facts | {"commits": tuple(facts["commits"])}))
+        found.append(Kept(folder.name, scores, facts["date"]))
     return found
 
 

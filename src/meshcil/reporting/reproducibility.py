@@ -1,6 +1,6 @@
-"""REPRODUCIBILITY.md: the verdict on every claim, the main table of every experiment, and the runs that they rest on.
+"""REPRODUCIBILITY.md: the verdict on every claim of the papers.
 
-Written from the results that are kept beside the code (`docs/results`), so that experiments of different days come
+Written from the results that are kept next to the code (`docs/results`), so that experiments of different days come
 together. The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
 """
 
@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshcil.config.claims import load_claims
-from meshcil.config.experiment import load_experiment
-from meshcil.core.artifacts import read_json, write_text_atomic
-from meshcil.core.errors import InputError
+from meshcil.core.artifacts import write_text_atomic
 from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
-from meshcil.reporting.kept import Kept, read_kept, together
-from meshcil.reporting.layout import read_table, row_keys
-from meshcil.reporting.page import table_view
+from meshcil.reporting.kept import read_kept, together
+from meshcil.reporting.layout import row_keys
 from meshcil.reporting.readme import read_text, replace_part
-from meshcil.reporting.results import markdown_table
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 _HEAD = """# Reproducibility
@@ -24,22 +20,13 @@ _HEAD = """# Reproducibility
 Written by `meshcil export claims` from [docs/results](docs/results), which `meshcil export results` writes from the
 scores and records of finished experiments; nothing here is typed by hand.
 
-A claim is a contrast of scores between runs of the same training seed. It *holds* when the 95 % confidence interval of
-its mean over seeds lies above zero and *does not hold* when it lies below. With fewer than three seeds, or zero in the
-interval, it is *not decided*. Many claims are judged and no interval allows for that: of twenty true nulls one would be
-decided by chance ([docs/claims.md](docs/claims.md)). Differences are in percentage points where no unit stands beside
-them. "Best of" names the methods of which the one with the best mean over seeds is compared; an experiment may have one
-alone.
-Published values are those of the papers, on their data; ours are on the data named beside them and are not to be
-compared in size."""
-_TABLES = """## Measured tables
-
-The main table of each experiment, as mean ± standard deviation over training seeds. Accuracies are in percent on our
-data; a published value stands in a column of its own."""
-_RUNS = """## Runs
-
-The commits that the jobs of an experiment ran at, and each seed with the first digits of the sha256 of the record of
-its scores."""
+A claim is a contrast of scores between runs with the same training seed. It *holds* when the 95 % confidence interval
+of its mean over seeds is above zero, and *does not hold* when it is below. With fewer than three seeds, or with zero
+in the interval, it is *not decided*. Intervals are not corrected for multiple comparisons: expect one false verdict
+among twenty claims without any effect ([docs/claims.md](docs/claims.md)). Differences are in percentage points unless
+a unit is given. "Best of" lists the methods of which the one with the best mean over seeds is compared; an experiment
+may have only one. Published values were measured on the data of the papers, ours on the data named next to them, so
+their sizes cannot be compared."""
 
 
 def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> None:
@@ -70,14 +57,12 @@ def reproducibility(results: Path, config: Path) -> tuple[str, str]:
     Raises:
         InputError: when a kept file is missing or damaged.
     """
-    kept = read_kept(results)
-    table = together(load_claims(config), kept)
+    table = together(load_claims(config), read_kept(results))
     pages = {(key, DIFFERENCE): _page(name) for key, name in zip(row_keys(table), table["experiment"], strict=True)}
     sources = sources_view(table, pages)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())
-    parts = [_HEAD, f"**Verdicts:** {verdicts}.", *map(_section, sources), _TABLES]
-    parts += [_measured(one, results, config) for one in kept]
-    return "\n\n".join([*parts, _RUNS, *(_runs(one) for one in kept if one.runs)]) + "\n", verdict_lines(sources)
+    parts = [_HEAD, f"**Verdicts:** {verdicts}.", *map(_section, sources)]
+    return "\n\n".join(parts) + "\n", verdict_lines(sources)
 
 
 def verdict_lines(sources: Sequence[Source]) -> str:
@@ -116,34 +101,6 @@ def _line(row: Judged, *, first: bool) -> str:
     measured = f"[{row.data}]({row.origin})" + (f"; {row.compared}" if row.rivals else "")
     cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.verdict}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _measured(kept: Kept, results: Path, config: Path) -> str:
-    settings = load_experiment(kept.name, config)
-    lines = [f"### {settings.title}", f"`make reproduce EXPERIMENT={kept.name}`. {kept.measured}"]
-    if settings.tables:
-        head = settings.tables[0]
-        view = table_view(read_table(results / kept.name / f"{head.name}.csv"), "")
-        seeds = f" {view.seeds} seeds." if view.seeds else ""
-        lines += [_caption(results / kept.name / f"table-{head.name}.record.json") + seeds, markdown_table(view)]
-    return "\n\n".join([*lines, f"[All its tables and figures]({_page(kept.name)})"])
-
-
-def _caption(record: Path) -> str:
-    """The caption that a table was made with: it speaks of the numbers as they are, which the present one may not."""
-    try:
-        return " ".join(read_json(record)["settings"]["values"]["caption"].split())
-    except (TypeError, KeyError) as error:
-        raise InputError(record, "is not the record of a table", "Write the experiment's results again") from error
-
-
-def _runs(kept: Kept) -> str:
-    lines = [f"### {kept.name}", ""]
-    if kept.commits:
-        lines += [f"At {', '.join(f'`{commit}`' for commit in kept.commits)}.", ""]
-    for run, seeds in sorted(kept.runs.items()):
-        lines.append(f"- `{run}` " + ", ".join(f"{seed}: {digest[:12]}" for seed, digest in sorted(seeds.items())))
-    return "\n".join(lines)
 
 
 def _page(experiment: str) -> str:

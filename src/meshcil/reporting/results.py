@@ -1,13 +1,13 @@
-"""Measured results to keep beside the code: a page per experiment, with its tables, figures and records.
+"""Measured results to keep next to the code: a page per experiment, with its tables and figures.
 
-Writes `<out>/<experiment>.md`, and its CSV files, their records, SVG files and verdicts (`kept.py`) into
+Writes `<out>/<experiment>.md`, and the figures, the scores and where they come from (`kept.py`) into
 `<out>/<experiment>/`. Pictures of single images stay in the report.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from meshcil.config.claims import load_claims
+from meshcil.config.claims import PROVENANCE, SCORES
 from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
@@ -34,12 +34,10 @@ def write_results(name: str, reports: Path, config: Path, out: Path) -> None:
     settings = load_experiment(name, config)
     tables = {table.name: reports / "tables" / f"{table.name}.csv" for table in settings.tables}
     figures = [reports / "figures" / f"{figure.name}.svg" for figure in settings.figures if figure.run is None]
-    records = [path.with_name(f"table-{path.stem}.record.json") for path in tables.values()]
-    files = {path.name: _read(path, name) for path in (*tables.values(), *records, *figures)}
-    files |= kept_files(name, load_claims(config), reports.parent)
     # The page links its figures as files, so that their text is not needed here.
     drawn = {path.stem: "<svg></svg>" for path in figures}
     parts = blocks(settings, {key: read_table(path) for key, path in tables.items()}, drawn)
+    files = {path.name: _read(path, name) for path in figures} | kept_files(name, config, reports)
     made = made_by(list(experiment_records(name, reports.parent).values()))
     for file, content in files.items():
         write_bytes_atomic(out / name / file, content)
@@ -57,7 +55,8 @@ def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Bl
     head = [
         f"# {settings.title}",
         " ".join(settings.description.split()),
-        f"`make reproduce EXPERIMENT={name}`. {made} Written by `meshcil export results {name}`.",
+        f"`make reproduce EXPERIMENT={name}`. {made} Written by `meshcil export results {name}`, with the "
+        f"[scores]({name}/{SCORES}) that the tables are made from and [where they come from]({name}/{PROVENANCE}).",
     ]
     return "\n\n".join([*head, *(_section(name, block) for block in parts if block.figures or block.table)]) + "\n"
 
@@ -68,9 +67,7 @@ def _section(name: str, block: Block) -> str:
         file = Path(figure.file).name
         lines += [f"![{figure.note or block.title}]({name}/{file})", *([figure.note] if figure.note else [])]
     if block.table is not None:
-        file = Path(block.table.file).name
-        record = f"table-{Path(file).stem}.record.json"
-        lines += [markdown_table(block.table), f"[{file}]({name}/{file}), [its record]({name}/{record})"]
+        lines.append(markdown_table(block.table))
     return "\n\n".join(lines)
 
 
