@@ -12,7 +12,7 @@ BIN := .venv/bin
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs clean help lock
+.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs image clean help lock
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -93,6 +93,11 @@ bench: $(STAMP)  ## Measure the claims about speed and memory; writes benchmarks
 docs: $(STAMP)  ## Build the documents as pages, site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Documents: site/index.html"
+
+image:  ## Build a container image with the locked packages, meshcil:latest (needs docker or podman)
+	@builder=$$(command -v docker || command -v podman) || \
+	  { echo "error: neither docker nor podman is installed. Install one and try again" >&2; exit 2; }; \
+	  "$$builder" build --tag meshcil:latest .
 
 # What was prepared from one's own raw data took hours; the record of a rendered data set names that of its images.
 clean:  ## Delete rendered data, results, logs and reports; your own data, raw and prepared, and .venv stay
