@@ -18,7 +18,8 @@ def margin_nca(
 
     The public code computes something else, on which the published figures rest: the margin is taken from every
     score and so cancels, and the true class is set to zero instead of removed, which adds 1 to the sum:
-    ``-(s_y - m) + log(1 + sum_{j != y} exp(s_j - m))`` with m the largest scaled score.
+    ``-(s_y - m) + log(1 + sum_{j != y} exp(s_j - m))`` with m the largest scaled score. As the true class is set to
+    zero after m is taken off, m does not cancel: it belongs to the loss, and gets a gradient.
 
     Args:
         similarities: before scaling.
@@ -35,7 +36,7 @@ def margin_nca(
     true = functional.one_hot(labels, similarities.shape[1]).bool()
     scores = scale * similarities
     if published_code:
-        shifted = scores - scores.amax(dim=1, keepdim=True).detach()
+        shifted = scores - scores.max(dim=1, keepdim=True).values
         others = torch.where(true, 0.0, shifted)
         return (others.logsumexp(dim=1) - shifted[true]).mean()
     others = scores.masked_fill(true, -torch.inf).logsumexp(dim=1)
