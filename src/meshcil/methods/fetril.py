@@ -8,10 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from meshcil.config.methods.base import AugmentationSettings
 from meshcil.config.methods.fetril import Settings
 from meshcil.memory.ledger import LedgerRow, carried
-from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.images import ImagePool, LatentPool
 from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch, Phase
@@ -26,6 +25,7 @@ class Learner(IncrementalClassifier):
 
     settings: Settings
     mean_features: Float[Tensor, "C D"] | None = None
+    latent_set: LatentPool | None = None
 
     def begin_step(self, step: int) -> None:
         """Grow the heads; the backbone stays as the first step left it."""
@@ -33,44 +33,48 @@ class Learner(IncrementalClassifier):
         self.network.backbone.requires_grad_(step == 0)
 
     def phases(self) -> list[Phase]:
-        """A later step takes its images as they are: the means that move their features are of such images."""
-        phases = super().phases()
-        if self.step == 0:
-            return phases
-        unchanged = {"augmentation": AugmentationSettings()}
-        return [replace(phase, training=phase.training.model_copy(update=unchanged)) for phase in phases]
+        """A later step trains the heads on the set of all features, real and pseudo, of images as they are."""
+        return [replace(phase, latents=self.latent_set) for phase in super().phases()]
 
     def prepare_step(self, images: ImagePool) -> None:
-        """Means of the new classes, if the backbone is final."""
-        if self.step > 0:
-            self._add_means(images)
+        """The set of features that a later step trains on, and the means of its classes."""
+        self.latent_set = None
+        if self.step == 0:
+            return
+        features, labels = self.pooled(images), images.labels.to(self.device)
+        self._add_means(features, labels)
+        pseudo, targets = self.pseudo_features(features, labels)
+        poses = images.poses.to(self.device)
+        poses = torch.cat([poses, poses.new_full((len(pseudo), 3), torch.nan)])
+        labels = torch.cat([labels, targets])
+        self.latent_set = LatentPool(torch.cat([features, pseudo]), labels, poses, labels < self.old)
 
     def finish_step(self, images: ImagePool) -> None:
         """Means of the first classes under the trained backbone."""
+        self.latent_set = None
         if self.step == 0:
-            self._add_means(images)
+            self._add_means(self.pooled(images), images.labels.to(self.device))
 
-    def _add_means(self, images: ImagePool) -> None:
-        features, labels = self.pooled(images), images.labels.to(self.device)
+    def _add_means(self, features: Float[Tensor, "n D"], labels: Int[Tensor, " n"]) -> None:
         means = torch.stack([features[labels == c].mean(dim=0) for c in range(self.old, self.seen)])
         kept = self.mean_features
         self.mean_features = means if kept is None else torch.cat([kept[: self.old], means])
 
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy over the new classes' features and the pseudo-features of the old ones."""
+        """Cross-entropy of the heads, in a later step over a batch of the set of features."""
         if self.step == 0:
             return super().losses(batch)
-        with torch.no_grad():
-            features = self.features(batch.images)
-        pseudo, labels = self.pseudo_features(features, batch.labels)
-        logits = self.network.head(torch.cat([features, pseudo]))
-        loss = functional.cross_entropy(logits, torch.cat([batch.labels, labels]))
-        return {"classification": loss} | self.pose_loss(batch, features)
+        terms = self.classification_losses(batch, self.network.head(batch.images))
+        real = ~batch.replayed
+        if not real.any():
+            return terms
+        rows = (batch.images[real], batch.labels[real], batch.poses[real], batch.replayed[real])
+        return terms | self.pose_loss(Batch(*rows, batch.generator, batch.phase), rows[0])
 
     def pseudo_features(
-        self, features: Float[Tensor, "B D"], labels: Int[Tensor, " B"]
+        self, features: Float[Tensor, "n D"], labels: Int[Tensor, " n"]
     ) -> tuple[Float[Tensor, "P D"], Int[Tensor, " P"]]:
-        """Pseudo-features of old classes made from a batch of new ones, and their labels."""
+        """Pseudo-features of every old class, made from those of one new class each, and their labels."""
         means = self.mean_features
         lender = self.old + nearest_new_class(means[: self.old], means[self.old :])
         parts, targets = [features[:0]], [labels[:0]]
@@ -82,7 +86,7 @@ class Learner(IncrementalClassifier):
         return torch.cat(parts), torch.cat(targets)
 
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy over the first step's classes."""
+        """Cross-entropy over all classes seen."""
         return {"classification": functional.cross_entropy(logits, batch.labels)}
 
     def state(self) -> dict[str, Any]:

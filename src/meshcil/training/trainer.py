@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from meshcil.config.methods.base import TrainingSettings
 from meshcil.core.seeding import torch_generator
-from meshcil.methods.base.images import as_floats, normalise
+from meshcil.methods.base.images import LatentPool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.training.augmentation import augment
 from meshcil.training.blocks import block_gradients
@@ -51,11 +51,10 @@ def train_step(
     """
     rows: list[EpochRow] = []
     resume = load_checkpoint(checkpoint)
+    method.prepare_step(data.new)
     if resume is not None:
         rows = list(resume["rows"])
         method.load_state(resume["method"])
-    else:
-        method.prepare_step(data.new)
     for index, phase in enumerate(method.phases()):
         if resume is not None and resume["phase"] > index:
             continue
@@ -129,7 +128,11 @@ class _Epoch:
     ) -> None:
         self.method, self.data, self.phase, self.optimizer, self.number = method, data, phase, optimizer, number
         self.generator = torch_generator(method.facts.seed, "epoch", method.step, phase.name, number)
-        self.batches = _shuffled_batches(len(data.pool), phase.training.batch_size, self.generator)
+        size, latents = phase.training.batch_size, phase.latents
+        if latents is None:
+            self.batches = _shuffled_batches(len(data.pool), size, self.generator)
+        else:
+            self.batches = list(torch.randperm(len(latents), generator=self.generator).split(size))
         self.position, self.totals = 0, dict[str, float]()
         if partial is not None:
             self.position, self.totals = partial["position"], dict(partial["totals"])
@@ -190,11 +193,19 @@ def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list
 def _make_batch(
     data: TrainingData, indices: Tensor, phase: Phase, generator: torch.Generator, device: torch.device
 ) -> Batch:
+    if phase.latents is not None:
+        return _latent_batch(phase.latents, indices, phase, generator)
     images = as_floats(data.pool.images[indices].to(device))
     poses = data.pool.poses[indices].to(device)
     images, poses = augment(images, poses, phase.training.augmentation, generator)
     labels = data.pool.labels[indices].to(device)
     return Batch(normalise(images), labels, poses, data.replayed[indices].to(device), generator, phase.name)
+
+
+def _latent_batch(latents: LatentPool, indices: Tensor, phase: Phase, generator: torch.Generator) -> Batch:
+    rows = indices.to(latents.features.device)
+    columns = (latents.features, latents.labels, latents.poses, latents.replayed)
+    return Batch(*(column[rows] for column in columns), generator, phase.name)
 
 
 def _optimise(

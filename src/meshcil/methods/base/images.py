@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 # ImageNet statistics, as every backbone here expects (iNeMo, section 1.2 of its data preparation).
@@ -45,6 +45,26 @@ class ImagePool:
         """Normalised images in order, at most ``size`` at a time."""
         for start in range(0, len(self), size):
             yield normalise(as_floats(self.images[start : start + size].to(device)))
+
+
+@dataclass(frozen=True)
+class LatentPool:
+    """Labelled features, for a phase that trains on these in place of images.
+
+    Attributes:
+        features: float32 [n, D].
+        labels: int64 [n], positions in the run's class order.
+        poses: float32 [n, 3], azimuth, elevation, theta in radians; NaN for features of no image.
+        replayed: bool [n], features that stand for earlier steps' images.
+    """
+
+    features: Float[Tensor, "n D"]
+    labels: Int[Tensor, " n"]
+    poses: Float[Tensor, "n 3"]
+    replayed: Bool[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 def as_floats(images: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:

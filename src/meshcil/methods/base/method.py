@@ -26,7 +26,7 @@ from meshcil.memory.ledger import LedgerRow
 from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.arithmetic import computes_bfloat16
-from meshcil.methods.base.images import ImagePool
+from meshcil.methods.base.images import ImagePool, LatentPool
 from meshcil.methods.base.ledger import training_rows
 from meshcil.models.backbones.base import Backbone
 
@@ -60,18 +60,18 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Batch:
-    """Training images as the network takes them.
+    """Training images as the network takes them, or features of such images.
 
     Attributes:
-        images: float32 [B, 3, H, W], normalised.
+        images: float32 [B, 3, H, W], normalised; features [B, D] in a phase that trains on latents.
         labels: int64 [B].
         poses: float32 [B, 3], azimuth, elevation, theta in radians, after augmentation.
-        replayed: bool [B], exemplars of earlier steps.
+        replayed: bool [B], exemplars of earlier steps, or features that stand for their images.
         generator: for draws that belong to this batch.
         phase: name of the phase that trains.
     """
 
-    images: Float[Tensor, "B 3 H W"]
+    images: Float[Tensor, "B ..."]
     labels: Int[Tensor, " B"]
     poses: Float[Tensor, "B 3"]
     replayed: Bool[Tensor, " B"]
@@ -116,6 +116,7 @@ class Phase:
         lr: learning rate at its start.
         training: further settings.
         balanced: train on equally many images of each class: all exemplars, and as many of each new class.
+        latents: train on these in place of the step's images; a last partial batch is kept.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Phase:
     lr: float
     training: TrainingSettings
     balanced: bool = False
+    latents: LatentPool | None = None
 
 
 class Method(ABC):
@@ -195,7 +197,7 @@ class Method(ABC):
         """Take in the classes of ``step``: grow heads, freeze a copy as teacher."""
 
     def prepare_step(self, images: ImagePool) -> None:  # noqa: B027 (a hook)
-        """Look at the step's new images before training: start new rows from them."""
+        """Look at the step's new images before training: start new rows from them. Called again by a resumed run."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
