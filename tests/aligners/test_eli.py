@@ -6,6 +6,7 @@ import torch
 from meshcil.aligners.base import LatentPairs
 from meshcil.aligners.eli import LatentAligner
 from meshcil.aligners.energy import EnergyNetwork, ascend
+from meshcil.aligners.gates import EnergyRule, LearnedRule
 from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.errors import InputError
 from tests.aligners.factory import CPU, displaced, settings
@@ -60,14 +61,16 @@ def test_same_seed_gives_the_same_aligner_and_state_survives_the_disk(tmp_path) 
     fit(first, displaced())
     with filled_with_nan():
         fit(second, displaced())
-    first.threshold = second.threshold = 0.25
+    for aligner in (first, second):
+        aligner.energy_rule, aligner.learned_rule = EnergyRule(0.25, False), LearnedRule(torch.arange(4.0), -1.5)
     save_state(tmp_path / "a", first.state())
     save_state(tmp_path / "b", second.state())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     loaded.load_state(load_state(tmp_path / "a"), "a")
     latents = displaced(seed=3).current
     assert torch.equal(loaded.align(latents), first.align(latents))
-    assert loaded.threshold == 0.25
+    assert loaded.energy_rule == first.energy_rule and loaded.learned_rule.bias == -1.5
+    assert torch.equal(loaded.learned_rule.weight, first.learned_rule.weight)
 
 
 def test_held_out_stopping_keeps_the_best_state() -> None:

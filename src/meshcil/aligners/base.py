@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from meshcil.aligners.gates import EnergyRule, LearnedRule, rules_from, state_of
 from meshcil.config.aligners.base import AlignerSettings
 from meshcil.core.errors import InputError
-from meshcil.memory.ledger import LedgerRow
+from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, deployed
 
 Monitor = Callable[["Aligner", int], float]
 """Looks at an aligner after so many iterations of its fit, at held-out data only; larger is better."""
@@ -84,8 +85,8 @@ class Aligner(ABC):
         self.step = step
         self.seed = seed
         self.device = device
-        self.threshold = float("-inf")
-        """Gate by energy: latents with a smaller g count as old (`fit_threshold`)."""
+        self.energy_rule, self.learned_rule = EnergyRule(), LearnedRule(torch.zeros(width, device=device))
+        """Of the gates that are fitted to images; until then they take no image for old."""
 
     @abstractmethod
     def fit(self, pairs: LatentPairs, generator: torch.Generator, monitor: Monitor | None = None) -> FitReport:
@@ -118,8 +119,7 @@ class Aligner(ABC):
             "width": self.width,
             "step": self.step,
             "seed": self.seed,
-            # JSON has no infinity: absent means that no latent passes the gate.
-            "threshold": self.threshold if self.threshold > float("-inf") else None,
+            "gates": state_of(self.energy_rule, self.learned_rule),
             "tensors": self.tensors(),
         }
 
@@ -142,8 +142,13 @@ class Aligner(ABC):
         if state["step"] != self.step:
             cause = f"was fitted after step {state['step']}, not after step {self.step}"
             raise InputError(where, cause, "Give the aligner of the model's own step")
-        self.threshold = float("-inf") if state["threshold"] is None else float(state["threshold"])
+        gates = {name: tensor.to(self.device) for name, tensor in state["gates"].items()}
+        self.energy_rule, self.learned_rule = rules_from(gates)
         self.load_tensors({name: tensor.to(self.device) for name, tensor in state["tensors"].items()})
+
+    def gate_rows(self) -> list[LedgerRow]:
+        """Bytes of what the fitted gates read: a threshold, its side, a weight per channel and a bias."""
+        return [deployed("gates", FLOAT_BYTES * (self.width + 3))]
 
     def require_width(self, latents: Tensor) -> None:
         """Refuse latents of another width.

@@ -5,11 +5,68 @@ true class is old; here that is the gate `task-oracle`. Two further gates are to
 without alignment; no other gate is ever given the true tasks.
 """
 
+import math
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
+
+
+@dataclass(frozen=True)
+class EnergyRule:
+    """Which side of a threshold speaks for an old class.
+
+    Training lowers g on the present model's latents of new images, so small g should mean new. That is found from
+    images, not taken for granted.
+
+    Attributes:
+        threshold: of g; NaN where g tells nothing, so that no image is old.
+        old_above: whether g above the threshold speaks for an old class, or g below it.
+    """
+
+    threshold: float = math.nan
+    old_above: bool = True
+
+    def says_old(self, negative_energy: Float[Tensor, " n"]) -> Bool[Tensor, " n"]:
+        """Whether g speaks for an old class."""
+        return negative_energy > self.threshold if self.old_above else negative_energy < self.threshold
+
+
+@dataclass(frozen=True)
+class LearnedRule:
+    """A linear classifier of latents into old and new: what ELI's authors propose where nobody tells the task.
+
+    Attributes:
+        weight: float32 [D].
+        bias: of the same; minus infinity where there was nothing to learn from, so that no image is old.
+    """
+
+    weight: Float[Tensor, " D"]
+    bias: float = -math.inf
+
+    def says_old(self, latents: Float[Tensor, "n D"]) -> Bool[Tensor, " n"]:
+        """Whether latents (of an image with several: their mean) look like those of old classes."""
+        return latents @ self.weight + self.bias > 0
+
+
+def state_of(energy: EnergyRule, learned: LearnedRule) -> dict[str, Any]:
+    """Tensors that hold both rules."""
+    return {
+        "energy": torch.tensor([energy.threshold, float(energy.old_above)], dtype=torch.float64),
+        "learned": learned.weight,
+        "bias": torch.tensor(learned.bias, dtype=torch.float64),
+    }
+
+
+def rules_from(state: dict[str, Any]) -> tuple[EnergyRule, LearnedRule]:
+    """Inverse of `state_of`."""
+    threshold, above = state["energy"].tolist()
+    return EnergyRule(threshold, bool(above)), LearnedRule(state["learned"], float(state["bias"]))
 
 
 def apply_gate(
@@ -18,8 +75,8 @@ def apply_gate(
     aligned: Float[Tensor, "n C"],
     *,
     old: int,
-    negative_energy: Float[Tensor, " n"],
-    threshold: float,
+    energy_says_old: Bool[Tensor, " n"],
+    learned_says_old: Bool[Tensor, " n"],
     true_old: Bool[Tensor, " n"] | None = None,
     background: bool = False,
 ) -> Float[Tensor, "n C"]:
@@ -31,7 +88,8 @@ def apply_gate(
       the identity of the task is worth by itself, and what `task-oracle-restricted` is to be compared with.
     - `align-all`: always aligned.
     - `pred-gate`: aligned where the unaligned prediction is an old class.
-    - `energy-gate`: aligned where g of the unaligned latent is below a threshold (`fit_threshold`).
+    - `energy-gate`: aligned where g of the unaligned latent speaks for an old class (`fit_energy_rule`).
+    - `learned-gate`: aligned where a linear classifier takes the unaligned latent for an old one (`fit_learned_rule`).
     - `max-conf`: whichever has the larger softmax maximum.
 
     Args:
@@ -39,8 +97,8 @@ def apply_gate(
         plain: logits of unaligned latents.
         aligned: logits of aligned latents.
         old: number of classes of earlier steps; labels below it are old.
-        negative_energy: g of the unaligned latents.
-        threshold: of `energy-gate`.
+        energy_says_old: answers of the rule of `energy-gate`.
+        learned_says_old: answers of the rule of `learned-gate`.
         true_old: whether the true class is old; for the oracle gates only.
         background: the last column is the background of a detector, neither old nor new.
 
@@ -63,29 +121,53 @@ def apply_gate(
         chosen = torch.ones(len(plain), dtype=torch.bool, device=plain.device)
     elif gate == "pred-gate":
         chosen = plain.argmax(dim=1) < old
-    elif gate == "energy-gate":
-        chosen = negative_energy < threshold
-    else:
+    elif gate == "max-conf":
         chosen = aligned.softmax(dim=1).amax(dim=1) > plain.softmax(dim=1).amax(dim=1)
+    else:
+        chosen = energy_says_old if gate == "energy-gate" else learned_says_old
     return torch.where(chosen[:, None], aligned, plain)
 
 
-def fit_threshold(old: Float[Tensor, " n"], new: Float[Tensor, " m"]) -> float:
-    """Threshold below which g speaks for an old class: the one of best balanced accuracy.
+def fit_energy_rule(old: Float[Tensor, " n"], new: Float[Tensor, " m"]) -> EnergyRule:
+    """The threshold of g, and the side of it that speaks for an old class, of best balanced accuracy.
 
     Args:
         old: g of exemplars' latents.
         new: g of latents of held-out training images of the present step.
 
     Returns:
-        The threshold; minus infinity (nothing is old) when none is better than chance, or one side is empty.
+        The rule; one that takes no image for old when none is better than chance, or one side is empty.
     """
     if not len(old) or not len(new):
-        return float("-inf")
+        return EnergyRule()
     values = torch.cat([old, new]).double().unique()
-    candidates = torch.cat([(values[1:] + values[:-1]) / 2, values[-1:] + 1])
-    found = (old.double() < candidates[:, None]).double().mean(dim=1)
-    spared = (new.double() >= candidates[:, None]).double().mean(dim=1)
-    balanced = (found + spared) / 2
-    best = int(balanced.argmax())
-    return float(candidates[best]) if float(balanced[best]) > 0.5 else float("-inf")
+    candidates = (values[1:] + values[:-1]) / 2
+    if not len(candidates):
+        return EnergyRule()
+    found, spared = ((side.double() > candidates[:, None]).double().mean(dim=1) for side in (old, new))
+    above = (1 + found - spared) / 2  # balanced accuracy of "old above"; that of "old below" is 1 minus it
+    best = int((above - 0.5).abs().argmax())
+    if float(above[best]) == 0.5:
+        return EnergyRule()
+    return EnergyRule(float(candidates[best]), float(above[best]) > 0.5)
+
+
+def fit_learned_rule(old: Float[Tensor, "n D"], new: Float[Tensor, "m D"]) -> LearnedRule:
+    """Logistic regression on standardised latents, both sides weighing the same.
+
+    Args:
+        old: latents of exemplars.
+        new: latents of training images of the present step.
+
+    Returns:
+        The rule; one that takes no image for old when one side is empty.
+    """
+    if not len(old) or not len(new):
+        return LearnedRule(new.new_zeros(new.shape[1]))
+    latents = torch.cat([old, new]).double().cpu()
+    mean, spread = latents.mean(dim=0), latents.std(dim=0, correction=0).clamp(min=1e-6)
+    labels = [1] * len(old) + [0] * len(new)
+    model = LogisticRegression(class_weight="balanced", max_iter=1000)
+    model.fit(((latents - mean) / spread).numpy(), labels)
+    weight = torch.from_numpy(model.coef_[0]) / spread
+    return LearnedRule(weight.to(new), float(model.intercept_[0]) - float(weight @ mean))

@@ -10,7 +10,7 @@ RESTRICTED, CONTROL = "task-oracle-restricted", "oracle-without-alignment"
 """With and without alignment, the gates under which images of old classes may only be given old classes."""
 ORACLE_GATES = ("task-oracle", RESTRICTED, CONTROL)
 """Gates that are told whether an image shows an old class."""
-GATES = (*ORACLE_GATES, "align-all", "pred-gate", "energy-gate", "max-conf")
+GATES = (*ORACLE_GATES, "align-all", "pred-gate", "energy-gate", "learned-gate", "max-conf")
 """All gates, in the order of tables."""
 
 

@@ -76,7 +76,9 @@ def align(
         save_state(out, fitted.state() | {"iteration": report.iteration, "diverged_at": report.diverged_at})
         columns = ["iteration", "loss", "previous", "samples", "monitor"]
         write_text_atomic(progress, pd.DataFrame(report.rows, columns=columns).to_csv(index=False, float_format="%.6g"))
-        write_text_atomic(ledger, extended_ledger(held, [*fitted.ledger_rows(), *fitting_rows(before, after)]))
+        write_text_atomic(
+            ledger, extended_ledger(held, [*fitted.ledger_rows(), *fitted.gate_rows(), *fitting_rows(before, after)])
+        )
 
 
 def fitting_rows(before: Method, after: Method) -> list[LedgerRow]:

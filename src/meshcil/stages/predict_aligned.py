@@ -81,8 +81,8 @@ def predict_aligned(
                 found.plain,
                 found.aligned,
                 old=len(old_classes),
-                negative_energy=found.negative_energy,
-                threshold=model.threshold,
+                energy_says_old=found.energy_says_old,
+                learned_says_old=found.learned_says_old,
                 true_old=told if gate in ORACLE_GATES else None,
             )
             # A forbidden class has probability 0; logits would hold an infinity.

@@ -20,7 +20,7 @@ from torchvision.ops import box_iou
 
 from meshcil.aligners.base import Aligner, LatentPairs
 from meshcil.aligners.eli import LatentAligner
-from meshcil.aligners.gates import apply_gate, fit_threshold
+from meshcil.aligners.gates import apply_gate, fit_energy_rule, fit_learned_rule
 from meshcil.config.gates import GATES, ORACLE_GATES
 from meshcil.config.studies.detection import Settings
 from meshcil.core.artifacts import load_state, save_state
@@ -139,7 +139,7 @@ def fit_aligner(
     settings: Settings,
     context: StudyContext,
 ) -> LatentAligner:
-    """Fit the aligner to foreground boxes of the second step's training images, and its threshold with exemplars.
+    """Fit the aligner to foreground boxes of the second step's training images, and the gates with exemplars.
 
     Each model looks at the boxes through its own backbone.
     """
@@ -152,11 +152,12 @@ def fit_aligner(
     with torch.enable_grad():
         report = aligner.fit(LatentPairs(before, after), draws)
     context.say(f"aligner: {len(after)} boxes; {report.outcome}")
-    held = [
+    old, held = (
         torch.cat([foreground_latents(previous, current, s)[1] for s in part])
         for part in (kept, [later[i] for i in order[:aside]])
-    ]
-    aligner.threshold = fit_threshold(*(aligner.negative_energy(latents) for latents in held))
+    )
+    aligner.energy_rule = fit_energy_rule(*(aligner.negative_energy(latents) for latents in (old, held)))
+    aligner.learned_rule = fit_learned_rule(old, torch.cat([held, after]))
     return aligner
 
 
@@ -197,7 +198,7 @@ def gated_rows(model: FasterRCNN, aligner: Aligner, image: DetectionImage, setti
     moved = model.roi_heads.box_predictor.cls_score(align(aligner, latents))
     scale = torch.tensor([pixels.shape[2], pixels.shape[1]] * 2) / torch.tensor([*resized.image_sizes[0][::-1]] * 2)
     told = true_old(proposals[0].cpu() * scale, image, settings)
-    rows = []
+    rows, energy_says_old = [], aligner.energy_rule.says_old(aligner.negative_energy(latents))
     for moment in ("plain", *GATES):
         chosen = logits
         if moment != "plain":
@@ -206,8 +207,8 @@ def gated_rows(model: FasterRCNN, aligner: Aligner, image: DetectionImage, setti
                 logits.roll(-1, dims=1),  # the background, first in the network, goes last
                 moved.roll(-1, dims=1),
                 old=settings.base,
-                negative_energy=aligner.negative_energy(latents),
-                threshold=aligner.threshold,
+                energy_says_old=energy_says_old,
+                learned_says_old=aligner.learned_rule.says_old(latents),
                 true_old=told.to(device) if moment in ORACLE_GATES else None,
                 background=True,
             ).roll(1, dims=1)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from meshcil.aligners.base import Aligner, FitReport, LatentPairs
-from meshcil.aligners.gates import fit_threshold
+from meshcil.aligners.gates import fit_energy_rule, fit_learned_rule
 from meshcil.config.aligners.base import AlignerSettings
 from meshcil.core.naming import load_object
 from meshcil.core.seeding import torch_generator
@@ -27,12 +27,14 @@ class GateInputs:
     Attributes:
         plain: logits of unaligned latents.
         aligned: logits of aligned latents.
-        negative_energy: mean g of the image's unaligned latents.
+        energy_says_old: whether the mean g of the image's unaligned latents speaks for an old class.
+        learned_says_old: whether the mean of these latents does.
     """
 
     plain: Float[Tensor, "n C"]
     aligned: Float[Tensor, "n C"]
-    negative_energy: Float[Tensor, " n"]
+    energy_says_old: Bool[Tensor, " n"]
+    learned_says_old: Bool[Tensor, " n"]
 
 
 def build_aligner(settings: AlignerSettings, method: Method, width: int) -> Aligner:
@@ -50,14 +52,14 @@ def latent_width(method: Method) -> int:
 def fit_aligner(
     settings: AlignerSettings, previous: Method, current: Method, images: ImagePool, exemplars: ImagePool
 ) -> tuple[Aligner, FitReport]:
-    """Fit an aligner between two states of a method (ELI, section 3), and the threshold of the gate by energy.
+    """Fit an aligner between two states of a method (ELI, section 3), and the two gates that learn from images.
 
     Args:
         settings: of the aligner.
         previous: the method after the step before.
         current: the method after the step.
-        images: the step's new training images; those that the threshold is fitted to are not learned from.
-        exemplars: of earlier steps' classes, for the threshold alone.
+        images: the step's new training images; those that the gate by energy is fitted to are not learned from.
+        exemplars: of earlier steps' classes, for the gates alone.
 
     Raises:
         ValueError: the two states have latents of different width, as those of expandable networks do.
@@ -68,8 +70,9 @@ def fit_aligner(
     pairs = latent_pairs(previous, current, images.subset(order[aside:]), settings.latents_per_image, draws)
     aligner = build_aligner(settings, current, pairs.current.shape[1])
     report = aligner.fit(pairs, draws)
-    old, new = (negative_energies(current, aligner, pool) for pool in (exemplars, images.subset(order[:aside])))
-    aligner.threshold = fit_threshold(old, new)
+    old, new = (mean_latents(current, aligner, pool) for pool in (exemplars, images))
+    aligner.energy_rule = fit_energy_rule(old.energy, new.energy[order[:aside].to(new.energy.device)])
+    aligner.learned_rule = fit_learned_rule(old.latents, new.latents)
     return aligner, report
 
 
@@ -94,11 +97,26 @@ def latent_pairs(
     return LatentPairs(torch.cat(before), torch.cat(after))
 
 
+@dataclass(frozen=True)
+class MeanLatents:
+    """What the fitted gates look at, one row per image.
+
+    Attributes:
+        energy: mean g of the image's unaligned latents.
+        latents: their mean.
+    """
+
+    energy: Float[Tensor, " n"]
+    latents: Float[Tensor, "n D"]
+
+
 @torch.no_grad()
-def negative_energies(method: Method, aligner: Aligner, images: ImagePool) -> Float[Tensor, " n"]:
-    """Mean g of the unaligned latents of each image."""
-    found = [_energies(aligner, method.latents(batch)) for batch in images.batches(_BATCH, method.device)]
-    return torch.cat(found) if found else torch.zeros(0)
+def mean_latents(method: Method, aligner: Aligner, images: ImagePool) -> MeanLatents:
+    """Mean g and mean of the unaligned latents of each image; labels are not looked at."""
+    empty = torch.zeros(0, 1, aligner.width, device=method.device)
+    parts = [_means(aligner, method.latents(batch)) for batch in images.batches(_BATCH, method.device)]
+    parts = parts or [_means(aligner, empty)]
+    return MeanLatents(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
@@ -108,12 +126,15 @@ def gate_inputs(method: Method, aligner: Aligner, images: ImagePool) -> GateInpu
     for batch in images.batches(_BATCH, method.device):
         latents = method.latents(batch)
         aligned = aligner.align(latents.flatten(0, 1)).view_as(latents)
-        parts.append((method.latent_logits(latents), method.latent_logits(aligned), _energies(aligner, latents)))
+        energy, mean = _means(aligner, latents)
+        rules = (aligner.energy_rule.says_old(energy), aligner.learned_rule.says_old(mean))
+        parts.append((method.latent_logits(latents), method.latent_logits(aligned), *rules))
     return GateInputs(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
 
 
-def _energies(aligner: Aligner, latents: Float[Tensor, "B P D"]) -> Float[Tensor, " B"]:
-    return aligner.negative_energy(latents.flatten(0, 1)).view(latents.shape[:2]).mean(dim=1)
+def _means(aligner: Aligner, latents: Float[Tensor, "B P D"]) -> tuple[Float[Tensor, " B"], Float[Tensor, "B D"]]:
+    energies = aligner.negative_energy(latents.flatten(0, 1)).view(latents.shape[:2])
+    return energies.mean(dim=1), latents.mean(dim=1)
 
 
 def read_task_identity(split: Path, old_classes: tuple[str, ...], ids: tuple[str, ...]) -> Bool[Tensor, " n"]:

@@ -21,7 +21,7 @@ class AlignerSettings(Settings):
     """Latents drawn from an image that has several (map cells of a mesh model)."""
     threshold_share: float = Field(0.1, gt=0, lt=1)
     """Share of the step's new training images that the aligner does not learn from; with the exemplars they set the
-    threshold of `energy-gate`."""
+    threshold and the direction of `energy-gate`."""
 
 
 def aligner_settings(kind: str) -> type[AlignerSettings]:
