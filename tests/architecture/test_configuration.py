@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshcil.config.aligners.base import load_aligner
-from meshcil.config.base import load_settings
+from meshcil.config.base import load_settings, read_yaml
 from meshcil.config.claims import load_claims
 from meshcil.config.documentation import with_tables
 from meshcil.config.experiment import load_experiment, study_jobs
@@ -26,6 +26,7 @@ LOADERS = {
     "datasets": load_dataset,
     "protocols": load_protocol,
     "methods": load_method,
+    "recipes": lambda name, config: read_yaml(config / "recipes" / f"{name}.yaml"),
     "claims": lambda _name, config: load_claims(config),
     "published": lambda name, config: load_settings(PublishedSettings, config / "published" / f"{name}.yaml"),
     "studies": lambda name, config: load_study(config / "studies" / f"{name}.yaml"),

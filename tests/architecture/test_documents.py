@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from meshcil.cli import app
+from meshcil.config.variants import method_names
 from meshcil.core.naming import available
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,8 @@ TO_BE_WRITTEN = {"smoothed", "crates", "signs", "smoothed-replay"}
 
 @cache
 def names(folder: str) -> set[str]:
+    if folder == "methods":
+        return set(method_names(ROOT / "config"))
     return {path.stem for path in (ROOT / "config" / folder).glob("*.yaml")}
 
 

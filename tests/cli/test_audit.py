@@ -101,8 +101,8 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
         f"{FINAL}: is not the record that {ANCHOR} names",
     ),
     "configuration of a method": (
-        replace("config/methods/icarl-smoke.yaml", "label: iCaRL", "label: iCarl"),
-        "config/methods/icarl-smoke.yaml: has changed (`method.label` was 'iCaRL (smoke)', is 'iCarl (smoke)')",
+        replace("config/methods/icarl.yaml", "label: iCaRL (smoke)", "label: iCarl (smoke)"),
+        "config/methods/icarl.yaml: has changed (`method.label` was 'iCaRL (smoke)', is 'iCarl (smoke)')",
     ),
     "configuration of a dataset": (
         replace("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0"),
@@ -113,8 +113,8 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
         "config/experiments/smoke.yaml: has changed (`kind`",
     ),
     "deleted configuration": (
-        Path("config/methods/icarl-smoke.yaml").unlink,
-        "config/methods/icarl-smoke.yaml: is missing",
+        Path("config/methods/icarl.yaml").unlink,
+        "config/methods/icarl.yaml: is missing",
     ),
     "source file": (
         replace("src/meshcil/evaluation/incremental.py", "import", "import os\nimport"),
@@ -143,7 +143,12 @@ def test_what_was_altered_is_named(checkout: Path, what: str) -> None:
 
 
 def test_comments_and_layout_of_configuration_and_code_may_change(checkout: Path) -> None:
-    for path in ("config/methods/icarl-smoke.yaml", "config/experiments/smoke.yaml", "src/meshcil/lineage/audit.py"):
+    for path in (
+        "config/methods/icarl.yaml",
+        "config/recipes/laptop.yaml",
+        "config/experiments/smoke.yaml",
+        "src/meshcil/lineage/audit.py",
+    ):
         Path(path).write_text("# A remark.\n" + Path(path).read_text())
     assert inspect().findings == ()
 
@@ -156,7 +161,7 @@ def test_differences_are_listed_with_exit_code_1(checkout: Path, capsys: pytest.
     assert stop.value.code == 1 and f"{TABLE}: has changed" in printed and "differences" in printed
 
 
-OTHER = Path("results/runs/primitives3d-tiny/2-2/icarl-other/total-16/seed0")
+OTHER = Path("results/runs/primitives3d-tiny/2-2/other/total-16/seed0")
 
 
 def damage_other_record() -> None:
@@ -165,7 +170,7 @@ def damage_other_record() -> None:
 
 # What is altered of a run that the report does not show -> how, and what the note must name.
 BESIDE: dict[str, tuple[Callable[[], None], str]] = {
-    "settings": (replace("config/methods/icarl-other.yaml", "label: iCaRL", "label: iCarl"), "icarl-other.yaml"),
+    "settings": (replace("config/methods/other.yaml", "label: iCaRL", "label: iCarl"), "other.yaml"),
     "resolved run": (append(OTHER / "run.json"), f"{OTHER}/run.json"),
     "record": (damage_other_record, f"{OTHER}/resolve.record.json"),
 }
@@ -173,8 +178,8 @@ BESIDE: dict[str, tuple[Callable[[], None], str]] = {
 
 @pytest.mark.parametrize("what", BESIDE)
 def test_what_the_report_does_not_rest_on_is_no_finding_but_is_told(checkout: Path, what: str) -> None:
-    shutil.copy("config/methods/icarl-smoke.yaml", "config/methods/icarl-other.yaml")
-    resolve.main(CONFIG, DATASET, "2-2", "icarl-other", "total-16", 0, OTHER / "run.json")
+    shutil.copy("config/methods/icarl.yaml", "config/methods/other.yaml")
+    resolve.main(CONFIG, DATASET, "2-2", "other", "total-16", 0, OTHER / "run.json")
     before = inspect()
     assert before.findings == () and not any("differences" in note for note in before.notes)
     assert any("1 records are not behind the report" in note for note in before.notes)

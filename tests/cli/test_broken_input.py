@@ -28,7 +28,7 @@ FILES = (
     RUN / "step1/predictions-robustness.parquet",
     TABLE,
     ANCHOR,
-    Path("config/methods/icarl-smoke.yaml"),
+    Path("config/methods/icarl.yaml"),
     Path("src/meshcil/evaluation/incremental.py"),
     Path("requirements.lock"),
     Path("dvc.yaml"),

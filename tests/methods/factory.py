@@ -7,6 +7,7 @@ import torch
 
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import load_method
+from meshcil.config.variants import method_names
 from meshcil.core.naming import load_object
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
@@ -28,7 +29,7 @@ def facts(step_sizes: tuple[int, ...] = (2, 2), seed: int = 0) -> RunFacts:
 
 def settings(kind: str, **training: object) -> MethodSettings:
     """Settings of the smallest sensible method of a kind."""
-    name = f"{kind}-smoke" if (CONFIG / "methods" / f"{kind}-smoke.yaml").exists() else kind
+    name = f"{kind}-smoke" if f"{kind}-smoke" in method_names(CONFIG) else kind
     loaded = load_method(name, CONFIG)
     small = loaded.backbone.model_copy(update={"width": 8, "depth": 1})
     short = {"first_epochs": None, "epochs": 2, "batch_size": 8, "precision": "float32"}

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from meshcil.config.experiment import ExperimentSettings, load_experiment, run_keys
+from meshcil.config.variants import method_names
 from meshcil.memory.budget import exemplars_for_budget, parse_budget
 from meshcil.stages.resolve import resolve_run
 from meshcil.training.planning import exemplar_size, ledgers_of
@@ -33,7 +34,7 @@ def test_every_published_row_is_shown_or_known_not_to_be() -> None:
     assert set(files) - set(tables) == WITHOUT_TABLE
     hidden = {row for name in set(files) & set(tables) for row in set(files[name]) - shown_by(name, tables[name])}
     assert hidden == WITHOUT_METHOD
-    assert not hidden & {path.stem for path in (CONFIG / "methods").glob("*.yaml")}
+    assert not hidden & set(method_names(CONFIG))
 
 
 @pytest.mark.parametrize("protocol", ["b0-5", "b0-10"])

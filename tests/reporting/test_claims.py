@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
 from meshcil.config.experiment import load_experiment, run_keys
+from meshcil.config.variants import method_names
 from meshcil.core.errors import InputError
 from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view
 from meshcil.reporting.reproducibility import _section
@@ -95,7 +96,7 @@ def test_the_page_groups_rows_by_claim_and_paper(three: pd.DataFrame) -> None:
 
 
 def test_the_claims_of_the_papers_name_methods_that_exist() -> None:
-    known = {path.stem for folder in ("methods", "studies") for path in (ROOT / "config" / folder).glob("*.yaml")}
+    known = {*method_names(ROOT / "config"), *(path.stem for path in (ROOT / "config/studies").glob("*.yaml"))}
     blocks = load_claims(ROOT / "config")
     assert [len(block.claims) >= 4 for block in blocks] == [True] * 3
     named = {str(n) for b in blocks for c in b.claims for t in c.terms for n in t.select.get("method", ())}

@@ -46,6 +46,14 @@ def change(path: Path, **values: object) -> None:
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values))
 
 
+def change_variant(config: Path, **values: object) -> None:
+    """Set keys of iNeMo's variant for tests."""
+    path = config / "methods/inemo.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["variants"]["smoke"] |= values
+    path.write_text(yaml.safe_dump(content))
+
+
 def spoil_run(config: Path, **values: object) -> None:
     """Change the first block of runs of the smoke experiment."""
     path = config / "experiments/smoke.yaml"
@@ -72,17 +80,28 @@ SPOILED = {
         ("datasets/primitives3d-tiny.yaml", "`colour`"),
     ),
     "unknown key of a method": (
-        lambda c: change(c / "methods/inemo-smoke.yaml", losses={"kapa": 1.0}),
-        ("methods/inemo-smoke.yaml", "`losses.kapa`"),
+        lambda c: change_variant(c, losses={"kapa": 1.0}),
+        ("methods/inemo.yaml, variant `smoke`: `losses.kapa`",),
     ),
     "value of a wrong type": (
         lambda c: change(c / "protocols/2-2.yaml", base="two"),
         ("protocols/2-2.yaml", "`base`", "integer"),
     ),
-    "unknown method": (lambda c: spoil_run(c, methods=["nemo"]), ("methods/nemo.yaml", "does not exist", "inemo")),
+    "unknown method": (
+        lambda c: spoil_run(c, methods=["nemo"]),
+        ("methods/nemo.yaml: does not exist. Did you mean `inemo`",),
+    ),
     "unknown kind of method": (
-        lambda c: change(c / "methods/inemo-smoke.yaml", kind="nemo"),
-        ("methods/inemo-smoke.yaml", "kind `nemo` is unknown", "Did you mean `inemo`?"),
+        lambda c: change_variant(c, kind="nemo"),
+        ("methods/inemo.yaml, variant `smoke`: kind `nemo` is unknown", "Did you mean `inemo`?"),
+    ),
+    "unknown variant": (
+        lambda c: spoil_run(c, methods=["inemo-study-no-eft"]),
+        ("methods/inemo.yaml: has no variant `study-no-eft`. Did you mean `study-no-etf`, `",),
+    ),
+    "unknown recipe": (
+        lambda c: change_variant(c, recipe="labtop"),
+        ("recipes/labtop.yaml: does not exist. Did you mean `laptop`?",),
     ),
     "unknown dataset": (lambda c: spoil_run(c, datasets=["imagenet"]), ("datasets/imagenet.yaml", "does not exist")),
     "unknown suite": (
@@ -147,8 +166,8 @@ SPOILED = {
         ("experiments/smoke.yaml", "not valid YAML"),
     ),
     "extends itself": (
-        lambda c: change(c / "methods/inemo-smoke.yaml", extends="inemo-smoke"),
-        ("methods/inemo-smoke.yaml", "extends itself"),
+        lambda c: change(c / "recipes/laptop.yaml", extends="laptop"),
+        ("recipes/laptop.yaml", "extends itself"),
     ),
     "own data that is not there": (
         lambda c: change(c / "datasets/primitives3d-tiny.yaml", generator=None, root="own/images"),

@@ -100,7 +100,7 @@ def test_the_budget_of_first_steps_is_none_for_a_run(tmp_path: Path) -> None:
 
 
 def test_settings_digest_follows_values_not_text(tmp_path: Path) -> None:
-    for folder in ("datasets", "protocols", "methods", "aligners", "experiments"):
+    for folder in ("datasets", "protocols", "methods", "recipes", "aligners", "experiments"):
         (tmp_path / folder).mkdir()
         for file in (CONFIG / folder).glob("*.yaml"):
             (tmp_path / folder / file.name).write_text(f"# A comment.\n{file.read_text()}")

@@ -49,9 +49,8 @@ def test_a_budget_of_nothing_is_spelt_none() -> None:
 
 def stated(config: Path, order: str) -> RunConfig:
     """A run of four classes whose protocol has this order, two classes per step."""
-    for name, file in (("datasets", "primitives3d"), ("datasets", "primitives3d-tiny"), ("methods", "icarl")):
-        (config / name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(repository_root() / f"config/{name}/{file}.yaml", config / name)
+    for name in ("datasets", "methods", "recipes"):
+        shutil.copytree(repository_root() / "config" / name, config / name)
     (config / "protocols").mkdir(exist_ok=True)
     (config / "protocols/stated.yaml").write_text(f"{{description: Stated., base: 2, increment: 2, order: {order}}}\n")
     key = RunKey(dataset="primitives3d-tiny", protocol="stated", method="icarl", budget="total-16", seed=0)

@@ -36,7 +36,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with a dataset that was prepared by `meshcil data prepare`, of which Snakemake knows nothing."""
     shutil.copy(ROOT / "Snakefile", tmp_path)
     shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
-    shutil.copytree(ROOT / "config/methods", tmp_path / "config/methods")
+    for part in ("methods", "recipes"):
+        shutil.copytree(ROOT / "config" / part, tmp_path / "config" / part)
     for name, content in CONFIGURATION.items():
         file = tmp_path / "config" / f"{name}.yaml"
         file.parent.mkdir(exist_ok=True)

@@ -83,7 +83,7 @@ def test_the_audit_names_all_that_was_altered(origin: Path, tmp_path: Path) -> N
     for path in [*paths, next(folder.glob("data/raw/*/**/*.JPEG"))]:
         path.write_bytes(path.read_bytes() + b"\n_ALTERED = 1\n")
     for name, before, after in (
-        ("config/methods/icarl-smoke.yaml", r"epochs: ", "epochs: 1"),
+        ("config/methods/icarl.yaml", r"first_epochs: 3", "first_epochs: 13"),
         ("dvc.lock", r"(path: results/experiments\n.*?\n *md5: )\w+", r"\g<1>" + "ab" * 16),
     ):
         text = (folder / name).read_text()
@@ -97,17 +97,18 @@ def test_the_audit_names_all_that_was_altered(origin: Path, tmp_path: Path) -> N
     assert done.returncode == 1 and done.stderr == "", done.stderr
     named = {line.partition(":")[0] for line in done.stdout.splitlines()}
     assert {path.relative_to(folder).as_posix() for path in paths} <= named, done.stdout
-    assert {"data/raw/primitives3d-tiny", "config/methods/icarl-smoke.yaml", "mlflow.db"} <= named, done.stdout
+    assert {"data/raw/primitives3d-tiny", "config/methods/icarl.yaml", "mlflow.db"} <= named, done.stdout
     assert "results/experiments: is modified by dvc.lock (out of stage evaluation)" in done.stdout
 
 
 # Edit -> what it replaces, by what, and rules that it must rerun.
 EDITS = {
     "docstring": ("src/meshcil/losses/contrastive.py", '"""', '"""Reworded. ', set()),
-    "comment": ("config/methods/icarl-smoke.yaml", "", "# A remark.\n", set()),
+    "comment": ("config/methods/icarl.yaml", "", "# A remark.\n", set()),
     "loss": ("src/meshcil/losses/contrastive.py", "\nimport ", "\n_EDITED = 1\nimport ", {"train", "predict"}),
     "figure": ("src/meshcil/reporting/figures/steps.py", "\nfrom ", "\n_EDITED = 1\nfrom ", {"figure"}),
-    "setting": ("config/methods/icarl-smoke.yaml", "epochs: ", "epochs: 1", {"resolve"}),
+    "setting": ("config/methods/icarl.yaml", "epochs: 3", "epochs: 13", {"resolve"}),
+    "another variant": ("config/methods/icarl.yaml", "width: 32", "width: 33", set()),
     "dataset": ("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0", {"generate", "prepare"}),
     "kept results": ("docs/results/laptop/provenance.json", '"measured": "', '"measured": "About ', {"report"}),
     "lock": ("requirements.lock", "", "# Another.\n", {"generate", "prepare", "train", "score", "table", "report"}),

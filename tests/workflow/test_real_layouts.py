@@ -73,7 +73,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("layouts")
     shutil.copy(ROOT / "Snakefile", folder)
     shutil.copytree(ROOT / "workflow", folder / "workflow")
-    shutil.copytree(ROOT / "config/methods", folder / "config/methods")
+    for part in ("methods", "recipes"):
+        shutil.copytree(ROOT / "config" / part, folder / "config" / part)
     for name, (write, settings) in DATASETS.items():
         write(folder / "raw" / name)
         sets = settings.get("test_sets", {"clean": {"layout": settings["layout"]}})
@@ -83,15 +84,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             settings | names | {"suites": {"clean": ["clean"], "all": list(sets)}},
         )
     write_yaml(folder / "config/protocols/two.yaml", {"description": "Both.", "base": 2, "increment": 2})
-    write_yaml(
-        folder / "config/methods/tiny.yaml",
-        {"extends": "finetune", "backbone": {"name": "resnet10", "width": 4, "depth": 1}, "training": TRAINING},
-    )
-    write_yaml(folder / "config/methods/tiny-mesh.yaml", {"extends": "inemo-smoke", "training": TRAINING})
+    for kind, variant, changes in (("finetune", [], {"backbone": {"width": 4}}), ("inemo", ["smoke"], {})):
+        file = folder / f"config/methods/{kind}.yaml"
+        content = yaml.safe_load(file.read_text())
+        block = content["variants"][variant[0]] if variant else content
+        block.setdefault("variants", {})["finetune-tiny"] = changes | {"training": TRAINING}
+        write_yaml(file, content)
     flat = [name for name, (_, settings) in DATASETS.items() if "focal" not in settings]
     blocks = [
-        {"datasets": ["pascal3d", "folder"], "methods": ["tiny-mesh"], "budgets": ["total-4"], "suite": "all"},
-        {"datasets": ["objectnet3d", *flat], "methods": ["tiny"], "budgets": ["none"], "suite": "all"},
+        {"datasets": ["pascal3d", "folder"], "methods": ["inemo-smoke-tiny"], "budgets": ["total-4"], "suite": "all"},
+        {"datasets": ["objectnet3d", *flat], "methods": ["finetune-tiny"], "budgets": ["none"], "suite": "all"},
     ]
     runs = [block | {"protocols": ["two"]} for block in blocks]
     experiment = {"title": "Layouts", "description": "All.", "cost": "a minute", "runs": runs}

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names
 
-_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _NAME_RULE = "Names are of lower-case letters, digits, and `-` between them, not `_`"
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every generator of random numbers here can be started from."""
@@ -40,6 +40,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise InputError(path, "extends itself", "Break the circle of `extends:` keys")
+    content = read_mapping(path)
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    return merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping as it is written.
+
+    Raises:
+        InputError: when the file is missing, not YAML, not a mapping, or has a key twice.
+    """
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise InputError(path, "does not exist", known_names(path.stem, known, f"Known in {path.parent.name}"))
@@ -50,10 +63,7 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise InputError(path, f"is not valid YAML ({reason})", "Correct the syntax") from error
     if not isinstance(content, dict):
         raise InputError(path, "is not a mapping of keys to values", "Start it with `key: value` lines")
-    parent = content.pop("extends", None)
-    if parent is None:
-        return content
-    return _merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
+    return content
 
 
 def check_columns(select: Iterable[str], known: Sequence[str]) -> None:
@@ -105,7 +115,7 @@ def named_file(config: Path, kind: str, name: str) -> Path:
     Raises:
         InputError: when the name is none, such as one that leads out of the folder.
     """
-    if re.fullmatch(_NAME, name) is None:
+    if re.fullmatch(NAME, name) is None:
         raise InputError(f"`{name}`", f"is no name of a file in {config / kind}", _NAME_RULE)
     return config / kind / f"{name}.yaml"
 
@@ -118,11 +128,12 @@ def yaml_files(path: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the values of ``override``; mappings that both have are merged key by key."""
     merged = dict(base)
     for key, value in override.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 
@@ -150,7 +161,7 @@ def _problems(error: ValidationError) -> Iterator[str]:
 
 
 def _problem(error: Mapping[str, Any]) -> str:
-    if error.get("ctx", {}).get("pattern") == _NAME:
+    if error.get("ctx", {}).get("pattern") == NAME:
         return f"`{error['input']}` is no name. {_NAME_RULE}"
     return str(error["msg"]).removeprefix("Value error, ")
 
@@ -171,11 +182,17 @@ def load_by_kind(settings_of: Callable[[str], type[SettingsType]], path: Path, e
     Raises:
         InputError: when the file is missing, names no known kind, or does not validate.
     """
-    content = read_yaml(path)
+    return validate_by_kind(settings_of, read_yaml(path), path, example)
+
+
+def validate_by_kind(
+    settings_of: Callable[[str], type[SettingsType]], content: Mapping[str, Any], where: str | Path, example: str
+) -> SettingsType:
+    """Validate settings with the class that their ``kind`` names; see `load_by_kind`."""
     if not isinstance(content.get("kind"), str):
-        raise InputError(path, "has no `kind`", f"Name the module in {path.parent.name}, e.g. `kind: {example}`")
+        raise InputError(where, "has no `kind`", f"Name a module, e.g. `kind: {example}`")
     try:
         model = settings_of(content["kind"])
     except InputError as error:
-        raise InputError(path, f"kind `{content['kind']}` is unknown", error.remedy) from error
-    return validate(model, content, path)
+        raise InputError(where, f"kind `{content['kind']}` is unknown", error.remedy) from error
+    return validate(model, content, where)

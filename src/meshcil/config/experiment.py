@@ -35,7 +35,7 @@ class RunBlock(Settings):
     protocols: tuple[Name, ...] = Field(min_length=1)
     """Names of files in config/protocols."""
     methods: tuple[Name, ...] = Field(min_length=1)
-    """Names of files in config/methods."""
+    """Names of methods or variants in config/methods."""
     budgets: tuple[str, ...] = Field(min_length=1)
     """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<n>`, `paper-bytes-<n>`."""
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)

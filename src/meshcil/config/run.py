@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import SerializeAsAny, field_validator
 
-from meshcil.config.base import Seed, Settings, load_by_kind, load_settings, named_file, validate
+from meshcil.config.base import Seed, Settings, load_settings, named_file, validate, validate_by_kind
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
+from meshcil.config.variants import find_method
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names, load_object
@@ -24,7 +25,7 @@ class RunKey(Settings):
     protocol: str
     """File name in config/protocols."""
     method: str
-    """File name in config/methods."""
+    """Name of a method or variant in config/methods."""
     budget: str
     """Exemplar budget by name; `any` in the settings of a first step."""
     seed: Seed
@@ -95,8 +96,9 @@ def method_settings(kind: str) -> type[MethodSettings]:
 
 
 def load_method(name: str, config_root: Path) -> MethodSettings:
-    """Read and validate `config/methods/<name>.yaml` with the settings class that its `kind` names."""
-    return load_by_kind(method_settings, named_file(config_root, "methods", name), "icarl")
+    """Settings of the method or variant of that name, of the class that its `kind` names; see `find_method`."""
+    source = find_method(name, config_root)
+    return validate_by_kind(method_settings, source.content, source.where, "icarl")
 
 
 def load_run(path: Path) -> RunConfig:

@@ -38,6 +38,16 @@ def known_names(name: str, known: Sequence[str], title: str = "Known") -> str:
     return "".join(f"Did you mean `{near}`? " for near in meant) + f"{title}: {', '.join(known) or 'none'}"
 
 
+def near_names(name: str, known: Sequence[str], title: str) -> str:
+    """What to say of a name that does not exist where there are too many to list: at most five that are like it."""
+    near = difflib.get_close_matches(name, known, n=5, cutoff=0.4)
+    return (
+        f"Did you mean {', '.join(f'`{one}`' for one in near)}?"
+        if near
+        else f"None of the {len(known)} {title} is like it"
+    )
+
+
 def available(package: str) -> list[str]:
     """Names that can be loaded from ``package``, sorted; ``base`` is its abstract part."""
     import pkgutil

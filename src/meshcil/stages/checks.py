@@ -9,6 +9,7 @@ from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.run import RunConfig, RunKey
 from meshcil.config.studies.base import StudySettings
+from meshcil.config.variants import find_method
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_module
 
@@ -49,7 +50,7 @@ def check_weights(name: str, method: MethodSettings, config: Path) -> None:
     weights = method.backbone.weights
     if weights is not None and not Path(weights).is_file():
         remedy = "Put the weights there (the file's comments say which), or correct the path; nothing is downloaded"
-        raise InputError(config / "methods" / f"{name}.yaml", f"`weights` {weights} is not a file", remedy)
+        raise InputError(find_method(name, config).where, f"`weights` {weights} is not a file", remedy)
 
 
 def check_artifacts(

@@ -10,6 +10,7 @@ from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.run import ANY_BUDGET, RunConfig, RunKey, load_dataset, load_method, load_protocol
+from meshcil.config.variants import find_method
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, known_names
@@ -101,7 +102,7 @@ def main(
     config: Annotated[Path, typer.Option(help="Folder with datasets, protocols and methods.")],
     dataset: Annotated[str, typer.Option(help="File name in datasets.")],
     protocol: Annotated[str, typer.Option(help="File name in protocols.")],
-    method: Annotated[str, typer.Option(help="File name in methods.")],
+    method: Annotated[str, typer.Option(help="Name of a method or variant in methods.")],
     budget: Annotated[
         str, typer.Option(help="none, total-<n>, per-class-<n>, bytes-<n>, paper-bytes-<n>; any: a first step.")
     ],
@@ -109,12 +110,13 @@ def main(
     out: Annotated[Path, typer.Option(help="run.json")],
 ) -> None:
     """Write the resolved, validated settings of a run."""
-    names = {"dataset": dataset, "protocol": protocol, "method": method}
-    key = validate(RunKey, {**names, "budget": budget, "seed": seed}, "run")
+    names = {"dataset": dataset, "protocol": protocol}
+    key = validate(RunKey, {**names, "method": method, "budget": budget, "seed": seed}, "run")
     run = resolve_run(key, config)
+    files = [file for kind, name in names.items() for file in yaml_files(config / f"{kind}s" / f"{name}.yaml")]
     with record_job(
         "resolve",
-        inputs=[file for kind, name in names.items() for file in yaml_files(config / f"{kind}s" / f"{name}.yaml")],
+        inputs=[*files, *find_method(method, config).files],
         outputs=[out],
         settings=run.model_dump(mode="json"),
         modules=settings_modules("resolve", run),
