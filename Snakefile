@@ -6,7 +6,6 @@ min_version("9.0")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/inputs.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/memory.smk"
@@ -24,7 +23,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        "reports/index.html",
+        STAGES["report"].outputs["page"],
         # Named here too, so that a deleted one is made again although the page is still there.
-        [PLAN.artifact_files(name) for name in EXPERIMENTS],
-        expand("results/tracking/{name}.json", name=EXPERIMENTS),
+        [artifact_files(PLAN, name) for name in EXPERIMENTS],
+        expand(STAGES["track"].outputs["runs"], experiment=EXPERIMENTS),

@@ -9,10 +9,13 @@ import pandas as pd
 from meshcil.config.base import yaml_files
 from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
-from meshcil.lineage.code import data_modules
+from meshcil.lineage.code import generator_modules, reader_modules
+from meshcil.lineage.inputs import predictions_of
+from meshcil.lineage.plan import Plan
 from meshcil.lineage.record import record_job, record_run_job
+from meshcil.lineage.stages import records
 from meshcil.stages import claims, collect, figure, report, resolve, score, table, track
-from meshcil.stages.plan import Plan, load_plan
+from meshcil.stages.plan import load_plan
 
 CONFIG = Path("config")
 DATASET = "primitives3d-tiny"
@@ -42,8 +45,8 @@ def fabricate() -> None:
     claims.main(CONFIG, [scores], Path("reports/tables/claims.csv"))
     report.main(CONFIG, ["smoke"], Path("reports/index.html"))
     # What needs images or learning is not made up: pictures, contact sheets, aligners.
-    records = [path for path in map(Path, plan.records("smoke")) if path.is_file()]
-    track.main("smoke", [*records, Path("reports/report.record.json")], Path("results/tracking/smoke.json"), "null")
+    made = [path for path in map(Path, records(plan, "smoke")) if path.is_file()]
+    track.main("smoke", [*made, Path("reports/report.record.json")], Path("results/tracking/smoke.json"), "null")
 
 
 def make_data() -> None:
@@ -51,10 +54,10 @@ def make_data() -> None:
     settings = load_dataset(DATASET, CONFIG)
     values, yaml = settings.model_dump(mode="json"), yaml_files(CONFIG / f"datasets/{DATASET}.yaml")
     job = {"settings": values, "key": {"dataset": DATASET}}
-    with record_job("generate", inputs=yaml, outputs=[RAW], modules=data_modules("generate", settings), **job):
+    with record_job("generate", inputs=yaml, outputs=[RAW], modules=generator_modules("generate", settings), **job):
         write(RAW, {"Images/car_imagenet/n01.JPEG": "image", "Annotations/car_imagenet/n01.mat": "annotation"})
     outputs = [PREPARED / name for name in ("dataset.json", "train.parquet", "clean.parquet")]
-    modules = data_modules("prepare", settings)
+    modules = reader_modules("prepare", settings)
     with record_job("prepare", inputs=[*yaml, RAW], outputs=outputs, modules=modules, **job):
         write(PREPARED, {path.name: path.name for path in outputs})
 
@@ -88,7 +91,7 @@ def make_run(plan: Plan, key: RunKey) -> None:
         for suite in plan.step_suites(key, step):
             make_predictions(run, step, suite, [*inputs, *before, PREPARED / "clean.parquet"], place)
     ledgers = [folder / f"step{step}/ledger.csv" for step in range(len(run.steps))]
-    score.main(folder / "run.json", [Path(p) for p in plan.predictions(key)], ledgers, folder / "scores.csv")
+    score.main(folder / "run.json", [Path(p) for p in predictions_of(plan, key)], ledgers, folder / "scores.csv")
 
 
 def make(run: RunConfig, stage: str, step: int, inputs: Iterable[Path], texts: dict[Path, str]) -> None:

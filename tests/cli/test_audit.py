@@ -20,6 +20,7 @@ from meshcil.config.studies.base import load_study
 from meshcil.core import code_digest
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
+from meshcil.lineage.inputs import predictions_of
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import read_scores
@@ -255,7 +256,7 @@ def recompute_everything() -> None:
     folders = [Path("results/runs") / key.path for key in plan.members["smoke"]]
     for key, folder in zip(plan.members["smoke"], folders, strict=True):
         ledgers = [folder / f"step{k}/ledger.csv" for k in (0, 1)]
-        text = scores_text(load_run(folder / "run.json"), [Path(p) for p in plan.predictions(key)], ledgers)
+        text = scores_text(load_run(folder / "run.json"), [Path(p) for p in predictions_of(plan, key)], ledgers)
         (folder / "scores.csv").write_text(text)
     scores = Path("results/experiments/smoke.csv")
     text, numbers = collected([f / "scores.csv" for f in folders], [f / "run.json" for f in folders], [])

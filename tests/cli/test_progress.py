@@ -1,7 +1,6 @@
 """Progress of a run: what is counted, what is shown, and that no error is swallowed."""
 
 import io
-import json
 import os
 import pty
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from meshcil.cli.progress import Job, Progress, clock, recorded_seconds, view
+from tests.records import write_record
 
 SNAKEFILE = """
 rule all:
@@ -60,8 +60,7 @@ def test_records_of_earlier_runs_give_a_time_at_once(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for name, stage, seconds in (("a/train", "train", 30), ("b/train", "train", 10), ("score", "score", 2)):
         path = tmp_path / "results" / f"{name}.record.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"stage": stage, "seconds": seconds}))
+        write_record(path, stage, seconds=seconds)
     (tmp_path / "results/bad.record.json").write_text("{")
     progress = Progress({"train": 3, "score": 1}, recorded=recorded_seconds())
     assert progress.remaining(now=0.0, elapsed=0.1) == pytest.approx(3 * 20 + 2)

@@ -48,7 +48,7 @@ def study(checkout: Path) -> Path:
         inputs=[],
         outputs=outputs,
         settings=settings.model_dump(mode="json"),
-        modules=study_modules(settings.kind),
+        modules=study_modules("study", settings),
         key={"study": "toy-32", "seed": 0},
     ):
         STUDY.mkdir(parents=True, exist_ok=True)

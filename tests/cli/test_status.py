@@ -1,7 +1,6 @@
 """What `meshcil status` says of a folder, and its estimate of the time left."""
 
 import fcntl
-import json
 import os
 import re
 from pathlib import Path
@@ -12,7 +11,9 @@ from meshcil.cli.status import JobState, Scheduling, progress, remaining_seconds
 from meshcil.config.gates import GATES
 from meshcil.core.code_digest import repository_root
 from meshcil.lineage.lock import exclusive
+from meshcil.lineage.stages import records
 from meshcil.stages.plan import load_plan
+from tests.records import write_record
 
 
 def job(stage: str, chain: str, state: str, seconds: float | None = None, method: str = "a") -> JobState:
@@ -48,11 +49,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_states_come_from_records_locks_and_logs(folder: Path) -> None:
     plan = load_plan(["smoke"], repository_root() / "config")
-    records = plan.records("smoke")
-    train = [path for path in records if "/train" in path]
-    for path in (records[0], train[0]):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps({"seconds": 120.0}))
+    paths = records(plan, "smoke")
+    train = [path for path in paths if "/train" in path]
+    for path in (paths[0], train[0]):
+        write_record(path, "train", seconds=120.0)
     lock = Path(train[1]).with_name(".state.safetensors.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     log = folder / ".snakemake/log/1.snakemake.log"
@@ -62,8 +62,8 @@ def test_states_come_from_records_locks_and_logs(folder: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         found = progress(plan)
     states = {job.record.as_posix(): job.state for job in found.jobs}
-    assert [states[path] for path in (records[0], *train)] == ["done", "done", "running", "failed", "waiting"]
-    assert sum(state == "waiting" for state in states.values()) == len(records) - 4
+    assert [states[path] for path in (paths[0], *train)] == ["done", "done", "running", "failed", "waiting"]
+    assert sum(state == "waiting" for state in states.values()) == len(paths) - 4
     text = show(found)
     assert "failed: train (x), see logs/t.log" in text and f"running: {lock.parent} (train)" in text
     minutes = max(round(3 * 120 / (os.cpu_count() or 1) / 60), 4)
@@ -85,7 +85,7 @@ FIRST = {
 @pytest.mark.parametrize("stage", FIRST)
 def test_every_job_that_takes_long_is_seen_running(folder: Path, stage: str) -> None:
     plan = load_plan(["eli-smoke"], repository_root() / "config")
-    record = next(Path(path) for path in plan.records("eli-smoke") if re.match(rf"{stage}[-.]", Path(path).name))
+    record = next(Path(path) for path in records(plan, "eli-smoke") if re.match(rf"{stage}[-.]", Path(path).name))
     record.parent.mkdir(parents=True)
     with exclusive(record.with_name(FIRST[stage])):
         (running,) = [job for job in progress(plan).jobs if job.state == "running"]
@@ -95,31 +95,25 @@ def test_every_job_that_takes_long_is_seen_running(folder: Path, stage: str) -> 
 def test_a_fresh_folder_has_no_estimate_and_a_full_one_is_done(folder: Path) -> None:
     plan = load_plan(["smoke"], repository_root() / "config")
     assert "unknown time left" in show(progress(plan))
-    for path in plan.records("smoke"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(finished("20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 1.0)))
+    for path in records(plan, "smoke"):
+        finished(path, "20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 1.0)
     text = show(progress(plan)).splitlines()
     assert text[-1] == "Everything is done."
-    share = 1 - len(plan.records("smoke")) / 100
+    share = 1 - len(records(plan, "smoke")) / 100
     assert text[-2] == f"{share:.0%} of 2 cores x 0.8 min was spent outside stages."
 
 
-def finished(pipeline: str, ended: str, seconds: float, threads: int = 1, slurm: str | None = None) -> dict:
-    place = {"host": "h", "cores": 2, "threads": threads, "slurm_job_id": slurm}
-    return {"pipeline": pipeline, "ended": ended, "seconds": seconds, "environment": place}
+def finished(path: Path | str, pipeline: str, ended: str, seconds: float, **environment: object) -> None:
+    write_record(path, "train", environment, pipeline=pipeline, ended=ended, seconds=seconds)
 
 
 def test_time_outside_stages_counts_every_invocation_and_every_core(folder: Path) -> None:
-    jobs = [
-        finished("20261120T120000Z-7", "2026-11-20T12:00:40.000+00:00", 30.0),
-        finished("20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 20.0, threads=8),
-        finished("20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 30.0),
-    ]
     paths = [folder / str(i) for i in range(4)]
-    for path, job in zip(paths[:3], jobs, strict=True):
-        path.write_text(json.dumps(job))
+    finished(paths[0], "20261120T120000Z-7", "2026-11-20T12:00:40.000+00:00", 30.0)
+    finished(paths[1], "20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 20.0, threads=8)
+    finished(paths[2], "20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 30.0)
     times = scheduling(paths)
     assert times == Scheduling(wall=100.0, cores=2, inside=100.0)
     assert times.outside == 0.5
-    paths[3].write_text(json.dumps(finished("20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 1.0, slurm="4")))
+    finished(paths[3], "20261120T130000Z-9", "2026-11-20T13:00:50.000+00:00", 1.0, slurm_job_id="4")
     assert scheduling(paths) is None

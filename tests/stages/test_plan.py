@@ -12,7 +12,10 @@ from meshcil.config.dataset import DatasetSettings
 from meshcil.config.run import RunKey
 from meshcil.config.studies.layers import Settings as LayersSettings
 from meshcil.core.errors import InputError
-from meshcil.stages.plan import Plan, load_plan
+from meshcil.lineage import inputs
+from meshcil.lineage.plan import Plan, names_of
+from meshcil.lineage.stages import job, records
+from meshcil.stages.plan import load_plan
 from meshcil.stages.resolve import resolve_run
 from tests.datasets import archives
 
@@ -69,15 +72,15 @@ def test_steps_and_classes_follow_the_protocol() -> None:
 
 
 def test_records_of_an_experiment_are_listed_once_and_in_order(plan: Plan) -> None:
-    records = plan.records("smoke")
-    assert len(set(records)) == len(records)
-    assert records[0] == "data/raw/primitives3d-tiny/generate.record.json"
+    found = records(plan, "smoke")
+    assert len(set(found)) == len(found)
+    assert found[0] == "data/raw/primitives3d-tiny/generate.record.json"
     folder = f"results/runs/{KEY.path}"
     wanted = ["resolve", "step0/select", "step1/train", "step1/predict-robustness", "score"]
     wanted = [f"{folder}/{name}.record.json" for name in wanted]
     first = folder.replace(KEY.budget, "any")
     wanted += [f"{first}/{name}.record.json" for name in ("resolve", "step0/train")]
-    assert set(wanted) <= set(records) and f"{folder}/step0/train.record.json" not in records
+    assert set(wanted) <= set(found) and f"{folder}/step0/train.record.json" not in found
 
 
 def test_runs_that_differ_in_their_budget_share_the_first_step(plan: Plan) -> None:
@@ -87,7 +90,7 @@ def test_runs_that_differ_in_their_budget_share_the_first_step(plan: Plan) -> No
     assert all(key.trained_as(step) == key for key in own for step in (1, 2, 3))
     assert plan.first_steps[first] == resolve_run(first, CONFIG)
     assert [
-        path for path in plan.records("laptop") if "/icarl/" in path and path.endswith("step0/train.record.json")
+        path for path in records(plan, "laptop") if "/icarl/" in path and path.endswith("step0/train.record.json")
     ] == [f"results/runs/{first.path}/step0/train.record.json"]
 
 
@@ -104,10 +107,8 @@ def test_settings_digest_follows_values_not_text(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         for file in (CONFIG / folder).glob("*.yaml"):
             (tmp_path / folder / file.name).write_text(f"# A comment.\n{file.read_text()}")
-    names = {name: str(value) for name, value in KEY.model_dump().items()}
-    assert load_plan(["smoke"], tmp_path).settings("resolve", names) == load_plan(["smoke"], CONFIG).settings(
-        "resolve", names
-    )
+    digests = {job(load_plan(["smoke"], config), "resolve", names_of(KEY)).digest for config in (tmp_path, CONFIG)}
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,10 @@ def test_the_preparation_of_own_files_waits_for_the_one_that_was_changed_last(
         (4, "train/n02/a{b}.JPEG", "val/n02"),
     ):
         os.utime(Path("raw", name), (1e9 + seconds, 1e9 + seconds))
-        assert own.raw_inputs("own") == ["raw", f"raw/{expected}"]
-    assert plan.raw_inputs("primitives3d-tiny") == ["data/raw/primitives3d-tiny/generate.record.json"]
+        assert inputs.raw_files(own, {"dataset": "own"}) == ("raw", f"raw/{expected}")
+    assert job(plan, "prepare", {"dataset": "primitives3d-tiny"}).inputs["raw"] == (
+        "data/raw/primitives3d-tiny/generate.record.json"
+    )
 
 
 def test_the_weights_of_a_study_are_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +180,7 @@ def test_the_weights_of_a_study_are_its_inputs(tmp_path: Path, monkeypatch: pyte
     weights.touch()
     plan = load_plan(["eli-detection-embedded"], Path("config"))
     expected = {"files": [weights.as_posix()], "data": "data/raw/primitives-voc/generate.record.json"}
-    assert plan.study_inputs("detection-primitives") == expected
+    assert job(plan, "study", {"study": "detection-primitives", "seed": "0"}).inputs == expected
 
 
 def test_so_are_those_of_the_networks_of_the_study_of_layers() -> None:
@@ -198,13 +201,13 @@ def test_images_without_poses_go_with_2d_methods_only() -> None:
 
 def test_a_figure_of_images_waits_for_the_last_predictions_of_its_run(plan: Plan) -> None:
     folder = f"results/runs/{KEY.path}/step1"
-    assert plan.figure_inputs({"figure": "smoke-overlays"}) == {
+    assert job(plan, "figure", {"figure": "smoke-overlays"}).inputs == {
         "data": "data/prepared/primitives3d-tiny/dataset.json",
         "predictions": [f"{folder}/predictions-robustness.parquet"],
     }
-    assert plan.figure_inputs({"figure": "smoke-steps"}) == {"scores": "results/experiments/smoke.csv"}
-    assert plan.modules("figure", {"figure": "smoke-overlays"})[1] == "meshcil.reporting.pictures.pose_overlays"
-    assert plan.modules("figure", {"figure": "smoke-steps"})[1] == "meshcil.reporting.figures.steps"
+    assert job(plan, "figure", {"figure": "smoke-steps"}).inputs == {"scores": "results/experiments/smoke.csv"}
+    assert job(plan, "figure", {"figure": "smoke-overlays"}).modules[1] == "meshcil.reporting.pictures.pose_overlays"
+    assert job(plan, "figure", {"figure": "smoke-steps"}).modules[1] == "meshcil.reporting.figures.steps"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +237,7 @@ def test_a_table_depends_on_the_values_published_for_it(tmp_path: Path) -> None:
     file = tmp_path / "config/published/smoke-summary.yaml"
 
     def digest() -> str:
-        return load_plan(["smoke"], tmp_path / "config").settings("table", {"table": "smoke-summary"})
+        return job(load_plan(["smoke"], tmp_path / "config"), "table", {"table": "smoke-summary"}).digest
 
     digests = [digest()]
     for text in (

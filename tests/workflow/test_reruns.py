@@ -16,20 +16,22 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from meshcil.core.code_digest import code_digest
+from meshcil.lineage.plan import names_of
+from meshcil.lineage.stages import job
 from meshcil.stages.plan import load_plan
 plan = load_plan(["laptop", "smoke"], Path(sys.argv[1]))
 jobs = {}
 for key in plan.runs:
     for stage in ("resolve", "train", "select", "predict", "score"):
-        jobs[f"{stage} {key.method}"] = plan.modules(stage, {n: str(v) for n, v in key.model_dump().items()})
+        jobs[f"{stage} {key.method}"] = job(plan, stage, names_of(key)).modules
 for name in plan.datasets:
     for stage in ("generate", "prepare", "contact_sheet"):
-        jobs[f"{stage} {name}"] = plan.modules(stage, {"dataset": name})
+        jobs[f"{stage} {name}"] = job(plan, stage, {"dataset": name}).modules
 for stage in ("table", "figure"):
     for name in plan.artifacts(f"{stage}s"):
-        jobs[f"{stage} {name}"] = plan.modules(stage, {stage: name})
+        jobs[f"{stage} {name}"] = job(plan, stage, {stage: name}).modules
 for stage in ("collect", "report", "track"):
-    jobs[stage] = plan.modules(stage, {})
+    jobs[stage] = job(plan, stage, {"experiment": "smoke"}).modules
 print(json.dumps({job: [code_digest(*modules), modules] for job, modules in jobs.items()}))
 """
 

@@ -1,73 +1,55 @@
-"""Aligners: fitted beside the chain of a run, and judged under every gate."""
-
-ALIGNED = f"{STEP}/{{aligner}}"
-ALIGNED_LOG = f"{STEP_LOG}/{{aligner}}"
+"""Aligners: fitted to the chain of a run, which they leave as it is, and judged under every gate."""
 
 
 rule align:
     input:
-        unpack(alignment_inputs),
+        unpack(inputs("align")),
     output:
-        files=[f"{ALIGNED}/{name}" for name in ("aligner.safetensors", "progress.csv", "ledger.csv")],
-        record=f"{ALIGNED}/align-{{aligner}}.record.json",
+        **STAGES["align"].outputs,
     log:
-        f"{ALIGNED_LOG}/align.log",
+        STAGES["align"].log,
     benchmark:
-        f"{ALIGNED_LOG}/align.tsv"
+        STAGES["align"].benchmark
     threads: 1
     resources:
         **HEAVY,
     params:
         **provenance("align"),
-        settings=settings("align"),
-        config=CONFIG,
     message:
         "align {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}: {wildcards.aligner}"
     shell:
-        "python -m meshcil.stages.align --run {input.run} --data data/prepared/{wildcards.dataset} --step {wildcards.step}"
-        " --previous {input.previous} --state {input.state} --exemplars {input.exemplars} --held {input.ledger}"
-        " --aligner {params.config}/aligners/{wildcards.aligner}.yaml --out {output.files[0]}"
-        " --progress {output.files[1]} --ledger {output.files[2]} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log} 2>&1"
 
 
 rule predict_aligned:
     input:
-        unpack(selection_inputs),
-        chosen=f"{STEP}/exemplars.json",
-        aligner=f"{ALIGNED}/aligner.safetensors",
+        unpack(inputs("predict_aligned")),
     output:
-        predictions=[f"{ALIGNED}/predictions-{gate}.parquet" for gate in GATES],
-        record=f"{ALIGNED}/predict_aligned-{{aligner}}.record.json",
+        **STAGES["predict_aligned"].outputs,
     log:
-        f"{ALIGNED_LOG}/predict_aligned.log",
+        STAGES["predict_aligned"].log,
     benchmark:
-        f"{ALIGNED_LOG}/predict_aligned.tsv"
+        STAGES["predict_aligned"].benchmark
     threads: 1
     resources:
         **HEAVY,
     params:
         **provenance("predict_aligned"),
-        folder=output_folder,
     message:
         "predict through {wildcards.aligner}: {wildcards.method} seed {wildcards.seed}, step {wildcards.step}"
     shell:
-        "python -m meshcil.stages.predict_aligned --run {input.run} --data data/prepared/{wildcards.dataset}"
-        " --step {wildcards.step} --state {input.state} --exemplars {input.chosen} --aligner {input.aligner}"
-        " --task-identity data/prepared/{wildcards.dataset}/clean.parquet --out {params.folder}"
-        " --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log} 2>&1"
 
 
 rule score_aligned:
     input:
-        unpack(aligned_files),
-        run=f"{RUN}/run.json",
+        unpack(inputs("score_aligned")),
     output:
-        scores=f"{RUN}/{{aligner}}/scores.csv",
-        record=f"{RUN}/{{aligner}}/score_aligned-{{aligner}}.record.json",
+        **STAGES["score_aligned"].outputs,
     log:
-        f"{LOG}/{{aligner}}/score_aligned.log",
+        STAGES["score_aligned"].log,
     benchmark:
-        f"{LOG}/{{aligner}}/score_aligned.tsv"
+        STAGES["score_aligned"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -76,5 +58,4 @@ rule score_aligned:
     message:
         "score {wildcards.method} {wildcards.budget} seed {wildcards.seed} through {wildcards.aligner}"
     shell:
-        "python -m meshcil.stages.score_aligned --run {input.run} --predictions {input.predictions}"
-        " --ledgers {input.ledgers} --out {output.scores} > {log} 2>&1"
+        "{params.command} > {log} 2>&1"

@@ -9,9 +9,11 @@ from snakemake.exceptions import WorkflowError
 
 from meshcil.core.code_digest import code_digest, repository_root
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_file, sha256_tree
-from meshcil.lineage.code import templates
-from meshcil.stages.plan import load_plan
+from meshcil.core.hashing import sha256_file
+from meshcil.lineage.inputs import artifact_files
+from meshcil.lineage.jobs import listed
+from meshcil.lineage.stages import STAGES, job
+from meshcil.stages.plan import load_plan, resources, study_resources
 
 # Jobs run the interpreter that runs Snakemake, whether or not the environment is activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
@@ -19,12 +21,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 # Relative, so that a moved checkout changes no parameter.
 CONFIG = os.path.relpath(Path(workflow.basedir) / "config")
 LOCK = sha256_file(repository_root() / "requirements.lock")
-TEMPLATES = sha256_tree(templates())
 EXPERIMENTS = str(config.get("experiment", "laptop")).split(",")
-RUN = "results/runs/{dataset}/{protocol}/{method}/{budget}/seed{seed}"
-STEP = f"{RUN}/step{{step}}"
-LOG = RUN.replace("results/", "logs/")
-STEP_LOG = f"{LOG}/step{{step}}"
 
 # DVC keeps these folders whole, also where an experiment leaves one of them empty.
 for folder in ("data/raw", "data/prepared", "results/runs", "results/studies"):
@@ -35,8 +32,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-LIGHT = PLAN.resources(mem_mb=1000, runtime=10)
-HEAVY = PLAN.resources(mem_mb=4000, runtime=120)
+LIGHT = resources(PLAN, mem_mb=1000, runtime=10)
+HEAVY = resources(PLAN, mem_mb=4000, runtime=120)
 
 
 def alternatives(values):
@@ -66,46 +63,28 @@ wildcard_constraints:
     figure=alternatives(PLAN.artifacts("figures")),
 
 
+def inputs(stage):
+    """Inputs of a rule: what the table of stages says that the job reads."""
+
+    def files(wildcards):
+        return job(PLAN, stage, dict(wildcards.items())).inputs
+
+    return files
+
+
 def provenance(stage):
-    """Parameters of a stage that rerun it: digests of the code that runs, given the wildcards, and of the lock."""
+    """Parameters of a rule that rerun it: its command, and digests of settings, of the code that runs, of the lock."""
+
+    def command(wildcards):
+        return job(PLAN, stage, dict(wildcards.items())).shell
+
+    def settings(wildcards):
+        return job(PLAN, stage, dict(wildcards.items())).digest
 
     def code(wildcards):
-        return code_digest(*PLAN.modules(stage, dict(wildcards.items())))
+        return code_digest(*job(PLAN, stage, dict(wildcards.items())).modules)
 
-    return {"code": code, "lock": LOCK}
-
-
-def settings(stage):
-    """Parameter of a stage: digest of the settings it works by, given the wildcards."""
-
-    def digest(wildcards):
-        return PLAN.settings(stage, dict(wildcards.items()))
-
-    return digest
-
-
-def artifact_experiment(stage):
-    """Parameter of `table` and `figure`: the experiment it belongs to."""
-
-    def name(wildcards):
-        return PLAN.artifact(stage, wildcards[stage])[0]
-
-    return name
-
-
-def optional(**options):
-    """Parameter with the options whose input exists at this step, e.g. `previous="previous"`."""
-
-    def text(wildcards, input):
-        given = {option: input.get(name) for option, name in options.items()}
-        return " ".join(f"--{option} {path}" for option, path in given.items() if path)
-
-    return text
-
-
-def output_folder(wildcards, output):
-    """Parameter: the folder that a job writes to."""
-    return os.path.dirname(output.record)
+    return {"command": command, "settings": settings, "code": code, "lock": LOCK}
 
 
 def train_priority(wildcards):

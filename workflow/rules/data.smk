@@ -11,46 +11,41 @@ rule data:
 
 
 rule generate:
+    input:
+        unpack(inputs("generate")),
     output:
-        record="data/raw/{dataset}/generate.record.json",
+        **STAGES["generate"].outputs,
     log:
-        "logs/data/{dataset}/generate.log",
+        STAGES["generate"].log,
     benchmark:
-        "logs/data/{dataset}/generate.tsv"
+        STAGES["generate"].benchmark
     priority: 100
     threads: 8
     resources:
         **HEAVY,
     params:
         **provenance("generate"),
-        settings=settings("generate"),
-        config=CONFIG,
     message:
         "render {wildcards.dataset}"
     shell:
-        "python -m meshcil.stages.generate --dataset {params.config}/datasets/{wildcards.dataset}.yaml"
-        " --out data/raw/{wildcards.dataset} --workers {threads} > {log} 2>&1"
+        "{params.command} --workers {threads} > {log} 2>&1"
 
 
 rule prepare:
     input:
-        raw=raw_files,
+        unpack(inputs("prepare")),
     output:
-        dataset="data/prepared/{dataset}/dataset.json",
-        record="data/prepared/{dataset}/prepare.record.json",
+        **STAGES["prepare"].outputs,
     log:
-        "logs/data/{dataset}/prepare.log",
+        STAGES["prepare"].log,
     benchmark:
-        "logs/data/{dataset}/prepare.tsv"
+        STAGES["prepare"].benchmark
     threads: 8
     resources:
         **HEAVY,
     params:
         **provenance("prepare"),
-        settings=settings("prepare"),
-        config=CONFIG,
     message:
         "prepare {wildcards.dataset}"
     shell:
-        "python -m meshcil.stages.prepare --dataset {params.config}/datasets/{wildcards.dataset}.yaml"
-        " --out data/prepared/{wildcards.dataset} --workers {threads} > {log} 2>&1"
+        "{params.command} --workers {threads} > {log} 2>&1"

@@ -9,28 +9,23 @@ localrules:
 
 rule runs:
     input:
-        [f"results/runs/{key.path}/scores.csv" for key in PLAN.runs],
-        [PLAN.study_scores(name) for name in EXPERIMENTS],
+        [listed(job(PLAN, "collect", {"experiment": name}).inputs) for name in EXPERIMENTS],
 
 
 rule evaluation:
     input:
-        expand("results/experiments/{name}.csv", name=EXPERIMENTS),
+        expand(STAGES["collect"].outputs["scores"], experiment=EXPERIMENTS),
 
 
 rule predict:
     input:
-        run=f"{RUN}/run.json",
-        data="data/prepared/{dataset}/dataset.json",
-        state=state,
-        exemplars=f"{STEP}/exemplars.json",
+        unpack(inputs("predict")),
     output:
-        predictions=f"{STEP}/predictions-{{suite}}.parquet",
-        record=f"{STEP}/predict-{{suite}}.record.json",
+        **STAGES["predict"].outputs,
     log:
-        f"{STEP_LOG}/predict-{{suite}}.log",
+        STAGES["predict"].log,
     benchmark:
-        f"{STEP_LOG}/predict-{{suite}}.tsv"
+        STAGES["predict"].benchmark
     threads: 1
     resources:
         **HEAVY,
@@ -39,23 +34,18 @@ rule predict:
     message:
         "predict {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}: {wildcards.suite}"
     shell:
-        "python -m meshcil.stages.predict --run {input.run} --data data/prepared/{wildcards.dataset}"
-        " --step {wildcards.step} --state {input.state} --exemplars {input.exemplars} --suite {wildcards.suite}"
-        " --out {output.predictions} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log} 2>&1"
 
 
 rule score:
     input:
-        run=f"{RUN}/run.json",
-        predictions=run_predictions,
-        ledgers=run_ledgers,
+        unpack(inputs("score")),
     output:
-        scores=f"{RUN}/scores.csv",
-        record=f"{RUN}/score.record.json",
+        **STAGES["score"].outputs,
     log:
-        f"{LOG}/score.log",
+        STAGES["score"].log,
     benchmark:
-        f"{LOG}/score.tsv"
+        STAGES["score"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -64,28 +54,24 @@ rule score:
     message:
         "score {wildcards.method} {wildcards.budget} seed {wildcards.seed}"
     shell:
-        "python -m meshcil.stages.score --run {input.run} --predictions {input.predictions}"
-        " --ledgers {input.ledgers} --out {output.scores} > {log} 2>&1"
+        "{params.command} > {log} 2>&1"
 
 
 rule collect:
     input:
-        unpack(experiment_scores),
+        unpack(inputs("collect")),
     output:
-        scores="results/experiments/{experiment}.csv",
-        metrics="results/experiments/{experiment}.metrics.json",
-        record="results/experiments/collect-{experiment}.record.json",
+        **STAGES["collect"].outputs,
     log:
-        "logs/experiments/{experiment}/collect.log",
+        STAGES["collect"].log,
     benchmark:
-        "logs/experiments/{experiment}/collect.tsv"
+        STAGES["collect"].benchmark
     threads: 1
     resources:
         **LIGHT,
     params:
         **provenance("collect"),
-        files=optional(scores="scores", runs="runs", studies="studies"),
     message:
         "collect {wildcards.experiment}"
     shell:
-        "python -m meshcil.stages.collect {params.files} --out {output.scores} --metrics {output.metrics} > {log} 2>&1"
+        "{params.command} > {log} 2>&1"

@@ -7,16 +7,13 @@ localrules:
 
 rule track:
     input:
-        records=experiment_records,
-        claims="reports/tables/claims.record.json",
-        report="reports/report.record.json",
+        unpack(inputs("track")),
     output:
-        runs="results/tracking/{experiment}.json",
-        record="results/tracking/track-{experiment}.record.json",
+        **STAGES["track"].outputs,
     log:
-        "logs/experiments/{experiment}/track.log",
+        STAGES["track"].log,
     benchmark:
-        "logs/experiments/{experiment}/track.tsv"
+        STAGES["track"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -25,5 +22,4 @@ rule track:
     message:
         "log {wildcards.experiment} to MLflow"
     shell:
-        "python -m meshcil.stages.track --experiment {wildcards.experiment} --records {input.records}"
-        " {input.claims} {input.report} --out {output.runs} > {log} 2>&1"
+        "{params.command} > {log} 2>&1"

@@ -1,28 +1,22 @@
 """Studies: experiments of their own making, one job per seed."""
 
-STUDY = "results/studies/{study}/seed{seed}"
-
 
 rule study:
     input:
-        unpack(study_files),
+        unpack(inputs("study")),
     output:
-        files=[f"{STUDY}/scores.csv", f"{STUDY}/evidence.parquet"],
-        record=f"{STUDY}/study.record.json",
+        **STAGES["study"].outputs,
     log:
-        "logs/studies/{study}/seed{seed}/study.log",
+        STAGES["study"].log,
     benchmark:
-        "logs/studies/{study}/seed{seed}/study.tsv"
+        STAGES["study"].benchmark
     priority: 20
     threads: 1
     resources:
-        **PLAN.study_resources(),
+        **study_resources(PLAN),
     params:
         **provenance("study"),
-        settings=settings("study"),
-        config=CONFIG,
     message:
         "study {wildcards.study} seed {wildcards.seed}"
     shell:
-        "python -m meshcil.stages.study --study {params.config}/studies/{wildcards.study}.yaml --seed {wildcards.seed}"
-        " --out {output.files[0]} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log} 2>&1"

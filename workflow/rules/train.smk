@@ -6,13 +6,14 @@ localrules:
 
 
 rule resolve:
+    input:
+        unpack(inputs("resolve")),
     output:
-        run=f"{RUN}/run.json",
-        record=f"{RUN}/resolve.record.json",
+        **STAGES["resolve"].outputs,
     log:
-        f"{LOG}/resolve.log",
+        STAGES["resolve"].log,
     benchmark:
-        f"{LOG}/resolve.tsv"
+        STAGES["resolve"].benchmark
     wildcard_constraints:
         budget=RESOLVED,
     priority: 50
@@ -21,27 +22,21 @@ rule resolve:
         **LIGHT,
     params:
         **provenance("resolve"),
-        settings=settings("resolve"),
-        config=CONFIG,
     message:
         "resolve {wildcards.dataset} {wildcards.protocol} {wildcards.method} {wildcards.budget} seed {wildcards.seed}"
     shell:
-        "python -m meshcil.stages.resolve --config {params.config} --dataset {wildcards.dataset}"
-        " --protocol {wildcards.protocol} --method {wildcards.method} --budget {wildcards.budget}"
-        " --seed {wildcards.seed} --out {output.run} > {log} 2>&1"
+        "{params.command} > {log} 2>&1"
 
 
 rule train:
     input:
-        unpack(training_inputs),
+        unpack(inputs("train")),
     output:
-        state=f"{STEP}/state.safetensors",
-        epochs=f"{STEP}/epochs.csv",
-        record=f"{STEP}/train.record.json",
+        **STAGES["train"].outputs,
     log:
-        f"{STEP_LOG}/train.log",
+        STAGES["train"].log,
     benchmark:
-        f"{STEP_LOG}/train.tsv"
+        STAGES["train"].benchmark
     wildcard_constraints:
         budget=TRAINED,
     priority: train_priority
@@ -50,9 +45,7 @@ rule train:
         **HEAVY,
     params:
         **provenance("train"),
-        previous=optional(previous="previous", exemplars="exemplars"),
     message:
         "train {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}"
     shell:
-        "python -m meshcil.stages.train --run {input.run} --data data/prepared/{wildcards.dataset} --step {wildcards.step}"
-        " {params.previous} --out {output.state} --epochs {output.epochs} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log} 2>&1"

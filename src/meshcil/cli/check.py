@@ -7,9 +7,10 @@ from meshcil.config.base import named_file
 from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
+from meshcil.lineage.plan import Plan
 from meshcil.memory.budget import parse_budget
 from meshcil.stages.checks import check_bytes
-from meshcil.stages.plan import Plan, load_plan
+from meshcil.stages.plan import load_plan
 from meshcil.stages.resolve import resolve_run
 
 

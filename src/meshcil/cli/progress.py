@@ -4,7 +4,6 @@ Snakemake calls it through its interface for logger plugins (`snakemake --logger
 printed as Snakemake formats them, above the view, so that the last thing on the screen is what went wrong.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -22,22 +21,10 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from meshcil.lineage.reading import record_files
+from meshcil.core.errors import InputError
+from meshcil.lineage.reading import read_record, record_files
+from meshcil.lineage.stages import STAGES
 
-_ORDER = (
-    "generate",
-    "prepare",
-    "resolve",
-    "train",
-    "select",
-    "align",
-    "predict",
-    "predict_aligned",
-    "score",
-    "score_aligned",
-    "study",
-    "collect",
-)
 _TAIL = 4096
 """Bytes at the end of a log in which the last line is looked for."""
 _CHATTER = (
@@ -146,7 +133,7 @@ class Progress:
     def rows(self) -> list[tuple[str, int, int, int]]:
         """Rule, done, running, waiting; in the order of the pipeline."""
         active = Counter(job.rule for job in self.running.values())
-        place = {rule: i for i, rule in enumerate(_ORDER)}
+        place = {rule: i for i, rule in enumerate(STAGES)}
         found = []
         for rule in sorted(self.planned, key=lambda name: place.get(name, len(place))):
             done = len(self.seconds.get(rule, []))
@@ -158,9 +145,9 @@ def recorded_seconds() -> dict[str, float]:
     """Mean seconds of the jobs of each stage, by the records in the working folder; unreadable ones do not count."""
     found: dict[str, list[float]] = {}
     for path in record_files():
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            found.setdefault(str(record["stage"]), []).append(float(record["seconds"]))
+        with suppress(InputError):
+            record = read_record(path)
+            found.setdefault(record.stage, []).append(record.seconds)
     return {stage: mean(values) for stage, values in found.items()}
 
 

@@ -1,7 +1,6 @@
 """`meshcil status`: which jobs are done, run, wait or failed, how long the rest may take, and the runs in MLflow."""
 
 import fcntl
-import json
 import os
 import re
 import time
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,11 +18,13 @@ from rich.table import Table
 from meshcil.cli import slurm
 from meshcil.cli.profiles import load_profile
 from meshcil.cli.submit import LOCK, Failure, failures, job_prefix, snakemake_logs
-from meshcil.config.gates import GATES
 from meshcil.config.run import ANY_BUDGET
 from meshcil.core.errors import InputError
-from meshcil.lineage.reading import record_files
-from meshcil.stages.plan import Plan
+from meshcil.lineage.jobs import Job
+from meshcil.lineage.lock import lock_path
+from meshcil.lineage.plan import Plan
+from meshcil.lineage.reading import read_record, record_files
+from meshcil.lineage.stages import experiment_jobs
 from meshcil.tracking.stored import DATABASE, StoredRun, stored_runs
 
 STATES = ("done", "running", "waiting", "failed")
@@ -78,53 +78,27 @@ def progress(plan: Plan) -> Progress:
     # Installed but not configured, as on a compute node without a controller: then nothing can have been queued.
     with suppress(InputError):
         queue = tuple(slurm.alive(job_prefix(load_profile("slurm"))))
-    records = dict.fromkeys(path for name in plan.experiments for path in plan.records(name))
+    planned = {path: job for name in plan.experiments for path, job in experiment_jobs(plan, name).items()}
     broken = {str(Path(name)) for failure in failed for name in failure.outputs}
-    jobs = tuple(_state(Path(path), broken) for path in records)
+    jobs = tuple(_state(job, broken) for job in planned.values())
     workers = max(1, sum(job.state == "RUNNING" for job in queue) or os.cpu_count() or 1)
     return Progress(jobs, failed, queue, is_locked(LOCK), remaining_seconds(jobs, workers))
 
 
-def _state(record: Path, failed: Iterable[str]) -> JobState:
-    stage = record.name.split("-")[0].removesuffix(".record.json")
-    run = re.search(r"results/runs/([^/]+/[^/]+/([^/]+)/[^/]+/[^/]+)", record.as_posix())
-    family = f"{stage} {run[2]}" if run else stage
-    chain = run[1] if run else record.as_posix()
-    seconds = _seconds(record)
+def _state(job: Job, failed: Iterable[str]) -> JobState:
+    stage, names = job.stage.name, job.names
+    family = f"{stage} {names['method']}" if "method" in names else stage
+    chain = job.plan.key(names).path if "method" in names else job.record.as_posix()
+    seconds = None
+    with suppress(InputError):
+        seconds = read_record(job.record).seconds
     if seconds is not None:
         state = "done"
-    elif str(record) in failed:
+    elif str(job.record) in failed:
         state = "failed"
     else:
-        state = "running" if any(map(is_locked, _locks(record, stage))) else "waiting"
-    return JobState(record, stage, family, chain, state, seconds)
-
-
-def _locks(record: Path, stage: str) -> Sequence[Path]:
-    """Locks that the job holds while it runs: the one of its first output, `meshcil.lineage.lock`."""
-    folder = record.parent
-    name = record.name.removesuffix(".record.json").removeprefix(f"{stage}-")
-    first = {
-        "resolve": folder / "run.json",
-        "train": folder / "state.safetensors",
-        "select": folder / "exemplars.json",
-        "predict": folder / f"predictions-{name}.parquet",
-        "score": folder / "scores.csv",
-        "align": folder / "aligner.safetensors",
-        "predict_aligned": folder / f"predictions-{GATES[0]}.parquet",
-        "score_aligned": folder / "scores.csv",
-        "study": folder / "scores.csv",
-        "generate": folder,
-        "prepare": folder / "dataset.json",
-    }.get(stage)
-    return () if first is None else (first.with_name(f".{first.name}.lock"),)
-
-
-def _seconds(record: Path) -> float | None:
-    try:
-        return float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        state = "running" if is_locked(lock_path(job.first)) else "waiting"
+    return JobState(job.record, stage, family, chain, state, seconds)
 
 
 def is_locked(path: Path) -> bool:
@@ -234,25 +208,23 @@ def scheduling(records: Iterable[Path]) -> Scheduling | None:
     Returns:
         The times; None when jobs ran under Slurm, on several machines, or by hand, where no wall time can be known.
     """
-    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in records if path.is_file()]
-    places = {(job["environment"]["host"], job["environment"]["cores"]) for job in jobs}
-    if len(places) != 1 or any(job["environment"]["slurm_job_id"] or not job["pipeline"] for job in jobs):
+    jobs = [read_record(path) for path in records if path.is_file()]
+    places = {(job.environment.host, job.environment.cores) for job in jobs}
+    cores = next(iter(places))[1] if len(places) == 1 else None
+    if cores is None or any(job.environment.slurm_job_id for job in jobs):
         return None
-    cores = places.pop()[1]
     ends: dict[str, float] = defaultdict(float)
     for job in jobs:
-        ends[job["pipeline"]] = max(ends[job["pipeline"]], datetime.fromisoformat(job["ended"]).timestamp())
+        if not job.pipeline:
+            return None
+        ends[job.pipeline] = max(ends[job.pipeline], datetime.fromisoformat(job.ended).timestamp())
     wall = sum(end - _start(pipeline) for pipeline, end in ends.items())
-    inside = sum(job["seconds"] * _cores_used(job, cores) for job in jobs)
+    inside = sum(job.seconds * min(job.environment.threads, cores) for job in jobs)
     return Scheduling(wall, cores, inside)
 
 
 def _start(pipeline: str) -> float:
     return datetime.strptime(pipeline.split("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-
-
-def _cores_used(job: Mapping[str, Any], cores: int) -> int:
-    return min(int(job["environment"]["threads"]), cores)
 
 
 def describe(times: Scheduling) -> str:

@@ -8,6 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def lock_path(output: Path) -> Path:
+    """Where the lock of an output is."""
+    return output.with_name(f".{output.name}.lock")
+
+
 @contextmanager
 def exclusive(output: Path) -> Iterator[None]:
     """Hold the lock of ``output`` for the body; waits while another process holds it.
@@ -15,7 +20,7 @@ def exclusive(output: Path) -> Iterator[None]:
     The lock ends with the process, however it ends. Where the folder cannot be written there is no lock; the body's
     own write then says why.
     """
-    path = output.with_name(f".{output.name}.lock")
+    path = lock_path(output)
     fresh = not path.parent.exists()
     handle = _acquire(path)
     try:

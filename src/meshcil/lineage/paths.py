@@ -1,6 +1,6 @@
 """Where the pipeline keeps its files, below the working folder: the one place that spells it.
 
-In braces stand the names that tell jobs apart; a rule of the workflow takes them as its wildcards.
+In braces stand the names that tell jobs apart; the rules of the workflow take them as wildcards.
 """
 
 from pathlib import Path
@@ -11,25 +11,14 @@ RUNS = "results/runs"
 RUN = f"{RUNS}/{{dataset}}/{{protocol}}/{{method}}/{{budget}}/seed{{seed}}"
 STEP = f"{RUN}/step{{step}}"
 ALIGNED = f"{STEP}/{{aligner}}"
-STUDIES = "results/studies"
-STUDY = f"{STUDIES}/{{study}}/seed{{seed}}"
-EXPERIMENTS = "results/experiments"
-COLLECTED = f"{EXPERIMENTS}/{{experiment}}.csv"
+STUDY = "results/studies/{study}/seed{seed}"
+COLLECTED = "results/experiments/{experiment}.csv"
+METRICS = "results/experiments/{experiment}.metrics.json"
 TRACKED = "results/tracking/{experiment}.json"
-REPORTS = "reports"
+REPORTS = Path("reports")
 PAGE = f"{REPORTS}/index.html"
-TABLE = f"{REPORTS}/tables/{{table}}.csv"
-FIGURE = f"{REPORTS}/figures/{{figure}}.svg"
+TABLE, LATEX = f"{REPORTS}/tables/{{table}}.csv", f"{REPORTS}/tables/{{table}}.tex"
+FIGURE, PAPER = f"{REPORTS}/figures/{{figure}}.svg", f"{REPORTS}/figures/{{figure}}.pdf"
 SHEET = f"{REPORTS}/figures/contact-sheet-{{dataset}}.svg"
 KEPT = "docs/results"
 """Scores of earlier runs, which git keeps."""
-
-
-def prepared(dataset: str) -> Path:
-    """Folder of a prepared dataset."""
-    return Path(PREPARED.format(dataset=dataset))
-
-
-def logs(folder: str) -> str:
-    """Folder of the logs of the jobs that write to ``folder``."""
-    return f"logs/{folder.removeprefix('results/')}"

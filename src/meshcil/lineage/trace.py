@@ -10,6 +10,7 @@ from meshcil.core.hashing import sha256_file
 from meshcil.lineage.files import file_facts
 from meshcil.lineage.reading import Choice, Records, find_parents, parents_of, walk
 from meshcil.lineage.schema import SUFFIX, Record
+from meshcil.lineage.stages import STAGES
 
 
 @dataclass(frozen=True)
@@ -124,19 +125,14 @@ def shared_facts(links: Sequence[Link]) -> dict[str, str]:
     return {k: v for k, v in first.items() if k != "code" and all(facts[k] == v for facts in all_facts)}
 
 
-_SHOWN: Mapping[str, tuple[str, ...]] = {
-    "generate": ("classes", "generator", "image_size", "focal"),
-    "prepare": ("image_size", "focal", "cuboid_coverage"),
-    "resolve": ("key", "steps", "method"),
-    "table": ("kind", "select", "options"),
-    "figure": ("kind", "select", "options"),
-}
+def _shown(stage: str) -> tuple[str, ...]:
+    return STAGES[stage].shown if stage in STAGES else ()
 
 
 def shown_settings(record: Record) -> dict[str, str]:
     """Settings that matter to a job as `a.b` -> text; those of a run stand at its `resolve` job."""
     values = record.settings.values
-    chosen = {name: values[name] for name in _SHOWN.get(record.stage, ()) if name in values}
+    chosen = {name: values[name] for name in _shown(record.stage) if name in values}
     skipped = ("description", "label")
     return {name: text for name, text in _flat(chosen) if name.rpartition(".")[2] not in skipped}
 

@@ -55,7 +55,7 @@ def align(
         inputs=[*inputs, held, *yaml_files(aligner)],
         outputs=[out, progress, ledger],
         settings={**config.model_dump(mode="json"), "aligner": settings.model_dump(mode="json")},
-        modules=aligner_modules("align", config, settings.kind),
+        modules=aligner_modules("align", (config, settings)),
         key={**config.key.model_dump(), "step": step, "aligner": aligner.stem},
         name=aligner.stem,
         seed=config.key.seed,

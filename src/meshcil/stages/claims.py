@@ -9,7 +9,7 @@ import typer
 
 from meshcil.config.claims import claim_files, load_claims
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.lineage.code import stage_module
+from meshcil.lineage.code import stage_modules
 from meshcil.lineage.record import record_job
 from meshcil.reporting.claims import claims_table
 from meshcil.reporting.latex import to_latex
@@ -31,7 +31,7 @@ def main(
         inputs=[*scores, *claim_files(config)],
         outputs=[out, out.with_suffix(".tex")],
         settings={"claims": [block.model_dump(mode="json") for block in load_claims(config)]},
-        modules=(stage_module("claims"),),
+        modules=stage_modules("claims"),
         key={"experiments": ",".join(path.stem for path in scores)},
     ):
         table = _judged(config, scores)

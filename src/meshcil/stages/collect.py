@@ -9,7 +9,7 @@ import typer
 
 from meshcil.core.artifacts import read_json, write_json_atomic, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.lineage.code import stage_module
+from meshcil.lineage.code import stage_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute
 
@@ -31,7 +31,7 @@ def main(
         inputs=[*scores, *runs, *studies],
         outputs=[out, metrics],
         settings={"experiment": out.stem},
-        modules=(stage_module("collect"),),
+        modules=stage_modules("collect"),
         key={"experiment": out.stem},
         name=out.stem,
     ):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.lineage.code import stage_module, templates
+from meshcil.lineage.code import stage_modules, templates
 from meshcil.lineage.record import record_job
 from meshcil.reporting.contact_sheet import contact_sheet
 from meshcil.stages.command import execute
@@ -22,7 +22,7 @@ def main(
         inputs=[data, templates()],
         outputs=[out],
         settings={},
-        modules=(stage_module("contact_sheet"),),
+        modules=stage_modules("contact_sheet"),
         key={"dataset": data.name},
         name=data.name,
     ):

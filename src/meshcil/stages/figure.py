@@ -46,7 +46,7 @@ def main(
         inputs=[*(path.parent if path == data else path for path in files), *yaml_files(source), *filled],
         outputs=[out, paper],
         settings=figure.model_dump(mode="json"),
-        modules=artifact_modules("figure", figure.folder, figure.kind),
+        modules=artifact_modules("figure", figure),
         key={"experiment": experiment, "figure": name},
         name=name,
     ):

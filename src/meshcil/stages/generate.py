@@ -13,7 +13,7 @@ from meshcil.config.dataset import DatasetSettings, GeneratorSettings
 from meshcil.core.artifacts import replace_folder
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_module
-from meshcil.lineage.code import data_modules
+from meshcil.lineage.code import generator_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute, require_positive
 
@@ -33,7 +33,7 @@ def main(
         inputs=yaml_files(dataset),
         outputs=[out],
         settings=settings.model_dump(mode="json"),
-        modules=data_modules("generate", settings),
+        modules=generator_modules("generate", settings),
         key={"dataset": out.name},
         seed=settings.generator.seed,
         workers=workers,

@@ -60,7 +60,7 @@ def predict_aligned(
         inputs=[*inputs, *dict.fromkeys([split, task_identity])],
         outputs=[out / f"predictions-{gate}.parquet" for gate in GATES],
         settings={**config.model_dump(mode="json"), "aligner": stored["settings"]},
-        modules=aligner_modules("predict_aligned", config, kind),
+        modules=aligner_modules("predict_aligned", (config, settings)),
         key={**config.key.model_dump(), "step": step, "aligner": name},
         name=name,
         seed=config.key.seed,

@@ -14,7 +14,7 @@ from meshcil.core.artifacts import resume_folder
 from meshcil.core.errors import InputError
 from meshcil.datasets.base import Reader
 from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
-from meshcil.lineage.code import data_modules
+from meshcil.lineage.code import reader_modules
 from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute, limit_threads, require_positive
 
@@ -35,7 +35,7 @@ def main(
         inputs=[*yaml_files(dataset), *raw_files(settings)],
         outputs=[out / name for name in ("dataset.json", "cuboids.json", *files)],
         settings=settings.model_dump(mode="json"),
-        modules=data_modules("prepare", settings),
+        modules=reader_modules("prepare", settings),
         key={"dataset": out.name},
         # Only where an unusable image was left out.
         possible=[out / "skipped.csv"],

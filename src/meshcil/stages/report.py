@@ -50,7 +50,7 @@ def main(
         ],
         outputs=[out, times, times.with_suffix(".tex"), origins],
         settings={name: value.model_dump(mode="json") for name, value in settings.items()},
-        modules=report_modules(table.kind for value in settings.values() for table in value.tables),
+        modules=report_modules("report", settings),
         key={"experiments": ",".join(experiments)},
     ):
         found = read_records(records)

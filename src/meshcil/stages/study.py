@@ -38,7 +38,7 @@ def main(
         inputs=inputs,
         outputs=[out, evidence],
         settings=settings.model_dump(mode="json"),
-        modules=study_modules(settings.kind),
+        modules=study_modules("study", settings),
         key={"study": study.stem, "seed": seed},
         seed=seed,
         threads=threads,

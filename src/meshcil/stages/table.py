@@ -38,7 +38,7 @@ def main(
         inputs=[scores, *yaml_files(source), *([published] if published.is_file() else [])],
         outputs=[out, out.with_suffix(".tex")],
         settings=table.model_dump(mode="json"),
-        modules=artifact_modules("table", "tables", table.kind),
+        modules=artifact_modules("table", table),
         key={"experiment": experiment, "table": name},
         name=name,
     ):

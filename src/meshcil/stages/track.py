@@ -23,12 +23,13 @@ def main(
     tracker: Annotated[str, typer.Option(help="Module of meshcil.tracking: mlflow or null.")] = "mlflow",
 ) -> None:
     """Log every record that the tracker does not hold yet."""
+    settings = {"experiment": experiment, "tracker": tracker}
     with record_job(
         "track",
         inputs=records,
         outputs=[out],
-        settings={"experiment": experiment, "tracker": tracker},
-        modules=track_modules(tracker),
+        settings=settings,
+        modules=track_modules("track", settings),
         key={"experiment": experiment},
         name=experiment,
     ):

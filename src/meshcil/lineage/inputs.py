@@ -1,0 +1,150 @@
+"""Which files a job reads where a path alone does not say it: files of other steps, of all steps, of experiments."""
+
+from collections.abc import Callable, Sequence
+
+from meshcil.config.gates import GATES
+from meshcil.config.run import RunKey
+from meshcil.lineage import paths
+from meshcil.lineage.plan import Names, Plan
+
+Found = str | Sequence[str] | None
+Reader = Callable[[Plan, Names], Found]
+"""From the names of a job to the files of one of its inputs; None or nothing where it has none."""
+
+
+def raw_files(plan: Plan, names: Names) -> Found:
+    """What the preparation of a dataset waits for: the record of its rendering, or one's own files."""
+    if plan.dataset(names).generator:
+        return f"{paths.RAW}/generate.record.json".format(**names)
+    return plan.raw_files(plan.dataset(names))
+
+
+def state(plan: Plan, names: Names) -> Found:
+    """State of a run after the step of a job."""
+    return _state_after(plan, names, int(names["step"]))
+
+
+def previous_state(plan: Plan, names: Names) -> Found:
+    """State of a run after the step before that of a job."""
+    return _state_after(plan, names, int(names["step"]) - 1) if int(names["step"]) else None
+
+
+def _state_after(plan: Plan, names: Names, step: int) -> str:
+    return f"{paths.RUNS}/{plan.key(names).trained_in(step)}/state.safetensors"
+
+
+def previous_exemplars(plan: Plan, names: Names) -> Found:
+    """Exemplars that a run keeps after the step before that of a job."""
+    before = int(names["step"]) - 1
+    return f"{paths.STEP}/exemplars.json".format(**{**names, "step": before}) if before >= 0 else None
+
+
+def weights(plan: Plan, names: Names) -> Found:
+    """File of weights that a run starts from."""
+    return plan.run(names).method.backbone.weights
+
+
+def predictions(plan: Plan, names: Names) -> Found:
+    """Predictions that a run is scored from."""
+    return predictions_of(plan, plan.key(names))
+
+
+def predictions_of(plan: Plan, key: RunKey) -> tuple[str, ...]:
+    """Predictions that a run is scored from, step by step."""
+    steps = range(len(plan.runs[key].steps))
+    return tuple(path for step in steps for path in step_predictions(plan, key, step))
+
+
+def step_predictions(plan: Plan, key: RunKey, step: int) -> tuple[str, ...]:
+    """Predictions of a run after a step."""
+    folder = f"{paths.RUNS}/{key.path}/step{step}"
+    return tuple(f"{folder}/predictions-{suite}.parquet" for suite in plan.step_suites(key, step))
+
+
+def ledgers(plan: Plan, names: Names) -> Found:
+    """Ledgers of all steps of a run."""
+    return [f"{paths.RUN}/step{step}/ledger.csv".format(**names) for step in range(len(plan.run(names).steps))]
+
+
+def gated_predictions(plan: Plan, names: Names) -> Found:
+    """Predictions that a run is scored from through an aligner: those of the first step, then those of every gate."""
+    first = f"{paths.RUN}/step0/predictions-clean.parquet".format(**names)
+    return [first, *(f"{folder}/predictions-{gate}.parquet" for folder in _aligned(plan, names) for gate in GATES)]
+
+
+def aligned_ledgers(plan: Plan, names: Names) -> Found:
+    """Ledgers of a run with the bytes of an aligner."""
+    return [f"{folder}/ledger.csv" for folder in _aligned(plan, names)]
+
+
+def _aligned(plan: Plan, names: Names) -> list[str]:
+    return [paths.ALIGNED.format(**{**names, "step": step}) for step in range(1, len(plan.run(names).steps))]
+
+
+def study_files(plan: Plan, names: Names) -> Found:
+    """Files of a real dataset, and of weights, that a study reads."""
+    return plan.study_files(plan.study(names))
+
+
+def study_data(plan: Plan, names: Names) -> Found:
+    """Record of the dataset that is rendered for a study."""
+    dataset = plan.study(names).rendered()
+    return f"{paths.RAW}/generate.record.json".format(dataset=dataset) if dataset else None
+
+
+def scored(plan: Plan, names: Names) -> Found:
+    """Scores of an experiment's runs, those through aligners last."""
+    return [f"{folder}/scores.csv" for _, folder in _scored(plan, names["experiment"])]
+
+
+def scored_runs(plan: Plan, names: Names) -> Found:
+    """Resolved settings of the runs, one for each file of scores."""
+    return [f"{paths.RUNS}/{key.path}/run.json" for key, _ in _scored(plan, names["experiment"])]
+
+
+def _scored(plan: Plan, experiment: str) -> list[tuple[RunKey, str]]:
+    pairs = [(key, f"{paths.RUNS}/{key.path}") for key in plan.members[experiment]]
+    return pairs + [(key, f"{paths.RUNS}/{key.path}/{aligner}") for key, aligner in plan.aligned[experiment]]
+
+
+def scored_studies(plan: Plan, names: Names) -> Found:
+    """Scores of an experiment's studies."""
+    jobs = plan.study_members[names["experiment"]]
+    return [f"{paths.STUDY}/scores.csv".format(study=study, seed=seed) for study, seed in jobs]
+
+
+def table_scores(plan: Plan, names: Names) -> Found:
+    """Scores of the experiment that a table belongs to."""
+    return paths.COLLECTED.format(experiment=plan.artifacts("tables")[names["table"]][0])
+
+
+def figure_scores(plan: Plan, names: Names) -> Found:
+    """Scores of the experiment that a figure belongs to, unless it shows test images."""
+    experiment, figure = plan.artifacts("figures")[names["figure"]]
+    return paths.COLLECTED.format(experiment=experiment) if figure.run is None else None
+
+
+def figure_data(plan: Plan, names: Names) -> Found:
+    """Dataset of a figure that shows test images."""
+    run = plan.figure(names).run
+    return f"{paths.PREPARED}/dataset.json".format(dataset=run.dataset) if run else None
+
+
+def figure_predictions(plan: Plan, names: Names) -> Found:
+    """Last predictions of the run whose test images a figure shows."""
+    run = plan.figure(names).run
+    return step_predictions(plan, run, len(plan.runs[run].steps) - 1) if run else None
+
+
+def all_scores(plan: Plan, names: Names) -> Found:
+    """Scores of all experiments."""
+    return [paths.COLLECTED.format(experiment=name) for name in plan.experiments]
+
+
+def artifact_files(plan: Plan, experiment: str) -> list[str]:
+    """Contact sheets, tables and figures of an experiment, in every form."""
+    settings = plan.experiments[experiment]
+    sheets = [paths.SHEET.format(dataset=key.dataset) for key in plan.members[experiment]]
+    tables = [form.format(table=table.name) for table in settings.tables for form in (paths.TABLE, paths.LATEX)]
+    figures = [form.format(figure=figure.name) for figure in settings.figures for form in (paths.FIGURE, paths.PAPER)]
+    return list(dict.fromkeys([*sheets, *tables, *figures]))
