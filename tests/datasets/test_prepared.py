@@ -76,7 +76,7 @@ def test_jpegs_are_read_as_they_were_stored_and_damage_is_named(tmp_path):
     assert np.array_equal(images[1].permute(1, 2, 0).numpy(), np.asarray(Image.open(io.BytesIO(data))))
     for bad in (data[:-40], encode_jpeg(smooth[:8]), encode_png(smooth[:, :8])):
         write_split(tmp_path / "b.parquet", [replace(rows(1)[0], image=data), replace(rows(2)[1], image=bad)])
-        with pytest.raises(InputError, match=r"car/1.*damaged image, or one of another size"):
+        with pytest.raises(InputError, match=r"car/1.*(truncated|of another size)"):
             load_split(tmp_path / "b.parquet").images()
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from meshcil.cli.demo import hide
-from meshcil.cli.stored_model import Answer, StoredModel, fit_window, load_model
+from meshcil.cli.stored_model import Answer, StoredModel, decode_window, load_model
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import PreparedSplit, load_split
 
@@ -32,9 +31,9 @@ def choose_image(model: StoredModel) -> np.ndarray:
     dropped = st.file_uploader("Drop an image", type=["png", "jpg", "jpeg", "webp"])
     if dropped is not None:
         try:
-            return fit_window(Image.open(dropped), model.image_size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            st.error(f"{dropped.name} cannot be read as an image. Choose a PNG or JPEG file.")
+            return decode_window(dropped.getvalue(), model.image_size, dropped.name)
+        except InputError as error:
+            st.error(str(error))
             st.stop()
     images = test_images(str(model.data))
     name = st.selectbox("or pick a test image", images.ids)

@@ -1,6 +1,5 @@
 """A model of MLflow's registry: images in, class and pose out. MLflow imports this module by name and loads by it."""
 
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,9 +34,9 @@ class RegisteredModel:
         Raises:
             InputError: when bytes are no image.
         """
-        images = [io.BytesIO(data) for data in model_input["image"]]
         size = self.stored.image_size
-        found = self.stored.predict([decode_window(data, size, f"image {i}") for i, data in enumerate(images)])
+        windows = [decode_window(bytes(data), size, f"image {i}") for i, data in enumerate(model_input["image"])]
+        found = self.stored.predict(windows)
         names = self.stored.run.classes
         labels = found.labels.tolist()
         table = pd.DataFrame({"class": [names[label] for label in labels]})

@@ -1,6 +1,5 @@
 """A trained model as the pipeline stored it, to be asked about other images."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageOps
 
 from meshcil.config.run import ANY_BUDGET, RunConfig, load_run
+from meshcil.core import limits
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
+from meshcil.datasets.images import decode_image
 from meshcil.datasets.prepared import load_info
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, Prediction
@@ -194,31 +195,24 @@ def read_window(path: Path, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]
     Raises:
         InputError: when the file is missing or no image.
     """
-    if not path.is_file():
-        raise InputError(path, "is not a file" if path.exists() else "does not exist", _IMAGE)
-    return decode_window(path, size, path)
+    return decode_window(limits.read_file(path, limits.IMAGE_BYTES, _IMAGE), size, path)
 
 
-def decode_window(source: Path | io.BytesIO, size: tuple[int, int], where: str | Path) -> UInt8[np.ndarray, "H W 3"]:
+def decode_window(data: bytes, size: tuple[int, int], where: str | Path) -> UInt8[np.ndarray, "H W 3"]:
     """An encoded image as the model sees it; see `read_window`.
 
     Args:
-        source: the file, or its content.
+        data: the encoded image.
         size: height and width of the window.
         where: its name, for the message.
 
     Raises:
-        InputError: when it is no image.
+        InputError: when it is not an image.
     """
-    try:
-        with Image.open(source) as image:
-            return fit_window(image, size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(where, "cannot be read as an image", _IMAGE) from error
+    return fit_window(Image.fromarray(decode_image(data, where, _IMAGE, upright=True)), size)
 
 
 def fit_window(image: Image.Image, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
-    """The middle of an image in height and width ``size``, upright as its EXIF orientation says."""
-    upright = ImageOps.exif_transpose(image).convert("RGB")
+    """The middle of an RGB image in height and width ``size``."""
     height, width = size
-    return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR))
+    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))

@@ -14,6 +14,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 
 
@@ -113,18 +114,18 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: when the file is missing, is a folder, or is not valid JSON.
+        InputError: when the file is missing, not a regular one, too large, nested too deeply, or not valid JSON.
     """
+    path = Path(path)
+    if not os.path.lexists(path):
+        raise InputError(path, "does not exist", "Run the stage that writes it, or correct the path")
+    text = limits.read_text(path, limits.TEXT_BYTES, "Delete what is there and run the stage that writes it")
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(path, "does not exist", "Run the stage that writes it, or correct the path") from error
-    except (IsADirectoryError, NotADirectoryError) as error:
-        raise InputError(path, "is not a file", "Move what is in the way and run the stage again") from error
-    except PermissionError as error:
-        raise InputError(path, "cannot be read", "Check its permissions") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = json.loads(text)
+        limits.check_depth(value)
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"is not valid JSON ({error})", "Delete it and run the stage that writes it") from error
+    return value
 
 
 def save_state(path: Path, tree: Mapping[str, Any]) -> None:

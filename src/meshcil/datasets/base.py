@@ -5,6 +5,7 @@ pascal3d` is module ``meshcil.datasets.pascal3d``) and holds a class ``Reader``.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image, UnidentifiedImageError
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
-
-REMEDY = "Restore the file from the data set's archive, or take its name out of the list"
+from meshcil.datasets.images import REMEDY as REMEDY
+from meshcil.datasets.images import read_image as read_image
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,10 @@ class Reader(ABC):
         """Files and folders that are read; a record of the preparation hashes them."""
         return [self.source.root]
 
+    def left_out(self, split: str) -> list[Path]:
+        """Files that lie among the images of ``split`` and are not read, such as those of another kind."""
+        return []
+
     def known_classes(self) -> list[str]:
         """Classes that the folder has, as far as its layout shows them without the lists; for messages."""
         return []
@@ -167,27 +172,18 @@ def read_list(path: Path) -> list[list[str]]:
     Raises:
         InputError: when the file is missing or empty.
     """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", "Unpack the data set again")
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    text = limits.read_text(path, limits.TEXT_BYTES, "Unpack the dataset again")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError(path, "lists no images", "A class without images cannot be used: leave it out of `classes`")
     return lines
 
 
-def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """Decode an image to RGB.
-
-    Raises:
-        InputError: when the file is missing, truncated or no image.
-    """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(path, f"is truncated or no image ({error})", REMEDY) from error
+def unique_stems(paths: Sequence[Path]) -> list[str]:
+    """Names of files without their endings; with them where two would be the same (``1.jpg`` next to ``1.png``)."""
+    stems = [path.with_suffix("").as_posix() for path in paths]
+    twice = {stem for stem, count in Counter(stems).items() if count > 1}
+    return [path.as_posix() if stem in twice else stem for path, stem in zip(paths, stems, strict=True)]
 
 
 def refuse_escape(path: Path, roots: Sequence[Path]) -> None:
@@ -198,7 +194,10 @@ def refuse_escape(path: Path, roots: Sequence[Path]) -> None:
     Raises:
         InputError: naming the file and where it leads.
     """
-    real = path.resolve()
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(str(path)[:200], f"is not a path that can be followed ({error})"[:300], REMEDY) from error
     if not any(real.is_relative_to(root.resolve()) for root in roots):
         raise InputError(path, f"leads out of the data set, to {real}", "Put the file itself there, not a link")
 

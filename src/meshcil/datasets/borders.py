@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.base import read_image, read_list, require_folder
+from meshcil.datasets.base import read_image, read_list, refuse_escape, require_folder
 from meshcil.datasets.primitives.textures import fill_texture
 
 PARTITIONS = ("train", "test")
@@ -36,7 +36,10 @@ def texture_files(root: Path, partition: str) -> tuple[Path, ...]:
     if common:
         where = root / "labels"
         raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the data set again")
-    return tuple(root / "images" / name for name in listed[partition])
+    found = tuple(root / "images" / name for name in listed[partition])
+    for path in found:
+        refuse_escape(path, [root])
+    return found
 
 
 def _embedded(key: str, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:

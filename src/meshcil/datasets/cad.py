@@ -1,11 +1,13 @@
 """CAD models of a class as OFF files: their vertices, pooled over subtypes, give the class's cuboid."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import trimesh
 from jaxtyping import Float
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets.base import require_folder
 
@@ -16,10 +18,9 @@ def read_off(path: Path) -> Float[np.ndarray, "V 3"]:
     Raises:
         InputError: when the file is missing, damaged or has no vertices.
     """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", "Restore the CAD folder")
+    data = limits.read_file(path, limits.MODEL_BYTES, "Restore the CAD folder")
     try:
-        mesh = trimesh.load_mesh(path, file_type="off", process=False)
+        mesh = trimesh.load_mesh(io.BytesIO(data), file_type="off", process=False)
     except Exception as error:  # trimesh passes on whatever its text parsing meets
         raise InputError(path, f"is not an OFF file ({error})", "Restore the CAD folder") from error
     vertices = np.asarray(mesh.vertices, dtype=np.float64)

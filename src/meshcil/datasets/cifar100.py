@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torchvision.datasets import CIFAR100
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
 from meshcil.datasets.base import RawImage, RawSample
@@ -58,17 +59,16 @@ def read_split(root: Path, train: bool) -> CIFAR100:
     """
     for name in ("train" if train else "test", "meta"):
         path = root / FOLDER / name
-        if not path.is_file():
-            raise InputError(path, "is missing" if not path.exists() else "is not a file", _REMEDY)
+        content = limits.read_file(path, limits.TABLE_BYTES, _REMEDY)
         try:
-            _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+            _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
         # A damaged pickle can fail anywhere inside the loader.
         except Exception as error:
             raise InputError(path, f"cannot be read as a CIFAR-100 file ({error})", _REMEDY) from error
     try:
         return _Local(str(root), train=train, download=False)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(root / FOLDER, f"is no CIFAR-100 release ({error})", _REMEDY) from error
+    except Exception as error:  # of whatever the tables lack
+        raise InputError(root / FOLDER, f"is not a CIFAR-100 release ({error})", _REMEDY) from error
 
 
 class Reader(base.Reader):
@@ -107,6 +107,8 @@ def numbered(file: Path, classes: tuple[str, ...], names: list[str], labels: lis
     """
     members: dict[str, list[int]] = {}
     for index, label in enumerate(labels):
+        if not isinstance(label, int) or not 0 <= label < len(names):
+            raise InputError(file, f"image {index} has the label {label!r}, which is not one", "Get the file again")
         members.setdefault(names[label], []).append(index)
     absent = [name for name in classes if name not in members]
     if absent:

@@ -6,16 +6,21 @@ also has ``azimuth``, ``elevation``, ``theta`` (degrees), ``distance`` (CAD unit
 """
 
 import csv
+import io
 import math
 from functools import lru_cache
 from pathlib import Path
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import Annotation, RawImage, RawSample, read_image, refuse_escape, require_folder
+from meshcil.datasets.base import Annotation, RawImage, RawSample, refuse_escape, require_folder, unique_stems
+from meshcil.datasets.images import read_image, refuse_turned
 
 TABLE = "annotations.csv"
 REQUIRED = ("image", "class", "split")
+LINE = "\n"
+"""Key of a row's line number; no column can have that name."""
 POSE = ("azimuth", "elevation", "theta", "distance", "px", "py", "focal")
 _REMEDY = f"Correct {TABLE}; docs/adding-a-dataset.md lists its columns"
 
@@ -29,21 +34,30 @@ def read_table(root: Path) -> tuple[dict[str, str], ...]:
     """
     require_folder(root, "images")
     path = root / TABLE
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", _REMEDY)
+    text = limits.read_text(path, limits.TEXT_BYTES, "Save it as CSV in UTF-8")
+    head = text.split("\n", 1)[0]
+    # Spreadsheets separate by semicolons where the comma is the decimal sign.
+    separator = max(",;\t", key=head.count)
+    rows: list[dict[str, str]] = []
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(path, f"is not a UTF-8 table ({error})", "Save it as CSV in UTF-8") from error
+        missing = [name for name in REQUIRED if name not in (table.fieldnames or ())]
+        for row in table:
+            if None in row:
+                raise InputError(path, f"line {table.line_num} has more fields than there are columns", _REMEDY)
+            rows.append({name: value or "" for name, value in row.items()} | {LINE: str(table.line_num)})
+    except csv.Error as error:
+        cause = f"is not a table that can be read (line {table.line_num}: {error})"
+        raise InputError(path, cause, "Look for a quotation mark that is not closed") from error
+    if text.strip() and missing:
+        found = {",": "commas", ";": "semicolons", "\t": "tabs"}[separator]
+        raise InputError(path, f"lacks the columns {', '.join(missing)} (it is separated by {found})", _REMEDY)
     if not rows:
         raise InputError(path, "lists no images", _REMEDY)
-    missing = [name for name in REQUIRED if name not in rows[0]]
-    if missing:
-        raise InputError(path, f"lacks the columns {', '.join(missing)}", _REMEDY)
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         if any(not row[name] for name in REQUIRED) or row["split"] not in ("train", "test"):
-            raise InputError(path, f"line {line} needs an image, a class, and train or test as split", _REMEDY)
+            cause = f"line {row[LINE]} needs an image, a class, and train or test as split"
+            raise InputError(path, cause, _REMEDY)
     return tuple(rows)
 
 
@@ -67,7 +81,8 @@ def read_pose(row: dict[str, str], where: str, shape: tuple[int, int]) -> Annota
     try:
         values = {name: float(text) for name, text in texts.items()}
     except ValueError as error:
-        raise InputError(where, f"has a pose that is no number ({error})", _REMEDY) from error
+        remedy = f"Write 1.5, not 1,5. {_REMEDY}" if "," in str(error) else _REMEDY
+        raise InputError(where, f"has a pose that is no number ({error})", remedy) from error
     if not all(math.isfinite(v) for v in values.values()) or values["focal"] <= 0 or values["distance"] <= 0:
         raise InputError(where, "needs finite angles, and a positive distance and focal length", _REMEDY)
     return Annotation(
@@ -89,12 +104,14 @@ class Reader(base.Reader):
     def samples(self, split: str) -> list[RawSample]:
         """The rows with this split."""
         root = self.source.root
-        found: dict[str, list[RawSample]] = {name: [] for name in self.source.classes}
-        for index, row in enumerate(read_table(root)):
-            name = row["class"]
-            if row["split"] == split and name in found:
-                stem = Path(row["image"]).with_suffix("").as_posix()
-                found[name].append(RawSample(f"{name}/{stem}", name, root / row["image"], root / TABLE, index))
+        found: dict[str, list[RawSample]] = {}
+        table = [(index, row) for index, row in enumerate(read_table(root)) if row["split"] == split]
+        for name in self.source.classes:
+            rows = [(index, Path(row["image"])) for index, row in table if row["class"] == name]
+            # A file that is listed twice is one, and is refused as such.
+            stems = unique_stems(list(dict.fromkeys(path for _, path in rows)))
+            ids = dict(zip(dict.fromkeys(path for _, path in rows), stems, strict=True))
+            found[name] = [RawSample(f"{name}/{ids[p]}", name, root / p, root / TABLE, i) for i, p in rows]
         empty = [name for name, members in found.items() if not members]
         if empty:
             remedy = "A class without images cannot be used: leave it out of `classes`"
@@ -104,9 +121,11 @@ class Reader(base.Reader):
     def read(self, sample: RawSample) -> RawImage:
         """Decode one image and read its row."""
         refuse_escape(sample.image, [self.source.root])
-        pixels = read_image(sample.image)
         row = read_table(self.source.root)[sample.object_index]
-        where = f"{self.source.root / TABLE}, line {sample.object_index + 2}"
+        if any((row.get(name) or "").strip() for name in POSE):
+            refuse_turned(sample.image)
+        pixels = read_image(sample.image, upright=True)
+        where = f"{self.source.root / TABLE}, line {row[LINE]}"
         return RawImage(pixels, read_pose(row, where, pixels.shape[:2]))
 
     def known_classes(self) -> list[str]:

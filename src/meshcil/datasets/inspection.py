@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_file
+from meshcil.core.hashing import sha256_bytes, sha256_file
 from meshcil.datasets.base import RawSample, Reader, Source
 from meshcil.datasets.cad import pooled_vertices
-from meshcil.datasets.preparation import Frame, list_unique, prepare_sample
+from meshcil.datasets.preparation import Frame, list_unique, place, prepare_sample
 
+_Looked = tuple[list["Problem"], str]
 ESTIMATED = 8
 """Images of each split that are prepared to estimate the size of the whole."""
 
@@ -25,7 +26,8 @@ class Problem:
 
     Attributes:
         split: where; empty when it concerns the whole data set.
-        kind: "listing", "image", "duplicate", "class name", "size", "digest", "count", "link" or "CAD model".
+        kind: "listing", "image", "duplicate", "in both splits", "left out", "class name", "size", "digest", "count",
+            "link" or "CAD model".
         where: file or folder.
         cause: what is wrong with it.
         unusable: whether the image cannot be prepared, or without an image the data set.
@@ -92,10 +94,11 @@ def inspect_dataset(
     problems += _check_links(readers, frame)
     total, done, size = sum(map(len, listed.values())), 0, 0.0
     counts: dict[str, dict[str, int]] = {}
+    trained: dict[str, str] = {}
     for split, samples in listed.items():
         report = None if progress is None else partial(_advance, progress, done, total)
-        found, good = _examine_all(split, readers[split], frame, samples, workers, report)
-        problems += found
+        found, good, digests_found = _examine_all(split, readers[split], frame, samples, workers, report)
+        problems += [*found, *_in_both(split, samples, digests_found, trained), *_left_out(split, readers[split])]
         done += len(samples)
         classes = readers[split].source.classes
         # The out-of-distribution sets leave classes out; a class that a list names must have an image.
@@ -126,8 +129,8 @@ def _list_by_class(split: str, reader: Reader, first: InputError) -> tuple[list[
             samples += list_unique(one, split, skip=True)[0]
         except InputError as error:
             problems.append(Problem(split, "listing", error.where, error.cause + _similar(reader, name), True))
-    if problems and len({p.where for p in problems}) == 1:
-        problems = problems[:1]
+    # What is wrong with the folder is found again for every class.
+    problems = list({(problem.where, problem.cause): problem for problem in problems}.values())
     return samples, problems or [Problem(split, "listing", first.where, first.cause, True)]
 
 
@@ -155,6 +158,14 @@ def _check_models(reader: Reader) -> list[Problem]:
     return problems
 
 
+def _left_out(split: str, reader: Reader) -> list[Problem]:
+    try:
+        paths = reader.left_out(split)
+    except InputError:
+        return []
+    return [Problem(split, "left out", str(path), "is not taken for an image", False) for path in paths]
+
+
 def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
     """Folders that are links out of the data set: the digest of its files would not cover what lies behind them."""
     read = {path: reader.source.root for reader in readers.values() for path in reader.files()}
@@ -170,16 +181,17 @@ def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
     return problems
 
 
-def examine(sample: RawSample, *, reader: Reader, frame: Frame, split: str) -> list[Problem]:
-    """Problems of one image."""
+def examine(sample: RawSample, *, reader: Reader, frame: Frame, split: str) -> tuple[list[Problem], str]:
+    """Problems of one image, and the digest of its pixels; empty when it cannot be used."""
     try:
         raw = reader.read(sample)
+        place(sample, raw, frame)
     except InputError as error:
-        return [Problem(split, "image", error.where, error.cause, True)]
+        return [Problem(split, "image", error.where, error.cause, True)], ""
     where = str(sample.annotation or sample.image)
+    digest = sha256_bytes(raw.pixels.tobytes())
     if raw.annotation is None:
-        lacking = frame.focal is not None
-        return [Problem(split, "image", where, "has no pose", True)] if lacking else []
+        return [], digest
     problems = []
     stated, (height, width) = raw.annotation.stated_size, raw.pixels.shape[:2]
     if stated is not None and stated != (width, height):
@@ -189,7 +201,21 @@ def examine(sample: RawSample, *, reader: Reader, frame: Frame, split: str) -> l
     if name and name != sample.class_name:
         cause = f"states class '{name}', the list '{sample.class_name}'"
         problems.append(Problem(split, "class name", where, cause, False))
-    return problems
+    return problems, digest
+
+
+def _in_both(
+    split: str, samples: Sequence[RawSample], digests: Sequence[str], trained: dict[str, str]
+) -> list[Problem]:
+    """Test images whose pixels are those of a training image; of the training images, what they are is kept."""
+    if split == "train":
+        trained |= {digest: sample.id for sample, digest in zip(samples, digests, strict=True) if digest}
+        return []
+    pairs = [(sample, trained[digest]) for sample, digest in zip(samples, digests, strict=True) if digest in trained]
+    return [
+        Problem(split, "in both splits", str(sample.image), f"shows what the training image {other} shows", False)
+        for sample, other in pairs
+    ]
 
 
 def _examine_all(
@@ -199,7 +225,7 @@ def _examine_all(
     samples: Sequence[RawSample],
     workers: int,
     progress: Callable[[int], None] | None,
-) -> tuple[list[Problem], list[RawSample]]:
+) -> tuple[list[Problem], list[RawSample], list[str]]:
     look = partial(examine, reader=reader, frame=frame, split=split)
     found: list[Problem] = []
     good: list[RawSample] = []
@@ -208,14 +234,14 @@ def _examine_all(
             results = list(_counted(pool.map(look, samples, chunksize=32), progress))
     else:
         results = list(_counted(map(look, samples), progress))
-    for sample, problems in zip(samples, results, strict=True):
+    for sample, (problems, _) in zip(samples, results, strict=True):
         found += problems
         if not any(problem.unusable for problem in problems):
             good.append(sample)
-    return found, good
+    return found, good, [digest for _, digest in results]
 
 
-def _counted(results: Iterator[list[Problem]], progress: Callable[[int], None] | None) -> Iterator[list[Problem]]:
+def _counted(results: Iterator[_Looked], progress: Callable[[int], None] | None) -> Iterator[_Looked]:
     for number, result in enumerate(results, start=1):
         if progress is not None:
             progress(number)

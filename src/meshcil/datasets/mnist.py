@@ -1,14 +1,18 @@
-"""MNIST from the published IDX files, by torchvision's class.
+"""MNIST from the published IDX files, unpacked or as they are published (.gz).
 
-Tree: ``MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte``, unpacked (torchvision's own layout).
+Tree: ``MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte`` (torchvision's own layout).
 """
 
+import struct
+import zlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import MNIST
+from jaxtyping import UInt8
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
 from meshcil.datasets.base import RawImage, RawSample
@@ -16,37 +20,66 @@ from meshcil.datasets.cifar100 import numbered
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PREFIX = {"train": "train", "test": "t10k"}
-_REMEDY = "Unpack the four MNIST files into MNIST/raw; nothing is downloaded"
+_REMEDY = "Put the four MNIST files into MNIST/raw again; nothing is downloaded"
+_BYTES = 8
+"""Code of unsigned bytes in an IDX file."""
 
 
-class _Raw(MNIST):
-    """torchvision's class on the raw files alone, without its older binary cache."""
+@dataclass(frozen=True)
+class Split:
+    """One split.
 
-    @property
-    def raw_folder(self) -> str:
-        return str(Path(self.root) / "MNIST" / "raw")
+    Attributes:
+        images: grey values, 255 where the pen was.
+        labels: the digits.
+    """
 
-    def _check_legacy_exist(self) -> bool:
-        return False
+    images: UInt8[np.ndarray, "n 28 28"]
+    labels: UInt8[np.ndarray, " n"]
+
+
+def _file(root: Path, split: str, kind: str) -> Path:
+    """The file, or the packed one where that alone is there."""
+    plain = root / "MNIST" / "raw" / f"{_PREFIX[split]}-{kind}-ubyte"
+    packed = plain.with_name(f"{plain.name}.gz")
+    return packed if packed.exists() and not plain.exists() else plain
+
+
+def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Bytes of an IDX file: two zeros, kind, number of axes, extents (big-endian), values.
+
+    Args:
+        path: the file.
+        shape: extents of an entry.
+    """
+    data = limits.read_file(path, limits.TABLE_BYTES, _REMEDY)
+    try:
+        if path.suffix == ".gz":
+            inner = zlib.decompressobj(wbits=31)
+            data = inner.decompress(data, limits.TABLE_BYTES)
+            if not inner.eof or inner.unused_data:
+                raise ValueError("it is cut off, or goes on after its end")
+        zeros, kind, axes = struct.unpack_from(">HBB", data)
+        extents = struct.unpack_from(f">{axes}I", data, 4)
+        if (zeros, kind) != (0, _BYTES) or extents[1:] != shape:
+            raise ValueError(f"its header says kind {kind}, extents {extents}")
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(extents)
+    except (ValueError, struct.error, zlib.error) as error:
+        raise InputError(path, f"is a damaged IDX file ({error})", _REMEDY) from error
 
 
 @lru_cache(maxsize=2)
-def read_split(root: Path, train: bool) -> MNIST:
-    """Torchvision's data set over the local files.
+def read_split(root: Path, split: str) -> Split:
+    """Images and labels of `train` or `test`.
 
     Raises:
-        InputError: when a file is missing or damaged.
+        InputError: when a file is missing or damaged, or the two have different lengths.
     """
-    prefix = _PREFIX["train" if train else "test"]
-    for kind in ("images-idx3", "labels-idx1"):
-        path = root / "MNIST" / "raw" / f"{prefix}-{kind}-ubyte"
-        if not path.is_file():
-            raise InputError(path, "is missing" if not path.exists() else "is not a file", _REMEDY)
-    try:
-        return _Raw(str(root), train=train, download=False)
-    # The IDX parser checks by assertions and reshapes.
-    except Exception as error:
-        raise InputError(root / "MNIST" / "raw", f"holds a damaged IDX file ({error!r})", _REMEDY) from error
+    file = _file(root, split, "images-idx3")
+    images, labels = _read_idx(file, (28, 28)), _read_idx(_file(root, split, "labels-idx1"), ())
+    if len(images) != len(labels):
+        raise InputError(file, f"holds {len(images)} images, and there are {len(labels)} labels", _REMEDY)
+    return Split(images, labels)
 
 
 class Reader(base.Reader):
@@ -54,19 +87,18 @@ class Reader(base.Reader):
 
     def samples(self, split: str) -> list[RawSample]:
         """The images of the training or the test file, of the configured digits."""
-        data = read_split(self.source.root, split == "train")
-        file = self.source.root / "MNIST" / "raw" / f"{_PREFIX[split]}-images-idx3-ubyte"
-        return numbered(file, self.source.classes, list(NAMES), data.targets.tolist())
+        labels = read_split(self.source.root, split).labels.tolist()
+        file = _file(self.source.root, split, "images-idx3")
+        return numbered(file, self.source.classes, list(NAMES), labels)
 
     def read(self, sample: RawSample) -> RawImage:
         """One image, uint8 [28, 28, 3]."""
-        data = read_split(self.source.root, sample.image.name.startswith("train"))
-        return RawImage(np.repeat(data.data[sample.object_index].numpy()[..., None], 3, axis=2))
+        data = read_split(self.source.root, "train" if sample.image.name.startswith("train") else "test")
+        return RawImage(np.repeat(data.images[sample.object_index][..., None], 3, axis=2))
 
     def files(self) -> list[Path]:
         """The four files."""
-        folder = self.source.root / "MNIST" / "raw"
-        return [folder / f"{p}-{kind}-ubyte" for p in _PREFIX.values() for kind in ("images-idx3", "labels-idx1")]
+        return [_file(self.source.root, split, kind) for split in _PREFIX for kind in ("images-idx3", "labels-idx1")]
 
     def known_classes(self) -> list[str]:
         """Digits by name."""

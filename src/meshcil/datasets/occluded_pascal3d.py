@@ -9,10 +9,11 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
 from meshcil.datasets.base import REMEDY, OcclusionMasks, RawImage, RawSample, read_list, refuse_escape, require_folder
@@ -25,17 +26,27 @@ def read_masks(path: Path) -> OcclusionMasks:
     Raises:
         InputError: when the file is missing, damaged or lacks a mask.
     """
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
+    data = limits.read_file(path, limits.IMAGE_BYTES, REMEDY)
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            mask, occluder = (content[name].reshape(content[name].shape[:2]) for name in ("mask", "occluder_mask"))
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        with ZipFile(io.BytesIO(data)) as content:
+            found = [_read_mask(content.getinfo(f"{name}.npy"), content) for name in ("mask", "occluder_mask")]
+    # A damaged file can fail anywhere inside of the readers of zip, deflate and NumPy's headers.
+    except Exception as error:
         raise InputError(path, f"cannot be read as an occlusion annotation ({error})", REMEDY) from error
+    mask, occluder = (values.reshape(values.shape[:2]) if values.size else values for values in found)
     if mask.ndim != 2 or mask.shape != occluder.shape:
         raise InputError(path, f"masks have shapes {mask.shape} and {occluder.shape}", REMEDY)
     # The published object masks are JPEG grey values, where up to 10 is compression noise.
     return OcclusionMasks(mask > (10 if mask.max(initial=0) > 1 else 0), occluder > 0.5)
+
+
+def _read_mask(member: ZipInfo, content: ZipFile) -> np.ndarray:
+    if member.file_size > limits.IMAGE_BYTES:
+        raise ValueError(f"{member.filename} unpacks to {member.file_size:,} bytes")
+    values = np.lib.format.read_array(io.BytesIO(content.read(member)), allow_pickle=False)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{member.filename} holds no numbers")
+    return values
 
 
 def list_occluded(root: Path, poses: Path, classes: Sequence[str], level: int) -> list[RawSample]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
@@ -25,6 +24,7 @@ from meshcil.datasets.base import (
     refuse_escape,
     require_folder,
 )
+from meshcil.datasets.matlab import load_struct
 
 
 def _unwrap(value: Any) -> Any:
@@ -59,19 +59,6 @@ def _number(struct: Any, *names: str) -> float | None:
     return None
 
 
-def _load_record(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(path, "is missing" if not path.exists() else "is not a file", REMEDY)
-    try:
-        content = scipy.io.loadmat(path)
-    # A damaged file can fail anywhere inside the reader: zlib, struct, index or type errors.
-    except Exception as error:
-        raise InputError(path, f"is truncated or no MATLAB v5 file ({error})", REMEDY) from error
-    if "record" not in content:
-        raise InputError(path, "has no 'record' struct", REMEDY)
-    return content["record"]
-
-
 def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0) -> Annotation:
     """Read one object of a Pascal3D+ (or ObjectNet3D, OOD-CV) annotation file.
 
@@ -85,7 +72,7 @@ def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0)
     Raises:
         InputError: when the file cannot be read or the object has no viewpoint.
     """
-    record = _load_record(path)
+    record = load_struct(path, "record", REMEDY)
     objects = _field(record, "objects")
     entries = np.atleast_1d(objects).reshape(-1) if isinstance(objects, np.ndarray) else [objects]
     if objects is None or object_index >= len(entries):
@@ -96,9 +83,9 @@ def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0)
     elevation = _number(view, "elevation", "elevation_coarse")
     if azimuth is None or elevation is None:
         raise InputError(path, f"object {object_index} has no viewpoint", REMEDY)
-    box = np.asarray(_field(entry, "bbox"), dtype=float).reshape(-1)
-    if box.size != 4:
-        raise InputError(path, f"object {object_index} has no bounding box", REMEDY)
+    box = _numbers(_field(entry, "bbox"))
+    if box.size != 4 or not np.isfinite(box).all():
+        raise InputError(path, f"object {object_index} has no bounding box of four numbers", REMEDY)
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     px, py = _number(view, "px"), _number(view, "py")
     theta, distance = _number(view, "theta"), _number(view, "distance")
@@ -117,12 +104,17 @@ def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0)
     )
 
 
+def _numbers(value: Any) -> np.ndarray:
+    """The numbers of a field in one row; none where it holds anything else."""
+    try:
+        return np.asarray(value, dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
 def _stated_size(record: Any) -> tuple[int, int] | None:
     """(width, height): ``imgsize`` is [width, height, channels]."""
-    try:
-        size = np.asarray(_field(record, "imgsize"), dtype=float).reshape(-1)
-    except (TypeError, ValueError):
-        return None
+    size = _numbers(_field(record, "imgsize"))
     return (int(size[0]), int(size[1])) if size.size >= 2 and np.isfinite(size[:2]).all() else None
 
 

@@ -20,7 +20,7 @@ from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
 from meshcil.datasets.shards import PROGRESS, Left, Recipe, mapper, write_skipped, write_table
-from meshcil.datasets.windows import DISTANCE, cut_image, cut_mask, fill_border, fit_image, locate
+from meshcil.datasets.windows import DISTANCE, Window, cover, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
 
@@ -60,17 +60,13 @@ def prepare_sample(sample: RawSample, *, reader: Reader, frame: Frame, partition
         InputError: when a file is missing or damaged, or the frame needs a pose that the image lacks.
     """
     raw = reader.read(sample)
-    if frame.focal is None:
+    annotation, window = raw.annotation, place(sample, raw, frame)
+    if window is None or annotation is None:
         pixels = fit_image(raw.pixels, frame.size, frame.crop)
         none = math.nan
         return PreparedRow(
             sample.id, sample.class_name, frame.encode(pixels), none, none, none, none, (0, 0, 0, 0), 0.0
         )
-    annotation = raw.annotation
-    if annotation is None:
-        remedy = "Give it one, or leave `focal` out of the data set's settings: then 2D methods run"
-        raise InputError(sample.image, "has no pose", remedy)
-    window = locate(raw.pixels.shape[:2], annotation, frame.size, frame.focal)
     pixels = cut_image(raw.pixels, window)
     if any(window.padding):
         texture = border_texture(frame.textures, partition, sample.id, frame.size)
@@ -89,6 +85,26 @@ def prepare_sample(sample: RawSample, *, reader: Reader, frame: Frame, partition
         mask=masks[0],
         occluder_mask=masks[1],
     )
+
+
+def place(sample: RawSample, raw: RawImage, frame: Frame) -> Window | None:
+    """Where the window of an image lies; None in a dataset without poses.
+
+    Raises:
+        InputError: when the frame needs a pose that the image lacks, or the image cannot be brought to the frame's
+            scale.
+    """
+    if frame.focal is not None and raw.annotation is None:
+        remedy = "Give it one, or leave `focal` out of the dataset's settings: then 2D methods run"
+        raise InputError(sample.image, "has no pose", remedy)
+    shape = raw.pixels.shape[:2]
+    try:
+        if frame.focal is not None:
+            return locate(shape, raw.annotation, frame.size, frame.focal)
+        cover(shape, frame.size, frame.crop)
+    except InputError as error:
+        raise InputError(sample.annotation or sample.image, f"{error.where} {error.cause}", error.remedy) from error
+    return None
 
 
 def _occlusion(

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from meshcil.core.artifacts import read_json, write_bytes_atomic, write_json_atomic
 from meshcil.core.errors import InputError
+from meshcil.datasets.images import opened
 
 REMEDY = "Delete the prepared folder and prepare the data set again"
 GROUP_ROWS = 256
@@ -117,20 +118,17 @@ def encode_jpeg(pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
 
 
 def _decode(data: bytes, mode: str, where: str) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(image.convert(mode))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(where, f"holds a damaged image ({error})", REMEDY) from error
+    with opened(data, where, REMEDY) as image:
+        return np.array(image.convert(mode))
 
 
 def _decode_into(pixels: UInt8[np.ndarray, "H W 3"], data: bytes, where: str) -> None:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            raw = (image if image.mode == "RGB" else image.convert("RGB")).tobytes()
+    with opened(data, where, REMEDY) as image:
+        if image.size != (pixels.shape[1], pixels.shape[0]):
+            cause = f"holds an image of {image.size[0]} x {image.size[1]} pixels among such of another size"
+            raise InputError(where, cause, REMEDY)
+        raw = (image if image.mode == "RGB" else image.convert("RGB")).tobytes()
         pixels[...] = np.frombuffer(raw, dtype=np.uint8).reshape(pixels.shape)
-    except (OSError, ValueError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(where, f"holds a damaged image, or one of another size ({error})", REMEDY) from error
 
 
 @dataclass(frozen=True, eq=False)

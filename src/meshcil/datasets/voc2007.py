@@ -1,4 +1,4 @@
-"""Pascal VOC 2007 detection, by torchvision's class.
+"""Pascal VOC 2007 detection.
 
 Tree: ``VOCdevkit/VOC2007/{JPEGImages,Annotations,ImageSets/Main}`` with the lists ``trainval.txt`` and ``test.txt``.
 Detection works on whole images and their boxes (`list_images`); as a classification data set, each box that is not
@@ -8,16 +8,16 @@ marked difficult is one image.
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import ParseError, parse
+from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.parsers.expat import ExpatError, ParserCreate
 
 import numpy as np
 from jaxtyping import Bool, Float
-from torchvision.datasets import VOCDetection
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import REMEDY, RawImage, RawSample, read_image, refuse_escape, require_folder
+from meshcil.datasets.base import REMEDY, RawImage, RawSample, read_image, read_list, refuse_escape, require_folder
 
 FOLDER = Path("VOCdevkit/VOC2007")
 
@@ -58,10 +58,8 @@ def list_images(root: Path, image_set: str) -> list[DetectionImage]:
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         require_folder(root / FOLDER / folder, f"VOC 2007 {folder}")
     listed = root / FOLDER / "ImageSets" / "Main" / f"{image_set}.txt"
-    if not listed.is_file():
-        raise InputError(listed, "is missing", "Unpack the VOC 2007 archive that has it (VOCtrainval, VOCtest)")
-    data = VOCDetection(str(root), year="2007", image_set=image_set, download=False)
-    return [read_objects(Path(i), Path(a)) for i, a in zip(data.images, data.annotations, strict=True)]
+    images, annotations = root / FOLDER / "JPEGImages", root / FOLDER / "Annotations"
+    return [read_objects(images / f"{name}.jpg", annotations / f"{name}.xml") for name, *_ in read_list(listed)]
 
 
 def read_objects(image: Path, annotation: Path) -> DetectionImage:
@@ -70,22 +68,55 @@ def read_objects(image: Path, annotation: Path) -> DetectionImage:
     Raises:
         InputError: when it is missing or damaged, or a box is empty.
     """
-    if not annotation.is_file():
-        raise InputError(annotation, "is missing" if not annotation.exists() else "is not a file", REMEDY)
+    data = limits.read_file(annotation, limits.ANNOTATION_BYTES, REMEDY)
     try:
-        content = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
-        objects: list[dict[str, Any]] = content.get("object") or []
-        corners = [[float(o["bndbox"][k]) for k in ("xmin", "ymin", "xmax", "ymax")] for o in objects]
+        content = _parse(data)
+        objects = content.findall("object")
+        corners = [[float(_text(o, f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")] for o in objects]
         # Pixels are numbered from 1 and both corners belong to the box.
         boxes = np.array(corners, dtype=np.float32).reshape(-1, 4) - np.array([1, 1, 0, 0], dtype=np.float32)
-        size = (int(content["size"]["height"]), int(content["size"]["width"]))
-        names = tuple(str(o["name"]) for o in objects)
-        difficult = np.array([o.get("difficult", "0") == "1" for o in objects], dtype=bool)
-    except (ParseError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(annotation, f"cannot be read as a VOC annotation ({error!r})", REMEDY) from error
+        size = (int(_text(content, "size/height")), int(_text(content, "size/width")))
+        names = tuple(_text(o, "name") for o in objects)
+        difficult = np.array([(o.findtext("difficult") or "0").strip() == "1" for o in objects], dtype=bool)
+    except (ParseError, ExpatError, ValueError, LookupError) as error:
+        raise InputError(annotation, f"cannot be read as a VOC annotation ({error})", REMEDY) from error
     if not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
         raise InputError(annotation, "has an empty box", REMEDY)
     return DetectionImage(image.stem, image, annotation, size, names, boxes, difficult)
+
+
+def _parse(data: bytes) -> Element:
+    """The root of an XML file, which must declare no entities and not be nested deeply.
+
+    Raises:
+        ValueError: when it is or does.
+        ExpatError: when it is not XML.
+    """
+    depth, scan = 0, ParserCreate()
+
+    def enter(*_: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > limits.DEPTH:
+            raise ValueError(f"its elements are nested more than {limits.DEPTH} deep")
+
+    def leave(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def declare(*_: object) -> None:
+        raise ValueError("it declares a document type, which may hold entities")
+
+    scan.StartElementHandler, scan.EndElementHandler, scan.StartDoctypeDeclHandler = enter, leave, declare
+    scan.Parse(data, True)
+    return fromstring(data)
+
+
+def _text(element: Element, path: str) -> str:
+    text = (element.findtext(path) or "").strip()
+    if not text:
+        raise ValueError(f"`{path}` is missing or empty")
+    return text
 
 
 class Reader(base.Reader):

@@ -6,12 +6,16 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
+from meshcil.core import limits
+from meshcil.core.errors import InputError
 from meshcil.datasets.base import Annotation
 
 DISTANCE = 5.0
 # Without a usable distance, the shorter side of the object's box is brought to this share of the window's height
 # (224 of 640 pixels in the NeMo scripts).
 FALLBACK_SHARE = 224 / 640
+_FAR = 1e6
+_UNITS = "Give distances in the units of the CAD models, and lengths in pixels of the original image"
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,17 @@ def locate(shape: tuple[int, int], annotation: Annotation, size: tuple[int, int]
         annotation: viewpoint of the object.
         size: (H, W) of the window.
         focal: focal length of the window in pixels.
+
+    Raises:
+        InputError: when the image would become absurdly large or small, as by a distance in another unit.
     """
+    where = f"an image of {shape[1]} x {shape[0]} pixels"
     scale = scale_factor(annotation, size, focal)
+    if not 1 / limits.SCALE <= scale <= limits.SCALE or shape[0] * shape[1] * scale**2 > limits.PIXELS:
+        cause = f"has the distance {annotation.distance:g}: it would be rescaled {scale:.3g} times"
+        raise InputError(where, f"{cause} to look as if taken from {DISTANCE:g}", _UNITS)
+    if not all(abs(value * scale) < _FAR for value in annotation.principal):
+        raise InputError(where, f"has its principal point far outside, at {annotation.principal}", _UNITS)
     height, width = max(int(shape[0] * scale), 1), max(int(shape[1] * scale), 1)
     column, row = (int(value * scale) for value in annotation.principal)
     half_h, half_w = size[0] // 2, size[1] // 2
@@ -64,10 +77,13 @@ def locate(shape: tuple[int, int], annotation: Annotation, size: tuple[int, int]
 
 
 def _cut(array: np.ndarray, window: Window) -> np.ndarray:
-    top, bottom, left, right = window.padding
-    padded = np.pad(array, ((top, bottom), (left, right), *[(0, 0)] * (array.ndim - 2)))
-    row, column = window.corner
-    return padded[row : row + window.size[0], column : column + window.size[1]]
+    cut = np.zeros((*window.size, *array.shape[2:]), dtype=array.dtype)
+    # Where the window's first pixel lies in the image itself.
+    row, column = window.corner[0] - window.padding[0], window.corner[1] - window.padding[2]
+    seen = array[max(row, 0) : max(row + window.size[0], 0), max(column, 0) : max(column + window.size[1], 0)]
+    top, left = max(-row, 0), max(-column, 0)
+    cut[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    return cut
 
 
 def cut_image(image: UInt8[np.ndarray, "H W 3"], window: Window) -> UInt8[np.ndarray, "h w 3"]:
@@ -96,19 +112,39 @@ def fill_border(
     return filled
 
 
+def cover(shape: tuple[int, int], size: tuple[int, int], crop: float) -> tuple[int, int]:
+    """(height, width) to which an image without a viewpoint is rescaled so that it covers a window.
+
+    Args:
+        shape: (height, width) of the image.
+        size: (h, w) of the window.
+        crop: share of the rescaled image's covering side that the window keeps.
+
+    Raises:
+        InputError: when the image is so narrow that it would become far too large.
+    """
+    scale = max(size[0] / shape[0], size[1] / shape[1]) / crop
+    height, width = max(round(shape[0] * scale), size[0]), max(round(shape[1] * scale), size[1])
+    if height * width > limits.PIXELS:
+        cause = f"would become one of {width:,} x {height:,} to cover {size[1]} x {size[0]}"
+        raise InputError(f"an image of {shape[1]} x {shape[0]} pixels", cause, "Leave out images that are so narrow")
+    return height, width
+
+
 def fit_image(image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int], crop: float) -> UInt8[np.ndarray, "h w 3"]:
     """An image without a viewpoint, brought to a size: rescaled to cover it, then cut around the middle.
 
     Args:
         image: of any size; one that has the size already is left as it is.
         size: (h, w) of the result.
-        crop: share of the rescaled image's covering side that is kept (224 / 256 is ImageNet's test transform).
+        crop: see `cover`; 224 / 256 is ImageNet's test transform.
+
+    Raises:
+        InputError: see `cover`.
     """
     if image.shape[:2] == size:
         return image
-    height, width = image.shape[:2]
-    scale = max(size[0] / height, size[1] / width) / crop
-    new = max(round(height * scale), size[0]), max(round(width * scale), size[1])
-    resized = np.asarray(Image.fromarray(image).resize((new[1], new[0]), Image.Resampling.BILINEAR))
-    top, left = (new[0] - size[0]) // 2, (new[1] - size[1]) // 2
+    height, width = cover(image.shape[:2], size, crop)
+    resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
     return np.ascontiguousarray(resized[top : top + size[0], left : left + size[1]])

@@ -5,16 +5,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection.faster_rcnn import FasterRCNN
 
 from meshcil.config.studies.detection import PhaseSettings, Settings
 from meshcil.core.seeding import torch_generator
+from meshcil.datasets.images import read_image
 from meshcil.datasets.voc2007 import DetectionImage
 from meshcil.models.detector import box_latents
 
@@ -57,9 +56,7 @@ def samples_of(images: Sequence[DetectionImage], classes: Sequence[str], wanted:
 
 def read_pixels(image: DetectionImage) -> Float[Tensor, "3 H W"]:
     """RGB in [0, 1]."""
-    with Image.open(image.image) as opened:
-        pixels = np.array(opened.convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(read_image(image.image).copy()).permute(2, 0, 1).float() / 255
 
 
 def balanced_samples(samples: Sequence[Sample], classes: int, each: int, generator: torch.Generator) -> list[Sample]:
