@@ -125,7 +125,7 @@ def test_damaged_files_are_named(tmp_path):
             load_split(path)
     broken = replace(rows(1)[0], image=rows(1)[0].image[:60])
     write_split(path, [broken])
-    with pytest.raises(InputError, match=r"car/0.*damaged image"):
+    with pytest.raises(InputError, match=r"car/0.*truncated"):
         load_split(path).images()
 
 

@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from tarfile import EOFHeaderError, HeaderError, ReadError  # pyright: ignore[reportAttributeAccessIssue]
 from typing import IO
 
 from meshcil.core import limits
@@ -72,13 +73,13 @@ class _Member(tarfile.TarInfo):
     """Refuses what `tarfile` takes for the end of an archive though it is damage, and boundless headers."""
 
     @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Member":
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> "_Member":
         try:
-            return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"{error} at byte {tar.offset}") from error
+            return super().fromtarfile(tarfile)
+        except HeaderError as error:
+            if isinstance(error, EOFHeaderError):
+                raise
+            raise ReadError(f"{error} at byte {tarfile.offset}") from error
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADERS and self.size > limits.HEADER_BYTES:
@@ -200,6 +201,7 @@ class _Unpacking:
     def _link(self, name: str, to: str) -> None:
         """Make a link when it leads to something that was unpacked; everything on its way is there by now."""
         path, aim, root = self.target / name, Path(os.path.normpath(self.target / to)), self.target.resolve()
+        start = end = root
         inside = aim.is_relative_to(os.path.normpath(self.target))
         try:
             if inside:

@@ -77,8 +77,9 @@ def decode_image(data: bytes, where: str | Path, remedy: str, *, upright: bool) 
         InputError: see `opened`; also for values that have no one right scale, and for animations.
     """
     with opened(data, where, remedy) as image:
-        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-            cause = f"is an animation or has several pages ({image.n_frames})"
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # a telephone's photograph with a second one of another exposure
+            cause = f"is an animation or has several pages ({frames})"
             raise InputError(where, cause, "Store one picture per file")
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation)) if upright else None
         colours = _eight_bits(image, where)
