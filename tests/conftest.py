@@ -1,5 +1,8 @@
 """Test-wide settings: deterministic hypothesis, runtime shape checks, one thread."""
 
+import os
+import sys
+
 import hypothesis
 import jaxtyping
 import pytest
@@ -9,6 +12,11 @@ import torch
 # An int is accepted where a float is meant (PEP 484's numeric tower).
 _checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 _hook = jaxtyping.install_import_hook("meshcil", _checker)
+
+# Without compiled files on disk, collecting takes three times as long, and every process that a test starts compiles
+# torch anew, for 8 s.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Two test processes side by side with two threads each spend most of their time waiting for each other.
 torch.set_num_threads(1)
