@@ -1,7 +1,9 @@
 """Base of every configuration model and the reading of YAML files with ``extends``."""
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -101,8 +103,14 @@ def parse_yaml(path: Path) -> Any:
         InputError: when a mapping has a key twice.
         yaml.YAMLError: when it is not YAML.
     """
-    loader = _Loader(path.read_text(encoding="utf-8"))
-    loader.name = str(path)
+    # A plan reads a file once for each run that it concerns; a copy, as callers take it apart.
+    return copy.deepcopy(_parsed(str(path), path.read_text(encoding="utf-8")))
+
+
+@cache
+def _parsed(name: str, text: str) -> Any:
+    loader = _Loader(text)
+    loader.name = name
     try:
         return loader.get_single_data()
     finally:
@@ -123,7 +131,7 @@ def named_file(config: Path, kind: str, name: str) -> Path:
 def yaml_files(path: Path) -> tuple[Path, ...]:
     """A file that `read_yaml` accepts and the files it extends, nearest first."""
     files = [Path(path)]
-    while parent := yaml.safe_load(files[-1].read_text(encoding="utf-8")).get("extends"):
+    while parent := parse_yaml(files[-1]).get("extends"):
         files.append(files[-1].with_name(f"{parent}.yaml"))
     return tuple(files)
 
