@@ -12,7 +12,7 @@ import torch
 from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.naming import available, load_object
 from meshcil.memory.ledger import Ledger
-from meshcil.methods.base.classifier import ClassifierMethod
+from meshcil.methods.base.classifier import IncrementalClassifier
 from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch, Method
 from meshcil.training.data import TrainingData
@@ -91,7 +91,7 @@ def test_answers_have_the_promised_form(run: Run) -> None:
         assert prediction.poses.shape == (8, 3) and bool(prediction.poses.isfinite().all())
     assert all(answer.shape == (8,) for answer in prediction.heads.values())
     # The exemplars of the last step were consolidated, so that every image classifier has both heads.
-    assert set(prediction.heads) == ({"linear", "nearest_mean"} if isinstance(method, ClassifierMethod) else set())
+    assert set(prediction.heads) == ({"linear", "nearest_mean"} if isinstance(method, IncrementalClassifier) else set())
 
 
 def test_latents_lead_to_the_same_classes_as_images(run: Run) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from meshcil.methods.base.arithmetic import computes_bfloat16
+from meshcil.methods.base.method import computes_bfloat16
 from tests.methods.factory import build
 
 

@@ -14,20 +14,6 @@ from meshcil.methods.base.method import read_weights
 from meshcil.models.neural_mesh import FeatureNetwork
 
 
-def test_small_backbone_has_stride_four() -> None:
-    backbone = load_object("meshcil.models.backbones", "small", "build")(width=8, depth=2)
-    assert backbone(torch.rand(2, 3, 64, 48)).shape == (2, 16, 16, 12)
-    assert (backbone.stride, backbone.channels) == (4, 16)
-
-
-def test_small_backbone_sees_no_further_than_stated() -> None:
-    backbone = load_object("meshcil.models.backbones", "small", "build")(width=4, depth=2).eval()
-    image = torch.rand(1, 3, 96, 96, requires_grad=True)
-    backbone(image)[0, :, 12, 12].sum().backward()
-    columns = image.grad.abs().sum(dim=(0, 1, 2)).nonzero()
-    assert int(columns.max() - columns.min()) + 1 <= 11 + 16 * 2
-
-
 def test_resnet50_has_the_published_size_and_map() -> None:
     backbone = load_object("meshcil.models.backbones", "resnet50", "build")(width=0, depth=0)
     network = FeatureNetwork(backbone, 128)

@@ -13,9 +13,9 @@ from meshcil.losses.soft_target import soft_target_cross_entropy
 from meshcil.losses.weighted_channels import weighted_channel_distillation
 from meshcil.memory.ledger import Ledger
 from meshcil.methods.base.method import Batch
+from meshcil.methods.fetril import nearest_new_class, translate
 from meshcil.models.cosine_head import reduce_proxies
 from meshcil.models.expandable import auxiliary_targets
-from meshcil.models.feature_translation import nearest_new_class, translate
 from meshcil.models.heads import class_means, nearest_mean_scores
 from meshcil.models.weight_aligning import align_new_rows
 from tests.methods.factory import CONFIG, build, facts, pool

@@ -20,8 +20,9 @@ class FirstStepSettings(Settings):
 
 
 class ClassifierSettings(MethodSettings):
-    """What 2D methods have."""
+    """What 2D methods have, and all that those have which need no module of their own in `config/methods`."""
 
+    replay = "required"
     first_step: FirstStepSettings = FirstStepSettings()
     """What the first step does differently; what is absent is as in `training`."""
     pose: PoseHeadSettings | None = None
@@ -31,7 +32,6 @@ class ClassifierSettings(MethodSettings):
 class ExpandableSettings(ClassifierSettings):
     """What methods have that grow a part of the network per step."""
 
-    replay = "required"
     latents_grow = True
     auxiliary_weight: float = Field(1.0, ge=0)
     """Weight of the auxiliary classifier's loss."""
@@ -40,24 +40,10 @@ class ExpandableSettings(ClassifierSettings):
 class CosineSettings(ClassifierSettings):
     """What methods with a cosine classifier have."""
 
-    replay = "required"
     scale: float = Field(1.0, gt=0)
     """What the learned factor of the cosines starts from."""
     proxies: int = Field(1, ge=1)
     """Rows of the classifier per class."""
-
-
-class RebalancingSettings(CosineSettings):
-    """What methods with LUCIR's losses have."""
-
-    distillation_weight: float = Field(5.0, ge=0)
-    """Weight of the feature distillation; multiplied by the root of the number of old classes per new one."""
-    margin: float = Field(0.5, ge=0)
-    """By which an old exemplar's own cosine must exceed those of new classes."""
-    hardest: int = Field(2, ge=1)
-    """New classes that an old exemplar is compared with."""
-    margin_weight: float = Field(1.0, ge=0)
-    """Weight of the margin loss."""
 
 
 class BalancedSettings(Settings):

@@ -12,7 +12,6 @@ from pydantic import BaseModel, StringConstraints
 from pydantic_core import PydanticUndefined
 
 import meshcil.config.aligners
-import meshcil.config.methods
 import meshcil.config.studies
 from meshcil.config.aligners.base import AlignerSettings, aligner_settings
 from meshcil.config.claims import ClaimsSettings
@@ -31,9 +30,8 @@ follow below it with its name before theirs (those of each element, for a list o
 
 
 def method_kinds() -> list[str]:
-    """Method kinds that have a settings class."""
-    names = [m.name for m in pkgutil.iter_modules(meshcil.config.methods.__path__)]
-    return sorted(n.replace("_", "-") for n in names if n != "base")
+    """Method kinds; those without settings of their own too."""
+    return available("meshcil.methods")
 
 
 def aligner_kinds() -> list[str]:

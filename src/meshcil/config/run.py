@@ -5,13 +5,14 @@ from pathlib import Path
 from pydantic import SerializeAsAny, field_validator
 
 from meshcil.config.base import Seed, Settings, load_settings, named_file, validate, validate_by_kind
+from meshcil.config.classifier import ClassifierSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
 from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.variants import find_method
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
-from meshcil.core.naming import known_names, load_object
+from meshcil.core.naming import available, known_names, load_object
 
 ANY_BUDGET = "any"
 """Budget of a first step, which is trained before there are exemplars: runs under all budgets go on from it."""
@@ -91,8 +92,17 @@ class RunConfig(Settings):
 
 
 def method_settings(kind: str) -> type[MethodSettings]:
-    """Settings class of a method, by name."""
-    return load_object("meshcil.config.methods", kind, "Settings")
+    """Settings class of a method, by name: that of its module, or, without one, what all 2D methods have.
+
+    Raises:
+        InputError: when there is no such method.
+    """
+    methods = available("meshcil.methods")
+    if kind not in methods:
+        raise InputError(kind, "is not in meshcil.methods", known_names(kind, methods))
+    # Only by its name: the method's own module imports torch, which settings do without.
+    own = kind in available("meshcil.config.methods")
+    return load_object("meshcil.config.methods", kind, "Settings") if own else ClassifierSettings
 
 
 def load_method(name: str, config_root: Path) -> MethodSettings:

@@ -32,7 +32,7 @@ def stage_modules(stage: str, settings: Any = None) -> tuple[str, ...]:
 
 def settings_modules(stage: str, run: RunConfig) -> tuple[str, ...]:
     """Modules of a stage that reads a run's settings but loads no method: resolve, score."""
-    return (*stage_modules(stage), module_name("meshcil.config.methods", run.method.kind))
+    return (*stage_modules(stage), type(run.method).__module__)
 
 
 def run_modules(stage: str, run: RunConfig) -> tuple[str, ...]:

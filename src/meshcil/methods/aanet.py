@@ -1,16 +1,16 @@
-"""AANets: adaptive aggregation networks (Liu et al., CVPR 2021) with the losses of LUCIR."""
+"""AANets: adaptive aggregation networks (Liu et al., CVPR 2021) on top of LUCIR."""
 
 from dataclasses import replace
 
 from meshcil.config.methods.aanet import Settings
 from meshcil.core.errors import InputError
 from meshcil.methods.base.method import Phase
-from meshcil.methods.base.rebalancing import RebalancingMethod
+from meshcil.methods.lucir import Learner as Lucir
 from meshcil.models.aggregation import AggregatedBackbone
 from meshcil.models.backbones.base import Backbone
 
 
-class Learner(RebalancingMethod):
+class Learner(Lucir):
     """After the first step a stable branch runs beside the plastic one; the classifier reads the mixture."""
 
     settings: Settings

@@ -10,11 +10,10 @@ from torch.nn import functional
 
 from meshcil.config.methods.fetril import Settings
 from meshcil.memory.ledger import LedgerRow, carried
+from meshcil.methods.base.classifier import IncrementalClassifier
 from meshcil.methods.base.images import ImagePool, LatentPool
-from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Batch, Phase
-from meshcil.models.feature_translation import nearest_new_class, translate
 
 
 class Learner(IncrementalClassifier):
@@ -85,10 +84,6 @@ class Learner(IncrementalClassifier):
             targets.append(labels.new_full((len(moved),), label))
         return torch.cat(parts), torch.cat(targets)
 
-    def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy over all classes seen."""
-        return {"classification": functional.cross_entropy(logits, batch.labels)}
-
     def state(self) -> dict[str, Any]:
         """Network and class means."""
         return super().state() | ({} if self.mean_features is None else {"means": self.mean_features})
@@ -104,3 +99,15 @@ class Learner(IncrementalClassifier):
         rows = super().ledger_rows()
         kept = self.mean_features
         return rows if kept is None else [*rows, carried("mean features", tensor_bytes(kept))]
+
+
+def nearest_new_class(old: Float[Tensor, "O D"], new: Float[Tensor, "N D"]) -> Int[Tensor, " O"]:
+    """For each old class mean the position of the new class mean with the largest cosine."""
+    return (functional.normalize(old, dim=1) @ functional.normalize(new, dim=1).T).argmax(dim=1)
+
+
+def translate(
+    features: Float[Tensor, "B D"], source: Float[Tensor, " D"], target: Float[Tensor, " D"]
+) -> Float[Tensor, "B D"]:
+    """Features of a class with mean ``source``, moved to the mean ``target``: ``f - source + target``."""
+    return features - source + target

@@ -3,8 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from meshcil.methods.base.classifier import new_class_cross_entropy
-from meshcil.methods.base.incremental import IncrementalClassifier
+from meshcil.methods.base.classifier import IncrementalClassifier, new_class_cross_entropy
 from meshcil.methods.base.method import Batch
 
 

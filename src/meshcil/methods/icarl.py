@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from meshcil.config.methods.icarl import Settings
 from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, deployed
-from meshcil.methods.base.incremental import IncrementalClassifier
+from meshcil.methods.base.classifier import IncrementalClassifier
 from meshcil.methods.base.method import Batch
 from meshcil.models.heads import nearest_mean_scores
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from meshcil.config.methods.wa import Settings
-from meshcil.methods.base.incremental import IncrementalClassifier
+from meshcil.methods.base.classifier import IncrementalClassifier
 from meshcil.methods.base.method import Batch
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from meshcil.config.run import RunConfig
+from meshcil.config.run import RunConfig, method_settings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
@@ -92,7 +92,7 @@ def ledgers_of(run: RunConfig, data: Path | None = None) -> tuple[Ledger, ...]:
 
 @cache
 def _ledgers(kind: str, method: str, sizes: tuple[int, ...], image_size: tuple[int, int], bounds: tuple) -> tuple:
-    settings = load_object("meshcil.config.methods", kind, "Settings").model_validate_json(method)
+    settings = method_settings(kind).model_validate_json(method)
     names = tuple(f"class {i}" for i in range(sum(sizes)))
     facts = RunFacts(names, sizes, image_size, 1.0, 5.0, torch.tensor(bounds), 0)
     learner = load_object("meshcil.methods", kind, "Learner")

@@ -1,4 +1,4 @@
-"""The only optimiser loop: phases of a method, epoch by epoch, with a checkpoint after each."""
+"""The optimiser loop of every incremental method: its phases, epoch by epoch, with a checkpoint after each."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from meshcil.config.methods.base import TrainingSettings
 from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.images import LatentPool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
+from meshcil.models.chain import blocks
 from meshcil.training.augmentation import augment
-from meshcil.training.blocks import block_gradients
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
 from meshcil.training.data import TrainingData
 from meshcil.training.selection import balanced_subset
@@ -225,3 +225,16 @@ def _optimise(
     optimizer.step()
     method.after_batch(batch)
     return values
+
+
+def block_gradients(network: nn.Module) -> dict[str, float]:
+    """L2 norm of the gradient of each block of the backbone: `gradient_01` for the first, and so on.
+
+    Which layers the loss moves most (MEMO, section 4.3). One without a gradient is left out.
+    """
+    norms = {}
+    for number, block in enumerate(blocks(network.backbone), start=1):
+        gradients = [p.grad.norm() for p in block.parameters() if p.grad is not None]
+        if gradients:
+            norms[f"gradient_{number:02d}"] = float(torch.stack(gradients).norm())
+    return norms

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from meshcil.config.classifier import RebalancingSettings
+from meshcil.config.methods.lucir import Settings as LucirSettings
 
 
-class Settings(RebalancingSettings):
+class Settings(LucirSettings):
     """LUCIR with two branches, one plastic and one stable, mixed after every stage."""
 
     mixing: float = Field(0.5, ge=0, le=1)

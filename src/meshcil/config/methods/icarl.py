@@ -10,7 +10,6 @@ from meshcil.config.classifier import ClassifierSettings
 class Settings(ClassifierSettings):
     """Rehearsal by herding, distillation of old logits, nearest-mean classification."""
 
-    replay = "required"
     temperature: float = Field(2.0, gt=0)
     """Temperature of the distillation."""
     distillation_weight: float = Field(1.0, ge=0)

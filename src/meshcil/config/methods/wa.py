@@ -8,6 +8,5 @@ from meshcil.config.classifier import ClassifierSettings
 class Settings(ClassifierSettings):
     """Rehearsal and distillation, weighed by the shares of new and old classes; weights aligned after each step."""
 
-    replay = "required"
     temperature: float = Field(2.0, gt=0)
     """Temperature of the distillation."""

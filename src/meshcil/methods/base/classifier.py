@@ -1,22 +1,25 @@
-"""Abstract 2D method: backbone, average pooling, growing linear head, optional pose bins."""
+"""Abstract 2D method: backbone, average pooling, growing linear head, optional pose bins; distillation, aligning."""
 
 import copy
 import math
-from abc import abstractmethod
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from meshcil.config.classifier import ClassifierSettings
 from meshcil.config.methods.base import PoseHeadSettings
+from meshcil.losses.soft_target import soft_target_cross_entropy
 from meshcil.memory.ledger import LedgerRow, deployed
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
-from meshcil.methods.base.method import Batch, Method, Prediction
+from meshcil.methods.base.method import Batch, Method, Phase, Prediction
 from meshcil.models.backbones.base import Backbone
 from meshcil.models.heads import GrowingLinear, class_means, nearest_mean_scores
 from meshcil.models.pose_bins import BinLayout, PoseBinHead
+from meshcil.models.weight_aligning import align_new_rows
 
 
 class ImageClassifier(nn.Module):
@@ -43,16 +46,31 @@ class ImageClassifier(nn.Module):
         return self.head(self.features(images))
 
 
-class ClassifierMethod(Method):
-    """What 2D methods share; a method adds its classification loss and may replace the classifier."""
+class IncrementalClassifier(Method):
+    """What 2D methods share; what differs between them is the loss, what they keep, and how they classify."""
 
+    aligns_weights = False
+    """Rescale the new classes' rows of the head when a step is over (WA)."""
+    settings: ClassifierSettings
     network: ImageClassifier
     exemplars: ImagePool | None = None
     _means: Float[Tensor, "C D"] | None = None
 
+    @property
+    def old(self) -> int:
+        """Classes seen before the present step."""
+        return self.facts.seen(self.step - 1)
+
+    def phases(self) -> list[Phase]:
+        """One phase; the first step with its own settings."""
+        if self.step > 0:
+            return super().phases()
+        changes = self.settings.first_step.model_dump(exclude_none=True)
+        return [replace(phase, training=phase.training.model_copy(update=changes)) for phase in super().phases()]
+
     def build_network(self) -> ImageClassifier:
         """Backbone and empty heads."""
-        pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
+        pose = self.settings.pose
         return ImageClassifier(self.build_backbone(), bin_layout(pose) if pose else None)
 
     def prepare_network(self, seen: int) -> None:
@@ -75,15 +93,29 @@ class ClassifierMethod(Method):
         with self.autocast():
             features = self.network.features(batch.images)
         features = features.float()
-        terms = self.classification_losses(batch, self.network.head(features))
-        pose: PoseHeadSettings | None = getattr(self.settings, "pose", None)
-        if pose is not None and self.network.pose_head is not None:
-            terms["pose"] = pose.weight * self.network.pose_head.loss(features, batch.labels, batch.poses)
-        return terms
+        return self.classification_losses(batch, self.network.head(features)) | self.pose_loss(batch, features)
 
-    @abstractmethod
     def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
-        """Named terms computed from the logits of all seen classes."""
+        """Named terms computed from the logits of all seen classes: their cross-entropy, unless a method has others."""
+        return {"classification": functional.cross_entropy(logits, batch.labels)}
+
+    def distillation(self, batch: Batch, logits: Float[Tensor, "B C"], temperature: float) -> Float[Tensor, ""]:
+        """Cross-entropy of the old classes' logits with the teacher's; only where there is a teacher."""
+        with torch.no_grad(), self.autocast():
+            taught = self.teacher(batch.images).float()
+        return soft_target_cross_entropy(logits[:, : self.old], taught, temperature=temperature)
+
+    def pose_loss(self, batch: Batch, features: Float[Tensor, "B D"]) -> dict[str, Float[Tensor, ""]]:
+        """The pose head's term; none without a pose head."""
+        head, pose = self.network.pose_head, self.settings.pose
+        if head is None or pose is None:
+            return {}
+        return {"pose": pose.weight * head.loss(features, batch.labels, batch.poses)}
+
+    def finish_step(self, images: ImagePool) -> None:
+        """Align the head's rows where the method does so."""
+        if self.aligns_weights and self.step > 0:
+            align_new_rows(self.network.head.weight, self.old)
 
     def consolidate(self, exemplars: ImagePool) -> None:
         """Remember the exemplars, whose class means are the nearest-mean classifier."""

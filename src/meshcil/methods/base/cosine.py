@@ -3,9 +3,8 @@
 import math
 
 from meshcil.config.classifier import CosineSettings
-from meshcil.methods.base.classifier import ImageClassifier
+from meshcil.methods.base.classifier import ImageClassifier, IncrementalClassifier
 from meshcil.methods.base.images import ImagePool
-from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.models.cosine_head import CosineHead
 
 

@@ -10,9 +10,8 @@ from torch.nn import functional
 
 from meshcil.config.classifier import ExpandableSettings
 from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, training_only
-from meshcil.methods.base.classifier import ImageClassifier, bin_layout
+from meshcil.methods.base.classifier import ImageClassifier, IncrementalClassifier, bin_layout
 from meshcil.methods.base.images import ImagePool
-from meshcil.methods.base.incremental import IncrementalClassifier
 from meshcil.methods.base.method import Batch
 from meshcil.models.expandable import ExpandableBackbone, auxiliary_targets, widen
 from meshcil.models.heads import GrowingLinear
@@ -74,10 +73,6 @@ class ExpandableMethod(IncrementalClassifier):
             target = auxiliary_targets(batch.labels, self.old)
             terms["auxiliary"] = self.settings.auxiliary_weight * functional.cross_entropy(guess, target)
         return terms | self.pose_loss(batch, features)
-
-    def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy over all seen classes."""
-        return {"classification": functional.cross_entropy(logits, batch.labels)}
 
     def finish_step(self, images: ImagePool) -> None:
         """Align the head's rows; the auxiliary head has done its work."""

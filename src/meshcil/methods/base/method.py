@@ -25,7 +25,6 @@ from meshcil.geometry.poses import pose_error
 from meshcil.memory.ledger import LedgerRow
 from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
-from meshcil.methods.base.arithmetic import computes_bfloat16
 from meshcil.methods.base.images import ImagePool, LatentPool
 from meshcil.methods.base.ledger import training_rows
 from meshcil.models.backbones.base import Backbone
@@ -313,3 +312,12 @@ def seeded_initialisation(generator: torch.Generator) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator.initial_seed())
         yield
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 pays: a processor without instructions for it takes ten times as long as in float32."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))

@@ -76,7 +76,3 @@ class ProxyMethod(CosineMethod):
     @abstractmethod
     def distilled(self, maps: Sequence[Tensor], taught: Sequence[Tensor]) -> dict[str, Float[Tensor, ""]]:
         """Named distillation terms of stage outputs."""
-
-    def classification_losses(self, batch: Batch, logits: Float[Tensor, "B C"]) -> dict[str, Float[Tensor, ""]]:
-        """Not reached: `losses` needs the stage outputs besides the logits."""
-        raise NotImplementedError

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meshcil.models.backbones.base import Backbone
-from meshcil.models.backbones.small import ResidualBlock, convolution
+from meshcil.models.backbones.resnet10 import ResidualBlock, convolution
 
 
 class PyramidBackbone(Backbone):

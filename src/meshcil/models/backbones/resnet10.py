@@ -8,10 +8,33 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from meshcil.models.backbones.base import Backbone
-from meshcil.models.backbones.small import ResidualBlock, convolution
+from meshcil.models.chain import ChainBackbone
 
 
-class ResNet10(Backbone):
+def convolution(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:
+    """3x3 convolution, batch normalisation, ReLU."""
+    layer = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
+    return layer, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with batch normalisation and a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.first_norm = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second_norm = nn.BatchNorm2d(channels)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        """Same shape in and out."""
+        y = self.activation(self.first_norm(self.first(x)))
+        return self.activation(x + self.second_norm(self.second(y)))
+
+
+class ResNet10(ChainBackbone):
     """Stem of stride 4 and three stages.
 
     Args:
@@ -30,10 +53,6 @@ class ResNet10(Backbone):
                 layers += convolution(channels // 2, channels, 2)
             layers += [ResidualBlock(channels) for _ in range(depth)]
         self.layers = nn.Sequential(*layers)
-
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """Feature map of stride 16."""
-        return self.layers(images)
 
 
 def build(width: int, depth: int) -> Backbone:
