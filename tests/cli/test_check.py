@@ -39,8 +39,8 @@ RUN = "primitives3d-tiny/2-2/inemo-smoke"
         ("experiments/zz", "budgets: [total-16]", "budgets: [tot-16]", f"run {RUN}/tot-16/seed0: budget 'tot-16': "),
         ("experiments/zz", "suite: robustness", "suite: fog", f"run {RUN}/total-16/seed0: suite 'fog': "),
         ("experiments/zz", "budgets: [total-16]", "budgets: [bytes-9]", f"run {RUN}/bytes-9/seed0: budget bytes-9: "),
-        ("methods/inemo-smoke", "partitions: 6", "partitions: 2", f"run {RUN}/total-16/seed0: partitions: is 2, "),
-        ("methods/inemo-smoke", "name: pyramid", "name: resnt", f"run {RUN}/total-16/seed0: backbone 'resnt': "),
+        ("methods/inemo", "    partitions: 6", "    partitions: 2", f"run {RUN}/total-16/seed0: partitions: is 2, "),
+        ("methods/inemo", "{width: 8}", "{width: 8, name: resnt}", f"run {RUN}/total-16/seed0: backbone 'resnt': "),
     ],
 )
 def test_the_experiment_and_the_run_are_named(config: Path, file: str, line: str, wrong: str, expected: str) -> None:
@@ -53,7 +53,7 @@ def test_the_experiment_and_the_run_are_named(config: Path, file: str, line: str
 
 @pytest.mark.parametrize(
     ("file", "right", "wrong"),
-    [("experiments/zz", "suite: robustness", "robustnezz"), ("methods/inemo-smoke", "name: pyramid", "pyramidd")],
+    [("experiments/zz", "suite: robustness", "robustnezz"), ("methods/inemo", "name: pyramid", "pyramidd")],
 )
 def test_the_name_that_was_probably_meant_is_asked_for(config: Path, file: str, right: str, wrong: str) -> None:
     path = config / f"{file}.yaml"
@@ -63,10 +63,10 @@ def test_the_name_that_was_probably_meant_is_asked_for(config: Path, file: str, 
 
 
 def test_a_message_that_names_its_file_is_left_as_it_is(config: Path) -> None:
-    path = config / "methods/inemo-smoke.yaml"
-    path.write_text(f"{path.read_text()}kind: inemoo\n")
+    path = config / "methods/inemo.yaml"
+    path.write_text(path.read_text().replace("kind: inemo\n", "kind: inemoo\n"))
     assert refused("zz", config).startswith(
-        "c/methods/inemo-smoke.yaml: kind `inemoo` is unknown. Did you mean `inemo`?"
+        "c/methods/inemo.yaml, variant `smoke`: kind `inemoo` is unknown. Did you mean `inemo`?"
     )
     assert refused("zzz", config).startswith("c/experiments/zzz.yaml: does not exist. Did you mean `zz`?")
 

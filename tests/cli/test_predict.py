@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from meshcil.cli import predict
+from meshcil.cli import stored_model
 from meshcil.cli.application import app
 from meshcil.cli.demo import command, hide, serve
+from meshcil.cli.predict import predict_files
 from meshcil.cli.stored_model import Answer, StoredModel, find_run, fit_window, load_model, read_window
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
@@ -95,8 +96,9 @@ def test_the_model_is_shown_with_the_classes_that_it_knows(
     assert stored.title == f"{run.method.label}, results/runs/a; {listed}"
     window = np.zeros((4, 4, 3), dtype=np.uint8)
     answer = Answer(window, "car", {"car": 1.0, "bus": 0.5}, (0.0, 0.0, 0.0), 5.0, 4.0, np.ones((3, 2)), None, None)
-    monkeypatch.setattr(predict, "load_model", lambda model: stored)
-    monkeypatch.setattr(predict, "read_window", lambda path, size: window)
+    Path("photo.jpeg").touch()
+    monkeypatch.setattr(stored_model, "load_model", lambda model: stored)
+    monkeypatch.setattr(stored_model, "read_window", lambda path, size: window)
     monkeypatch.setattr(StoredModel, "ask", lambda self, windows: [answer])
     with pytest.raises(SystemExit) as stop:
         run_command(app, ["predict", "photo.jpeg"])
@@ -104,6 +106,13 @@ def test_the_model_is_shown_with_the_classes_that_it_knows(
     said = capsys.readouterr().out
     assert listed in said and "drawing: reports/predictions/photo-overlay.png" in said
     assert [path.as_posix() for path in Path().rglob("*.png")] == ["reports/predictions/photo-overlay.png"]
+
+
+def test_a_wrong_path_is_named_before_a_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stored_model, "load_model", lambda model: pytest.fail("the model was loaded"))
+    with pytest.raises(InputError, match=r"photo\.png: does not exist"):
+        predict_files([Path("photo.png")], None, Path("out"), machine=False)
 
 
 def test_git_leaves_the_drawings_alone() -> None:
@@ -130,5 +139,6 @@ def test_a_run_of_one_step_is_in_the_state_that_all_budgets_share(
     assert load_model(own).run == run
     with pytest.raises(InputError, match="is the first step that several runs share"):
         load_model(first)
+    assert load_model(own / "step0").run == run
     monkeypatch.chdir(own)
     assert load_model(Path(), tmp_path / "data/prepared").run == run

@@ -64,10 +64,10 @@ def test_states_come_from_records_locks_and_logs(folder: Path) -> None:
     states = {job.record.as_posix(): job.state for job in found.jobs}
     assert [states[path] for path in (paths[0], *train)] == ["done", "done", "running", "failed", "waiting"]
     assert sum(state == "waiting" for state in states.values()) == len(paths) - 4
-    text = show(found)
+    text = show(found, "smoke")
     assert "failed: train (x), see logs/t.log" in text and f"running: {lock.parent} (train)" in text
     minutes = max(round(3 * 120 / (os.cpu_count() or 1) / 60), 4)
-    assert f"Nobody is at work; `make reproduce` goes on; about {minutes} min left." in text
+    assert f"Not running; `make reproduce EXPERIMENT=smoke` resumes it; about {minutes} min left." in text
 
 
 # Stage -> the first output by its command line in workflow/rules, whose lock a running job holds.
@@ -94,10 +94,10 @@ def test_every_job_that_takes_long_is_seen_running(folder: Path, stage: str) -> 
 
 def test_a_fresh_folder_has_no_estimate_and_a_full_one_is_done(folder: Path) -> None:
     plan = load_plan(["smoke"], repository_root() / "config")
-    assert "unknown time left" in show(progress(plan))
+    assert "unknown time left" in show(progress(plan), "smoke")
     for path in records(plan, "smoke"):
         finished(path, "20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 1.0)
-    text = show(progress(plan)).splitlines()
+    text = show(progress(plan), "smoke").splitlines()
     assert text[-1] == "Everything is done."
     share = 1 - len(records(plan, "smoke")) / 100
     assert text[-2] == f"{share:.0%} of 2 cores x 0.8 min was spent outside stages."

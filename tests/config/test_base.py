@@ -74,7 +74,10 @@ def test_a_missing_file_is_told_the_nearest_name_first(tmp_path: Path) -> None:
         write(tmp_path, "a: 1\n", f"{name}.yaml")
     with pytest.raises(InputError) as refused:
         read_yaml(tmp_path / "laptob.yaml")
-    assert refused.value.remedy == f"Did you mean `laptop`? Known in {tmp_path.name}: laptop, laptop-seeds, smoke"
+    assert (
+        refused.value.remedy
+        == f"Did you mean `laptop`? Known in {tmp_path.name}: laptop, laptop-seeds, smoke; `meshcil list` shows all"
+    )
 
 
 def test_of_a_wrong_name_one_thing_is_said() -> None:

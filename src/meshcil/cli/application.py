@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from meshcil.cli.data import data
-from meshcil.stages.command import run
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 export = typer.Typer(
     no_args_is_help=True, help="Write the results for readers: as a crate, or as pages of a repository."
 )
@@ -18,9 +17,42 @@ app.add_typer(export, name="export")
 app.add_typer(data, name="data")
 
 
+def _version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        from meshcil.core.code_digest import repository_root
+
+        print(f"meshcil {version('meshcil')} in {repository_root()}")
+        raise typer.Exit
+    return wanted
+
+
 @app.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print version and checkout.")
+    ] = False,
+) -> None:
     """Class-incremental learning reproduced and audited (iNeMo, MEMO, ELI)."""
+    from meshcil.cli.checkout import require_checkout
+
+    if "--help" not in sys.argv:
+        require_checkout()
+
+
+def _experiment_names(typed: str) -> list[str]:
+    from meshcil.core.code_digest import repository_root
+
+    *before, last = typed.split(",")
+    names = sorted(path.stem for path in (repository_root() / "config/experiments").glob(f"{last}*.yaml"))
+    return [",".join([*before, name]) for name in names]
+
+
+Experiments = Annotated[
+    str,
+    typer.Argument(help="Names in config/experiments, separated by commas.", autocompletion=_experiment_names),
+]
 
 
 # Each command imports what it needs: a trace must not wait for the tables, nor a check for the records.
@@ -28,7 +60,7 @@ def about() -> None:
 
 @app.command()
 def check(
-    experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")],
+    experiments: Experiments,
     config: Annotated[Path | None, typer.Option(help="Folder with the configuration.")] = None,
 ) -> None:
     """Read experiments and everything they name, resolve every run, and say how much there is to do."""
@@ -42,6 +74,18 @@ def check(
     check_artifact_names(plan.experiments, folder)
     check_options(plan.experiments, folder)
     print(f"{experiments}: {amount(plan)}")
+
+
+@app.command("list")
+def show_names(
+    kinds: Annotated[
+        list[str] | None, typer.Argument(help="What to list: experiments, methods, datasets, protocols; all if absent.")
+    ] = None,
+) -> None:
+    """Show the names that commands and configuration files know, a line each."""
+    from meshcil.cli.list import listed
+
+    print(listed(kinds or []))
 
 
 @app.command()
@@ -145,7 +189,7 @@ def track(
 
 @app.command()
 def submit(
-    experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")] = "laptop",
+    experiments: Experiments = "laptop",
     profile: Annotated[str | None, typer.Option(help="Kind of machine: a folder in workflow/profiles.")] = None,
     detach: Annotated[bool, typer.Option(help="Go on in the background, also after you log out.")] = False,
     cancel: Annotated[bool, typer.Option(help="First end the Slurm jobs that an earlier run left.")] = False,
@@ -163,7 +207,7 @@ def submit(
 
 @app.command()
 def status(
-    experiments: Annotated[str, typer.Argument(help="Names in config/experiments, separated by commas.")] = "laptop",
+    experiments: Experiments = "laptop",
     runs: Annotated[bool, typer.Option("--runs", help="Show the runs logged to MLflow instead.")] = False,
 ) -> None:
     """Show which jobs are done, run, wait or failed and why, and about how long the rest will take."""
@@ -176,7 +220,7 @@ def status(
     from meshcil.cli.status import progress, show
     from meshcil.core.code_digest import repository_root
 
-    print(show(progress(plan_of(experiments, repository_root() / "config"))))
+    print(show(progress(plan_of(experiments, repository_root() / "config")), experiments))
 
 
 @app.command()
@@ -248,8 +292,3 @@ def results(
 
     for name in experiments:
         write_results(name, REPORTS, Path("config"), into / "docs/results")
-
-
-def main() -> None:
-    """Entry point of the `meshcil` command."""
-    run(app, sys.argv[1:])

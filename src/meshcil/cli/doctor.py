@@ -95,14 +95,15 @@ def _git() -> Iterator[Finding]:
 def _remote() -> Iterator[Finding]:
     listed = _output(sys.executable, "-m", "dvc", "remote", "list")
     if not listed:
-        yield Finding("DVC remote", "note", "none", "Only needed to share results: dvc remote add -d <name> <url>")
+        yield Finding("DVC remote", "note", "none", "To share results: .venv/bin/dvc remote add -d <name> <url>")
         return
     name, url = listed.splitlines()[0].split()[:2]
     if re.match(r"\w+://", url):
         reached = _output(sys.executable, "-m", "dvc", "status", "--cloud", "--quiet", any_code=True) is not None
     else:
         reached = Path(url).is_dir()
-    remedy = "Runs need no remote; `dvc push` and `dvc pull` do. Mount it, or name another: dvc remote modify"
+    another = f".venv/bin/dvc remote modify --local {name} url <place>"
+    remedy = f"Only `make publish` and `make restore` need it. Mount it, or name another place: {another}"
     state = "" if reached else ", not reachable"
     yield Finding("DVC remote", "ok" if reached else "note", f"{name} at {url}{state}", "" if reached else remedy)
 

@@ -5,10 +5,13 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meshcil.cli.stored_model import Answer, load_model, read_window
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
+
+if TYPE_CHECKING:
+    from meshcil.cli.stored_model import Answer
 
 
 def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, machine: bool) -> None:
@@ -26,6 +29,12 @@ def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, mach
     drawings = {path: out / f"{path.stem}-overlay.png" for path in images}
     if len(set(drawings.values())) < len(images):
         raise InputError(", ".join(map(str, images)), "share a name", "Ask about them one at a time")
+    for path in images:
+        if not path.is_file():
+            raise InputError(path, "is not a file" if path.exists() else "does not exist", "Correct the path")
+    # With torch it takes seconds, for which no wrong path should wait.
+    from meshcil.cli.stored_model import load_model, read_window
+
     stored = load_model(model)
     answers = stored.ask([read_window(path, stored.image_size) for path in images])
     if not machine:
@@ -41,7 +50,7 @@ def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, mach
         print(json.dumps([_values(path, answer, drawings[path]) for path, answer in pairs], indent=1))
 
 
-def _text(path: Path, answer: Answer, drawing: Path) -> str:
+def _text(path: Path, answer: "Answer", drawing: Path) -> str:
     azimuth, elevation, theta = (math.degrees(angle) for angle in answer.pose)
     ranked = [f"{name} {score:.3f}" for name, score in answer.scores.items()]
     return (
@@ -51,7 +60,7 @@ def _text(path: Path, answer: Answer, drawing: Path) -> str:
     )
 
 
-def _values(path: Path, answer: Answer, drawing: Path) -> dict[str, object]:
+def _values(path: Path, answer: "Answer", drawing: Path) -> dict[str, object]:
     names = ("azimuth", "elevation", "theta")
     return {
         "image": str(path),

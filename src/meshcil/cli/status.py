@@ -146,8 +146,8 @@ def first_step(chain: str) -> str | None:
     return f"{run[1]}/{ANY_BUDGET}/{run[3]}" if run and run[2] != ANY_BUDGET else None
 
 
-def show(found: Progress) -> str:
-    """Text for the terminal: counts by stage, reasons, the time left."""
+def show(found: Progress, experiments: str) -> str:
+    """Text for the terminal: counts by stage, reasons, the time left, and how ``experiments`` go on."""
     counts: dict[str, dict[str, int]] = {}
     for job in found.jobs:
         counts.setdefault(job.stage, dict.fromkeys(STATES, 0))[job.state] += 1
@@ -159,7 +159,7 @@ def show(found: Progress) -> str:
     for failure in found.failed:
         where = failure.log or failure.slurm_log or "no log"
         lines.append(f"failed: {failure.rule} ({failure.outputs[0] if failure.outputs else ''}), see {where}")
-    lines.append(_outlook(found, total["done"] == len(found.jobs)))
+    lines.append(_outlook(found, experiments, total["done"] == len(found.jobs)))
     return "\n".join(lines)
 
 
@@ -167,7 +167,7 @@ def _row(row: Mapping[str, int]) -> str:
     return "".join(f"{row[state] or '':>9}" for state in STATES)
 
 
-def _outlook(found: Progress, finished: bool) -> str:
+def _outlook(found: Progress, experiments: str, finished: bool) -> str:
     if finished:
         times = scheduling(job.record for job in found.jobs)
         return f"{describe(times)}\nEverything is done." if times else "Everything is done."
@@ -177,7 +177,8 @@ def _outlook(found: Progress, finished: bool) -> str:
         minutes = max(1, round(found.seconds / 60))
         left = f"about {minutes} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
     works = found.active or found.queue
-    return f"{'At work' if works else 'Nobody is at work; `make reproduce` goes on'}; {left}."
+    idle = f"Not running; `make reproduce EXPERIMENT={experiments}` resumes it"
+    return f"{'Running' if works else idle}; {left}."
 
 
 @dataclass(frozen=True)

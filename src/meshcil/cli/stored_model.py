@@ -1,5 +1,6 @@
 """A trained model as the pipeline stored it, to be asked about other images."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from meshcil.methods.base.method import Method, Prediction
 from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
 from meshcil.training.setup import choose_device, exemplar_pool, load_method, read_exemplars
 
-_IMAGE = "Name an image file, for instance PNG or JPEG"
+_IMAGE = "Give an image file, for instance PNG or JPEG"
+_STEP = re.compile(r"step(\d+)")
 _REPRODUCE = "Run `make reproduce` first, or name a finished run with `--model results/runs/...`"
 
 
@@ -164,20 +166,23 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
     """Build the method of a run and load its last state.
 
     Args:
-        folder: of the run; that of `find_run` when None.
+        folder: of the run, or of one of its steps for the model as it was then; that of `find_run` when None.
         data: folder with the prepared datasets.
 
     Raises:
         InputError: when there is no such run, it is not finished, or its files are of another step.
     """
     folder = find_run() if folder is None else folder
+    asked = _STEP.fullmatch(folder.name)
+    folder = folder.parent if asked else folder
     if not (folder / "run.json").is_file():
         raise InputError(folder, "is not the folder of a run", _REPRODUCE)
     run = load_run(folder / "run.json")
     if run.key.budget == ANY_BUDGET:
-        raise InputError(folder, "is the first step that several runs share", "Name one of the runs beside it")
-    last = _last(folder)
-    step = len(run.steps) - 1
+        raise InputError(folder, "is the first step that several runs share", "Name one of the runs next to it")
+    step = int(asked[1]) if asked else len(run.steps) - 1
+    run = run.model_copy(update={"steps": run.steps[: step + 1]})
+    last = folder / f"step{step}"
     state = (last if step > 0 else _first_step(folder)) / "state.safetensors"
     missing = [path for path in (state, last / "exemplars.json") if not path.is_file()]
     if missing:

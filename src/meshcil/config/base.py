@@ -57,7 +57,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        raise InputError(path, "does not exist", known_names(path.stem, known, f"Known in {path.parent.name}"))
+        remedy = known_names(path.stem, known, f"Known in {path.parent.name}")
+        raise InputError(path, "does not exist", f"{remedy}; `meshcil list` shows all")
     try:
         content = parse_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

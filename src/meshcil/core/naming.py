@@ -9,6 +9,8 @@ from typing import Any
 
 from meshcil.core.errors import InputError
 
+_SHOWN = 5
+
 
 def module_name(package: str, name: str) -> str:
     """Module of ``package`` for the configured ``name`` (``-`` becomes ``_``)."""
@@ -33,14 +35,17 @@ def load_object(package: str, name: str, attribute: str) -> Any:
 
 
 def known_names(name: str, known: Sequence[str], title: str = "Known") -> str:
-    """What to say of a name that there is not: the one that was probably meant, then all that there are."""
-    meant = difflib.get_close_matches(name, known, n=1)
-    return "".join(f"Did you mean `{near}`? " for near in meant) + f"{title}: {', '.join(known) or 'none'}"
+    """What to say of an unknown name: the one that was probably meant, then at most five of those that exist."""
+    near = difflib.get_close_matches(name, known, n=_SHOWN, cutoff=0.0 if len(known) > _SHOWN else 0.6)
+    meant = difflib.get_close_matches(name, near, n=1)
+    shown = known if len(known) <= _SHOWN else near
+    more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+    return "".join(f"Did you mean `{one}`? " for one in meant) + f"{title}: {', '.join(shown) or 'none'}{more}"
 
 
 def near_names(name: str, known: Sequence[str], title: str) -> str:
     """What to say of a name that does not exist where there are too many to list: at most five that are like it."""
-    near = difflib.get_close_matches(name, known, n=5, cutoff=0.4)
+    near = difflib.get_close_matches(name, known, n=_SHOWN, cutoff=0.4)
     return (
         f"Did you mean {', '.join(f'`{one}`' for one in near)}?"
         if near
