@@ -10,6 +10,7 @@ _ENVIRONMENT = {"python": "3.11.7", "packages_sha256": "0" * 64, "platform": "Li
 _ENVIRONMENT |= {"threads": 1, "host": "h", "slurm_job_id": None}
 _SOURCE = {"commit": None, "dirty": None, "diff_sha256": None, "tree_sha256": None, "lock_sha256": None}
 _TIMES = {"started": "2026-11-20T12:00:00.000+00:00", "ended": "2026-11-20T12:00:01.000+00:00", "seconds": 1.0}
+_TIMES |= {"processor_seconds": 1.0, "peak_bytes": 1}
 
 
 def record(stage: str, environment: dict[str, Any] | None = None, **changes: Any) -> Record:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
-ROW = ('inputs("{}")', '**STAGES["{}"].outputs', 'STAGES["{}"].log', 'STAGES["{}"].benchmark', "{{params.command}}")
+ROW = ('inputs("{}")', '**STAGES["{}"].outputs', 'STAGES["{}"].log', "{{params.command}}")
 """What a rule takes from the row of its stage."""
-DIRECTIVES = {"log:", "benchmark:", "threads:", "resources:", "params:", "message:", "shell:"}
+DIRECTIVES = {"log:", "threads:", "resources:", "params:", "message:", "shell:"}
 
 
 def rules(path: Path) -> dict[str, list[str]]:

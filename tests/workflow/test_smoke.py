@@ -36,13 +36,13 @@ def test_report_and_tables_are_written(smoke: Path) -> None:
     assert "iCaRL (smoke)" in summary and "iNeMo (smoke)" in summary
 
 
-def test_logs_and_benchmarks_mirror_the_results(smoke: Path) -> None:
+def test_logs_mirror_the_results(smoke: Path) -> None:
     stages = {"train": "state.safetensors", "select": "exemplars.json"}
     outputs = [(stage, path) for stage, name in stages.items() for path in (smoke / RUNS).glob(f"*/*/*/step*/{name}")]
     assert {stage for stage, _ in outputs} == stages.keys()
     for stage, path in outputs:
         log = smoke / "logs" / path.parent.relative_to(smoke / "results")
-        assert (log / f"{stage}.log").is_file() and (log / f"{stage}.tsv").is_file()
+        assert (log / f"{stage}.log").is_file()
 
 
 def test_second_run_does_nothing(smoke: Path) -> None:

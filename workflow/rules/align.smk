@@ -8,8 +8,6 @@ rule align:
         **STAGES["align"].outputs,
     log:
         STAGES["align"].log,
-    benchmark:
-        STAGES["align"].benchmark
     threads: 1
     resources:
         **HEAVY,
@@ -28,8 +26,6 @@ rule predict_aligned:
         **STAGES["predict_aligned"].outputs,
     log:
         STAGES["predict_aligned"].log,
-    benchmark:
-        STAGES["predict_aligned"].benchmark
     threads: 1
     resources:
         **HEAVY,
@@ -48,8 +44,6 @@ rule score_aligned:
         **STAGES["score_aligned"].outputs,
     log:
         STAGES["score_aligned"].log,
-    benchmark:
-        STAGES["score_aligned"].benchmark
     threads: 1
     resources:
         **LIGHT,

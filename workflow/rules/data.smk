@@ -17,8 +17,6 @@ rule generate:
         **STAGES["generate"].outputs,
     log:
         STAGES["generate"].log,
-    benchmark:
-        STAGES["generate"].benchmark
     priority: 100
     threads: 8
     resources:
@@ -38,8 +36,6 @@ rule prepare:
         **STAGES["prepare"].outputs,
     log:
         STAGES["prepare"].log,
-    benchmark:
-        STAGES["prepare"].benchmark
     threads: 8
     resources:
         **HEAVY,

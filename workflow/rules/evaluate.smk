@@ -24,8 +24,6 @@ rule predict:
         **STAGES["predict"].outputs,
     log:
         STAGES["predict"].log,
-    benchmark:
-        STAGES["predict"].benchmark
     threads: 1
     resources:
         **HEAVY,
@@ -44,8 +42,6 @@ rule score:
         **STAGES["score"].outputs,
     log:
         STAGES["score"].log,
-    benchmark:
-        STAGES["score"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -64,8 +60,6 @@ rule collect:
         **STAGES["collect"].outputs,
     log:
         STAGES["collect"].log,
-    benchmark:
-        STAGES["collect"].benchmark
     threads: 1
     resources:
         **LIGHT,

@@ -12,8 +12,6 @@ rule track:
         **STAGES["track"].outputs,
     log:
         STAGES["track"].log,
-    benchmark:
-        STAGES["track"].benchmark
     threads: 1
     resources:
         **LIGHT,

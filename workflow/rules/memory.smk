@@ -8,8 +8,6 @@ rule select:
         **STAGES["select"].outputs,
     log:
         STAGES["select"].log,
-    benchmark:
-        STAGES["select"].benchmark
     priority: 40
     threads: 1
     resources:

@@ -16,8 +16,6 @@ rule table:
         **STAGES["table"].outputs,
     log:
         STAGES["table"].log,
-    benchmark:
-        STAGES["table"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -36,8 +34,6 @@ rule figure:
         **STAGES["figure"].outputs,
     log:
         STAGES["figure"].log,
-    benchmark:
-        STAGES["figure"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -56,8 +52,6 @@ rule contact_sheet:
         **STAGES["contact_sheet"].outputs,
     log:
         STAGES["contact_sheet"].log,
-    benchmark:
-        STAGES["contact_sheet"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -76,8 +70,6 @@ rule claims:
         **STAGES["claims"].outputs,
     log:
         STAGES["claims"].log,
-    benchmark:
-        STAGES["claims"].benchmark
     threads: 1
     resources:
         **LIGHT,
@@ -96,8 +88,6 @@ rule report:
         **STAGES["report"].outputs,
     log:
         STAGES["report"].log,
-    benchmark:
-        STAGES["report"].benchmark
     threads: 1
     resources:
         **LIGHT,

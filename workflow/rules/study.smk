@@ -8,8 +8,6 @@ rule study:
         **STAGES["study"].outputs,
     log:
         STAGES["study"].log,
-    benchmark:
-        STAGES["study"].benchmark
     priority: 20
     threads: 1
     resources:

@@ -12,8 +12,6 @@ rule resolve:
         **STAGES["resolve"].outputs,
     log:
         STAGES["resolve"].log,
-    benchmark:
-        STAGES["resolve"].benchmark
     wildcard_constraints:
         budget=RESOLVED,
     priority: 50
@@ -35,8 +33,6 @@ rule train:
         **STAGES["train"].outputs,
     log:
         STAGES["train"].log,
-    benchmark:
-        STAGES["train"].benchmark
     wildcard_constraints:
         budget=TRAINED,
     priority: train_priority

@@ -4,11 +4,13 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,8 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
         settings = for_slurm(settings, cancel)
     command = snakemake_command(write_profile(settings), experiments, extra)
     before = snakemake_logs()
-    code, stopped = _attend(command, handle)
+    with nullcontext() if settings.get("executor") == "slurm" else stage_server(handle):
+        code, stopped = _attend(command, handle)
     if code and not stopped:
         # A full disk or a folder that cannot be written stops Snakemake itself, with a traceback.
         check_folders()
@@ -59,6 +62,19 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
         end = f"Stopped (exit code {code}). What was finished is kept; the same command goes on."
         print(f"\n{explain(found) if found and not stopped else end}", file=sys.stderr, flush=True)
     return code
+
+
+@contextmanager
+def stage_server(handle: int) -> Iterator[None]:
+    """Have the jobs of this machine start from one process (workflow/scripts/stage.py), which holds the lock too."""
+    os.environ["MESHCIL_STAGE_SERVER"] = f"meshcil-stages-{os.getpid()}-{secrets.token_hex(8)}"
+    script = repository_root() / "workflow" / "scripts" / "stage.py"
+    command = [sys.executable, "-I", str(script), "--serve"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(handle,)) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def check_folders() -> None:

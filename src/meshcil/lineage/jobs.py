@@ -84,11 +84,6 @@ class Stage:
         """Path of the log."""
         return f"logs/{self.record.removeprefix('results/').removesuffix(SUFFIX)}.log"
 
-    @property
-    def benchmark(self) -> str:
-        """Path of the time and memory that Snakemake measures."""
-        return f"{self.log.removesuffix('.log')}.tsv"
-
     def find(self, path: str) -> dict[str, str] | None:
         """Names of the job that writes a file; None if it is not one of this stage's."""
         templates = [part for value in self.outputs.values() for part in ([value] if isinstance(value, str) else value)]
@@ -158,7 +153,7 @@ class Job:
         values |= self.stage.facts(self.plan, self.names)
         values |= {f"input.{name}": files for name, files in self.inputs.items()}
         values |= {f"output.{name}": files for name, files in self.outputs.items()}
-        words = ["python", "-m", f"meshcil.stages.{self.stage.name}"]
+        words = ["python", "-I", "-m", f"meshcil.stages.{self.stage.name}"]
         option = ""
         for word in self.stage.options.split():
             if word.startswith("--"):
@@ -172,8 +167,9 @@ class Job:
 
     @property
     def shell(self) -> str:
-        """Its command line, quoted for a shell."""
-        return shlex.join(self.command)
+        """The same for a shell, by the script that starts stages without importing their libraries anew."""
+        script = self.plan.config.parent / "workflow" / "scripts" / "stage.py"
+        return shlex.join(["python", "-I", script.as_posix(), self.stage.name, *self.command[4:]])
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The record of a job: written last and atomically beside its outputs, so that it exists only for finished work."""
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -79,6 +80,7 @@ def record_job(
         yield sha256_json([code_digest(*roots), values, digests, source.lock_sha256, *place])
         _refuse_changes(before)
         targets += [Path(path) for path in possible if Path(path).exists()]
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         record = Record(
             stage=stage,
             name=name,
@@ -89,6 +91,8 @@ def record_job(
             started=started.isoformat(timespec="milliseconds"),
             ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
+            processor_seconds=round(sum(part.ru_utime + part.ru_stime for part in usage), 3),
+            peak_bytes=1024 * max(part.ru_maxrss for part in usage),
             exit_code=0,
             settings=SettingsFacts(sha256=sha256_json(values), values=values),
             code=_code_facts(roots),

@@ -123,6 +123,10 @@ class Record(Facts):
     """UTC, ISO 8601."""
     seconds: float
     """Duration by a clock that cannot step back."""
+    processor_seconds: float
+    """Processor time of the job and the processes that it started."""
+    peak_bytes: int
+    """Largest memory of one of its processes."""
     exit_code: int
     """Always 0: a failed job leaves no record."""
     settings: SettingsFacts
