@@ -52,7 +52,9 @@ class BalancedSettings(Settings):
     epochs: int = Field(20, ge=1)
     """Passes over the balanced set."""
     lr: float = Field(gt=0)
-    """Learning rate, falling to zero along a cosine."""
+    """Learning rate at its start."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Whether it falls to zero along a cosine, as in PODNet, or not, as in AFC's code."""
 
 
 class ProxySettings(CosineSettings):

@@ -33,9 +33,9 @@ class ProxyMethod(CosineMethod):
         block = self.settings.balanced
         [main] = phases
         parameters = tuple(p for p in self.balanced_part().parameters() if p.requires_grad)
-        cosine = main.training.model_copy(update={"schedule": "cosine", "warmup_epochs": 0.0})
+        training = main.training.model_copy(update={"schedule": block.schedule, "warmup_epochs": 0.0})
         last = replace(main, name="balanced", parameters=parameters, epochs=block.epochs, lr=block.lr)
-        return [main, replace(last, training=cosine, balanced=True)]
+        return [main, replace(last, training=training, balanced=True)]
 
     @abstractmethod
     def balanced_part(self) -> nn.Module:
