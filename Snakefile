@@ -25,5 +25,5 @@ rule all:
     input:
         STAGES["report"].outputs["page"],
         # Named here too, so that a deleted one is made again although the page is still there.
-        [artifact_files(PLAN, name) for name in EXPERIMENTS],
+        [shown_files_of(PLAN, name) for name in EXPERIMENTS],
         expand(STAGES["track"].outputs["runs"], experiment=EXPERIMENTS),

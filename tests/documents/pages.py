@@ -8,6 +8,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^([^\n]*)\n\n```(\w+)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"`([\w./-]+)`")
+BEFORE = re.compile(r"\bIn `([\w./-]+)`, before `([^`]+)`:$")
 END = re.compile(r"\bAt the end of `([\w./-]+)`:$")
 
 
@@ -16,14 +17,16 @@ class Step:
     """One block of a page.
 
     Attributes:
-        action: a new file, lines at the end of one that is there, or commands.
+        action: a new file, lines at the end of one that is there or before another line of it, or commands.
         file: path from the root of the repository; empty for commands.
         text: the block.
+        place: how the line begins that the text goes before.
     """
 
-    action: Literal["write", "add", "type"]
+    action: Literal["write", "add", "insert", "type"]
     file: str
     text: str
+    place: str = ""
 
     def carry_out(self, folder: Path) -> Path:
         """Write or add the text in a copy of the repository; the file."""
@@ -33,6 +36,10 @@ class Step:
             path.write_text(self.text, encoding="utf-8")
             return path
         before = path.read_text(encoding="utf-8")
+        if self.action == "insert":
+            assert before.count(f"\n{self.place}") == 1, f"{self.file} has no single line {self.place}"
+            path.write_text(before.replace(f"\n{self.place}", f"\n{self.text}{self.place}"), encoding="utf-8")
+            return path
         assert before.endswith("\n"), f"{self.file} ends within a line"
         path.write_text(before + self.text, encoding="utf-8")
         return path
@@ -53,6 +60,8 @@ def steps(page: str) -> list[Step]:
             found.append(Step("write", name[1], block))
         elif name := END.search(before):
             found.append(Step("add", name[1], block))
+        elif name := BEFORE.search(before):
+            found.append(Step("insert", name[1], block, name[2]))
         else:
             raise AssertionError(f"{page}: what is the reader to do with the block after {before!r}?")
     assert len(found) == text.count("\n```") / 2, f"{page} has blocks without a line and an empty one before them"

@@ -10,9 +10,8 @@ from snakemake.exceptions import WorkflowError
 from meshcil.core.code_digest import code_digest, repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.inputs import artifact_files
 from meshcil.lineage.jobs import listed
-from meshcil.lineage.stages import STAGES, job
+from meshcil.lineage.stages import STAGES, job, shown_files_of
 from meshcil.stages.plan import load_plan, resources, study_resources
 
 # Jobs run the interpreter that runs Snakemake, whether or not the environment is activated.

@@ -141,10 +141,16 @@ def all_scores(plan: Plan, names: Names) -> Found:
     return [paths.COLLECTED.format(experiment=name) for name in plan.experiments]
 
 
-def artifact_files(plan: Plan, experiment: str) -> list[str]:
-    """Contact sheets, tables and figures of an experiment, in every form."""
-    settings = plan.experiments[experiment]
-    sheets = [paths.SHEET.format(dataset=key.dataset) for key in plan.members[experiment]]
-    tables = [form.format(table=table.name) for table in settings.tables for form in (paths.TABLE, paths.LATEX)]
-    figures = [form.format(figure=figure.name) for figure in settings.figures for form in (paths.FIGURE, paths.PAPER)]
-    return list(dict.fromkeys([*sheets, *tables, *figures]))
+def datasets(plan: Plan, experiment: str) -> list[Names]:
+    """Datasets of the runs of an experiment."""
+    return [{"dataset": name} for name in dict.fromkeys(key.dataset for key in plan.members[experiment])]
+
+
+def tables(plan: Plan, experiment: str) -> list[Names]:
+    """Tables of an experiment."""
+    return [{"table": table.name} for table in plan.experiments[experiment].tables]
+
+
+def figures(plan: Plan, experiment: str) -> list[Names]:
+    """Figures of an experiment."""
+    return [{"figure": figure.name} for figure in plan.experiments[experiment].figures]

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,6 +28,11 @@ def nothing(plan: Plan, names: Names) -> Any:
     return {}
 
 
+def never(plan: Plan, experiment: str) -> Iterable[Names]:
+    """Jobs that the page of an experiment asks for of stages whose outputs it does not show."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage. The names of a job are the values in the braces of its paths.
@@ -42,6 +47,7 @@ class Stage:
         label: where several jobs write to one folder, the name by which their records differ.
         facts: further values for `options`, by name.
         watches: what reruns a job besides its inputs, settings and modules.
+        wanted: names of the jobs that the page of an experiment asks for; others run where a job reads their outputs.
         folder: whether it writes a folder as a whole.
         recomputed: whether its module computes the outputs again without training (`recompute`).
         gpu: whether it computes on the accelerator.
@@ -57,6 +63,7 @@ class Stage:
     label: str = ""
     facts: Callable[[Plan, Names], Mapping[str, str | list[str]]] = nothing
     watches: Callable[[Plan, Names], Any] = nothing
+    wanted: Callable[[Plan, str], Iterable[Names]] = never
     folder: bool = False
     recomputed: bool = False
     gpu: bool = False
@@ -79,6 +86,13 @@ class Stage:
         """Outputs of its rule: the files and the record; of a folder only that, as the stage itself replaces it."""
         return {**({} if self.folder else self.writes), "record": self.record}
 
+    def written(self, names: Names) -> dict[str, str | list[str]]:
+        """Files of a job by the name of the output, its record among them."""
+        return {
+            name: path.format(**names) if isinstance(path, str) else [part.format(**names) for part in path]
+            for name, path in self.outputs.items()
+        }
+
     @property
     def log(self) -> str:
         """Path of the log."""
@@ -86,7 +100,8 @@ class Stage:
 
     def find(self, path: str) -> dict[str, str] | None:
         """Names of the job that writes a file; None if it is not one of this stage's."""
-        templates = [part for value in self.outputs.values() for part in ([value] if isinstance(value, str) else value)]
+        files = [] if self.folder else listed(self.writes)
+        templates = [self.record] if path.endswith(SUFFIX) else files
         found = next((match for text in templates if (match := _pattern(text).fullmatch(path))), None)
         return found.groupdict() if found else None
 
@@ -141,10 +156,7 @@ class Job:
     @property
     def outputs(self) -> Files:
         """Files that it writes, by name, the record among them."""
-        return {
-            name: path.format(**self.names) if isinstance(path, str) else [part.format(**self.names) for part in path]
-            for name, path in self.stage.outputs.items()
-        }
+        return self.stage.written(self.names)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -198,7 +210,7 @@ def plain(value: Any) -> Any:
     return [plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def listed(files: Files) -> list[str]:
+def listed(files: Mapping[str, str | Sequence[str]]) -> list[str]:
     """All paths of some inputs or outputs, each once."""
     return list(dict.fromkeys(p for paths in files.values() for p in ([paths] if isinstance(paths, str) else paths)))
 

@@ -12,8 +12,9 @@ from typing import Any
 from meshcil.config.gates import GATES
 from meshcil.core.hashing import sha256_tree
 from meshcil.lineage import code, inputs, paths
-from meshcil.lineage.jobs import Job, Stage, find, jobs_behind
+from meshcil.lineage.jobs import Job, Stage, find, jobs_behind, listed
 from meshcil.lineage.plan import Names, Plan
+from meshcil.lineage.schema import SUFFIX
 
 
 def job(plan: Plan, stage: str, names: Names) -> Job:
@@ -36,9 +37,15 @@ def experiment_jobs(plan: Plan, experiment: str) -> dict[Path, Job]:
     """Jobs behind what the page shows of an experiment, by the path of their record, in the order of the pipeline."""
     key = f"jobs of {experiment}"
     if key not in plan.found:
-        shown = [paths.COLLECTED.format(experiment=experiment), *inputs.artifact_files(plan, experiment)]
+        shown = [paths.COLLECTED.format(experiment=experiment), *shown_files_of(plan, experiment)]
         plan.found[key] = jobs_behind(STAGES.values(), plan, shown)
     return plan.found[key]
+
+
+def shown_files_of(plan: Plan, experiment: str) -> list[str]:
+    """Files that the page of an experiment asks for: contact sheets, tables and figures, in every form."""
+    jobs = [(stage, names) for stage in STAGES.values() for names in stage.wanted(plan, experiment)]
+    return [path for stage, names in jobs for path in listed(stage.written(names)) if not path.endswith(SUFFIX)]
 
 
 def records(plan: Plan, experiment: str) -> list[str]:
@@ -102,7 +109,7 @@ def experiments(plan: Plan, names: Names) -> dict[str, list[str]]:
 
 def shown_files(plan: Plan, names: Names) -> list[str]:
     """What the page shows: scores of earlier runs; tables, figures and scores of all experiments."""
-    found = [path for name in plan.experiments for path in inputs.artifact_files(plan, name)]
+    found = [path for name in plan.experiments for path in shown_files_of(plan, name)]
     scores = [paths.COLLECTED.format(experiment=name) for name in plan.experiments]
     claims = [form.format(table="claims") for form in (paths.TABLE, paths.LATEX)]
     return [*plan.kept_files, *claims, *found, *scores]
@@ -272,6 +279,7 @@ _ROWS = (
         label="experiment",
         recomputed=True,
     ),
+    # The page, and what it shows.
     Stage(
         "contact_sheet",
         reads={"data": _DATA},
@@ -279,6 +287,7 @@ _ROWS = (
         options=f"--data {paths.PREPARED} --out {{output.sheet}}",
         label="dataset",
         watches=templates,
+        wanted=inputs.datasets,
     ),
     Stage(
         "table",
@@ -290,6 +299,7 @@ _ROWS = (
         label="table",
         facts=experiment_of("table"),
         watches=published,
+        wanted=inputs.tables,
         recomputed=True,
         shown=("kind", "select", "options"),
     ),
@@ -304,6 +314,7 @@ _ROWS = (
         label="figure",
         facts=experiment_of("figure"),
         watches=templates,
+        wanted=inputs.figures,
         shown=("kind", "select", "options"),
     ),
     Stage(

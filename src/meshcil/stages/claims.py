@@ -10,7 +10,9 @@ import typer
 from meshcil.config.claims import claim_files, load_claims
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.code import stage_modules
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import claims_table
 from meshcil.reporting.latex import to_latex
 from meshcil.reporting.scores import read_scores
@@ -54,6 +56,12 @@ def _judged(config: Path, scores: Sequence[Path]) -> pd.DataFrame:
 
 def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what the scores give."""
+    config = next((path.parents[1] for path in places(record.inputs, ".yaml")), Path("config"))
+    return unequal(record, claims_text(config, places(record.inputs, ".csv")))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import typer
 from meshcil.core.artifacts import read_json, write_json_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.lineage.code import stage_modules
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.stages.command import execute
 
 HEADLINES = ("average_incremental_accuracy", "last_accuracy", "forgetting_before_last", "pose_accuracy_pi6")
@@ -89,6 +91,14 @@ def headlines(table: pd.DataFrame) -> dict[str, float]:
     rows = table[(table["test_set"] == "clean") & (table["task"] == "") & (table["class_name"] == "")]
     rows = rows[rows["metric"].isin(HEADLINES) & (rows["step"].astype(int) == rows["step"].astype(int).max())]
     return dict(zip(rows["metric"], rows["value"].astype(float), strict=True))
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what the scores of runs and studies give."""
+    runs, scores = places(record.inputs, ".json"), places(record.inputs, ".csv")
+    table, numbers = collected(scores[: len(runs)], runs, scores[len(runs) :])
+    metrics = places(record.outputs)[1]
+    return unequal(record, table) + ([metrics] if read_json(metrics) != numbers else [])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
 from meshcil.lineage.code import settings_modules
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.stages.command import execute
 
 COUNTS = ("paper", "deploy", "carry", "peak")
@@ -87,6 +89,12 @@ def ledger_measures(path: Path) -> dict[str, int]:
         return {**values, "exemplars": int(table["exemplars"].iloc[0])}
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(path, f"is not a ledger ({error})", "Delete it and select exemplars again") from error
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what predictions and ledgers give."""
+    run = load_run(places(record.inputs, ".json")[0])
+    return unequal(record, scores_text(run, places(record.inputs, ".parquet"), places(record.inputs, ".csv")))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
 from meshcil.lineage.code import settings_modules
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.stages.command import execute
 from meshcil.stages.score import ledger_measures, read_predictions
 
@@ -71,6 +73,13 @@ def ledger_rows(path: Path, aligner: str) -> list[tuple]:
     if step is None:
         raise InputError(path, "is not in a folder step<number>", "Give ledgers where the stage align wrote them")
     return [(int(step[1]), memory_view(aligner), None, "", *row, 1) for row in ledger_measures(path).items()]
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what predictions and ledgers give."""
+    run, aligner = load_run(places(record.inputs, ".json")[0]), str(record.key["aligner"])
+    files = places(record.inputs, ".parquet"), places(record.inputs, ".csv")
+    return unequal(record, aligned_scores_text(run, aligner, *files))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.reporting.latex import to_latex
 from meshcil.reporting.layout import to_csv
 from meshcil.reporting.published import add_published, published_path
@@ -62,6 +64,15 @@ def table_texts(table: Artifact, scores: pd.DataFrame, published: Path) -> tuple
     build = load_object("meshcil.reporting.tables", table.kind, "build")
     built = add_published(build(rows, table.options), published)
     return to_csv(built), to_latex(built)
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what the scores give."""
+    scores = places(record.inputs, ".csv")[0]
+    published = next((p for p in places(record.inputs) if p.parent.name == "published"), Path("none"))
+    return unequal(
+        record, *table_texts(Artifact.model_validate(record.settings.values), read_scores(scores), published)
+    )
 
 
 if __name__ == "__main__":
