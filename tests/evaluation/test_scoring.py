@@ -5,10 +5,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import top_k_accuracy_score
 
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
 
 STEPS = [["a", "b"], ["c"]]
+SCORES = {"a": [0.6, 0.3, 0.1], "b": [0.3, 0.6, 0.1], "c": [0.2, 0.1, 0.7]}
+"""Of the classes in order of arrival, by predicted class."""
 
 
 def row(sample, step, true, predicted, test_set="clean", error=math.nan, azimuth=math.nan):
@@ -18,7 +21,6 @@ def row(sample, step, true, predicted, test_set="clean", error=math.nan, azimuth
         "step": step,
         "true_class": true,
         "predicted_class": predicted,
-        "scores": [0.5, 0.5],
         "true_azimuth": 0.1,
         "true_elevation": 0.2,
         "true_theta": 0.3,
@@ -35,7 +37,9 @@ def predictions() -> pd.DataFrame:
     first = [("1", "a", "a"), ("2", "a", "b"), ("3", "b", "b")]
     second = [("1", "a", "c"), ("2", "a", "b"), ("3", "b", "b"), ("4", "c", "c"), ("5", "c", "a")]
     rows = [row(s, 0, t, p) for s, t, p in first] + [row(s, 1, t, p) for s, t, p in second]
-    return pd.DataFrame([*rows, row("1L", 1, "a", "a", "L1"), row("4L", 1, "c", "a", "L1")])
+    rows += [row("1L", 1, "a", "a", "L1"), row("4L", 1, "c", "a", "L1")]
+    scores = [SCORES[r["predicted_class"]][: len(STEPS[0]) + r["step"]] for r in rows]
+    return pd.DataFrame(rows).assign(scores=scores)
 
 
 def value(scores, metric, step, test_set="clean", task=None, class_name=""):
@@ -83,7 +87,7 @@ def test_further_classifiers_are_scored_where_they_answered():
 def test_an_unfinished_run_has_no_run_level_rows():
     table = predictions()
     scores = score_predictions(table[table["step"] == 0], STEPS)
-    assert set(scores["metric"]) == {"accuracy"}
+    assert set(scores["metric"]) == {"accuracy", "task_incremental_accuracy"}
 
 
 def test_a_single_step_has_nothing_to_forget():
@@ -115,7 +119,7 @@ def test_no_pose_rows_without_a_pose():
 
 
 def test_images_of_classes_not_yet_seen_are_not_scored():
-    extra = pd.DataFrame([row("9", 0, "c", "a")])
+    extra = pd.DataFrame([{**row("9", 0, "c", "a"), "scores": [0.6, 0.4]}])
     expected = score_predictions(predictions(), STEPS)
     pd.testing.assert_frame_equal(score_predictions(pd.concat([predictions(), extra]), STEPS), expected)
 
@@ -155,3 +159,50 @@ def test_accuracy_over_tasks_is_the_weighted_mean():
 def test_evaluation_never_loads_torch():
     code = "import sys, meshcil.evaluation.scoring, meshcil.evaluation.confusion, meshcil.evaluation.memory_curve"
     subprocess.run([sys.executable, "-c", f"{code}; sys.exit('torch' in sys.modules)"], check=True)
+
+
+def test_accuracy_within_the_own_step():
+    scores = score_predictions(predictions(), STEPS)
+    # Step 1: a taken for c has a before b, a taken for b has not; b is right; c is alone in its step.
+    assert value(scores, "task_incremental_accuracy", 1) == (pytest.approx(4 / 5), 5)
+    assert value(scores, "task_incremental_accuracy", 1, task=0) == (pytest.approx(2 / 3), 3)
+    assert value(scores, "task_incremental_accuracy", 1, task=1) == (1.0, 2)
+    assert value(scores, "task_incremental_last_accuracy", 1) == (pytest.approx(4 / 5), 5)
+    assert value(scores, "task_incremental_average_incremental_accuracy", 1) == (pytest.approx((2 / 3 + 4 / 5) / 2), 2)
+    assert not scores["metric"].str.startswith("top5").any(), "five of three classes are all"
+
+
+def test_top_five_and_masked_accuracy_are_those_of_another_program():
+    steps, generator = [["a", "b", "c"], ["d", "e"], ["f", "g", "h", "i"]], np.random.default_rng(0)
+    names = [name for group in steps for name in group]
+    rows = []
+    for i in range(60):
+        true, given = generator.integers(9), generator.random(9)
+        own = {**row(str(i), 2, names[true], names[given.argmax()]), "scores": given.tolist()}
+        rows.append(own)
+    scores = score_predictions(pd.DataFrame(rows), steps)
+    matrix, labels = np.array([r["scores"] for r in rows]), [names.index(r["true_class"]) for r in rows]
+    expected = top_k_accuracy_score(labels, matrix, k=5, labels=range(9))
+    assert value(scores, "top5_last_accuracy", 2) == (pytest.approx(expected), 60) and 0.3 < expected < 0.8
+    groups = {c: range(*ends) for ends in ((0, 3), (3, 5), (5, 9)) for c in range(*ends)}
+    masked = [max(groups[c], key=lambda k: r[k]) == c for r, c in zip(matrix, labels, strict=True)]
+    assert value(scores, "task_incremental_accuracy", 2) == (pytest.approx(np.mean(masked)), 60)
+
+
+def test_equal_scores_rank_by_arrival_and_every_class_counts_while_few_are_seen():
+    steps = [["a", "b"], ["c", "d", "e", "f", "g"]]
+    even = [{**row(n, 1, n, "a"), "scores": [0.0] * 7} for n in "abcdefg"]
+    first = [{**row(n, 0, n, "a"), "scores": [0.0] * 2} for n in "ab"]
+    scores = score_predictions(pd.DataFrame(first + even), steps)
+    assert value(scores, "top5_accuracy", 0) == (1.0, 2)
+    assert value(scores, "top5_accuracy", 1) == (pytest.approx(5 / 7), 7)
+    assert value(scores, "task_incremental_accuracy", 1) == (pytest.approx(2 / 7), 7)
+
+
+def test_a_missing_score_is_named_and_no_scores_give_no_rows():
+    table = predictions()
+    table.at[0, "scores"] = [1.0]
+    with pytest.raises(ValueError, match="a score for each of the 2 classes seen, one has 1"):
+        score_predictions(table, STEPS)
+    scores = score_predictions(predictions().drop(columns="scores"), STEPS)
+    assert not scores["metric"].str.startswith(("top5", "task_incremental")).any()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from meshcil.evaluation.incremental import average_incremental_accuracy, forgetting, last_accuracy
 from meshcil.evaluation.pose import median_pose_error, pose_accuracy
@@ -13,7 +14,11 @@ _KEY = ["step", "test_set", "sample_id"]
 _TRUE_POSE = ["true_azimuth", "true_elevation", "true_theta"]
 _NEEDED = [*_KEY, "true_class", "predicted_class", *_TRUE_POSE, "azimuth", "pose_error"]
 HEADS = ("linear", "nearest_mean")
-"""Classifiers that may stand beside the method's own, in columns `<head>_class`."""
+"""Classifiers that may stand next to the method's own, in columns `<head>_class`."""
+OF_SCORES = ("top5", "task_incremental")
+"""Other ways to be right, which the scores of all classes tell; in columns `<way>_right`."""
+
+_TOP = 5
 
 Measure = tuple[str, float, int]
 
@@ -29,7 +34,11 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
       pi/18, under the mesh of the predicted class;
     - ``pose_accuracy_pi6_given_class``: the same among rightly classified images;
     - ``pose_median_degrees``: over all images;
-    - ``linear_accuracy``, ``nearest_mean_accuracy``: accuracy of these classifiers, where the method has them.
+    - ``linear_accuracy``, ``nearest_mean_accuracy``: accuracy of these classifiers, where the method has them;
+    - ``top5_accuracy``: fraction of images whose class is among the five with the best scores, in a run of more than
+      five classes; of equal scores the class that arrived first counts as better;
+    - ``task_incremental_accuracy``: fraction of images whose class has the best score among the classes of its own
+      step: what the method would get right if it were told the step.
 
     The pose rows are absent for a run that gives no pose; in a run that does, an image without a
     finite error counts as an error of pi. Images without a true pose are left out of them.
@@ -38,12 +47,14 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
     every step ``average_incremental_accuracy``, ``forgetting_before_last`` and
     ``forgetting_including_last`` (absent for a single step). Their ``count`` is the number of images,
     of steps, and of forgettable tasks.
-    ``last_accuracy`` and ``average_incremental_accuracy`` also of each classifier, e.g. ``linear_last_accuracy``.
+    ``last_accuracy`` and ``average_incremental_accuracy`` also of each classifier, and of the two other ways to be
+    right, e.g. ``linear_last_accuracy``, ``top5_last_accuracy``.
 
     Args:
         predictions: one row per step, test set and image: ``sample_id, test_set, step, true_class,
             predicted_class, true_azimuth, true_elevation, true_theta, azimuth, pose_error`` (radians) and
-            possibly more. The same prediction may occur twice (test sets shared by suites).
+            possibly more; the rows above that need ``scores`` (a list, one per class seen, in order of arrival) are
+            absent without them. The same prediction may occur twice (test sets shared by suites).
         steps: class names that arrive at each step.
 
     Returns:
@@ -82,11 +93,47 @@ def _checked(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> pd.Da
     if not predictions["step"].isin(range(len(steps))).all():
         raise ValueError(f"predictions must be of steps 0 to {len(steps) - 1}")
     heads = [f"{head}_class" for head in HEADS if f"{head}_class" in predictions.columns]
-    table = predictions[[*_NEEDED, *heads]].drop_duplicates()
+    predictions = predictions.assign(**_right_by_scores(predictions, steps))
+    ways = [f"{way}_right" for way in OF_SCORES if f"{way}_right" in predictions.columns]
+    table = predictions[[*_NEEDED, *heads, *ways]].drop_duplicates()
     again = table[table.duplicated(_KEY)]
     if len(again):
         raise ValueError(f"predictions must agree on an image, two differ for {tuple(again.iloc[0][_KEY])}")
     return table
+
+
+def _right_by_scores(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> dict[str, NDArray[np.bool_]]:
+    """Per row, whether the true class is among the five best of all seen, and the best of its own step."""
+    if "scores" not in predictions.columns or predictions["scores"].isna().any():
+        return {}
+    classes = [name for group in steps for name in group]
+    label = predictions["true_class"].map({name: i for i, name in enumerate(classes)}).to_numpy()
+    bounds = np.cumsum([0, *map(len, steps)])
+    task = np.searchsorted(bounds, label, side="right") - 1
+    of_all, of_step = np.zeros(len(label), dtype=bool), np.zeros(len(label), dtype=bool)
+    for step, rows in predictions.reset_index(drop=True).groupby("step").indices.items():
+        rows = rows[label[rows] < bounds[step + 1]]
+        values = _score_matrix(predictions["scores"].iloc[rows], int(bounds[step + 1]))
+        own = label[rows, None]
+        true, place = np.take_along_axis(values, own, axis=1), np.arange(values.shape[1])
+        ahead = (values > true) | ((values == true) & (place < own))
+        of_all[rows] = ahead.sum(axis=1) < _TOP
+        within = (place >= bounds[task[rows], None]) & (place < bounds[task[rows] + 1, None])
+        of_step[rows] = ~(ahead & within).any(axis=1)
+    found = {"task_incremental_right": of_step}
+    return found | {"top5_right": of_all} if len(classes) > _TOP else found
+
+
+def _score_matrix(scores: pd.Series, seen: int) -> NDArray[np.float64]:
+    """Scores as a matrix [n, seen].
+
+    Raises:
+        ValueError: a row has another number of scores than there are classes seen.
+    """
+    wrong = {len(row) for row in scores} - {seen}
+    if wrong:
+        raise ValueError(f"predictions must have a score for each of the {seen} classes seen, one has {min(wrong)}")
+    return np.array(scores.tolist(), dtype=np.float64).reshape(-1, seen)
 
 
 def _parts(images: pd.DataFrame, groups: Sequence[Sequence[str]]) -> Iterator[tuple[int | None, str, pd.DataFrame]]:
@@ -109,6 +156,9 @@ def _measures(images: pd.DataFrame, gives_pose: bool) -> Iterator[Measure]:
         answers = images.get(f"{head}_class")
         if answers is not None and bool(answers.notna().all()):
             yield f"{head}_accuracy", float((images["true_class"] == answers).mean()), len(images)
+    for way in OF_SCORES:
+        if f"{way}_right" in images.columns:
+            yield f"{way}_accuracy", float(images[f"{way}_right"].mean()), len(images)
     known = images[_TRUE_POSE].notna().all(axis=1)
     if not gives_pose or not known.any():
         return
@@ -124,7 +174,7 @@ def _measures(images: pd.DataFrame, gives_pose: bool) -> Iterator[Measure]:
 def _run_rows(scores: pd.DataFrame, number: int) -> list[tuple]:
     values = scores[scores["class_name"] == ""]
     rows = _matrix_rows(values[values["metric"] == "accuracy"], number)
-    for head in HEADS:
+    for head in (*HEADS, *OF_SCORES):
         of_head = values[(values["metric"] == f"{head}_accuracy") & values["task"].isna()]
         rows += [(*row[:4], f"{head}_{row[4]}", *row[5:]) for row in _matrix_rows(of_head, number)]
     return rows
