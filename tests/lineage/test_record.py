@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from meshcil.config.backbones import BackboneSettings
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage import source
+from meshcil.lineage.files import file_facts, place_of
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 
@@ -215,3 +217,10 @@ def test_a_tarball_inside_another_repository_takes_no_commit(checkout: Path, mon
     (inner / "src").mkdir(parents=True)
     monkeypatch.setattr(source, "repository_root", lambda: inner)
     assert source.source_facts().commit is None
+
+
+def test_a_file_of_an_installed_package_is_named_within_the_packages(tmp_path: Path) -> None:
+    path = BackboneSettings(name="timm", model="m", weights="sklearn:datasets/images/china.jpg").weights_file
+    entry = file_facts(path)
+    assert (entry.base, entry.path) == ("packages", "sklearn/datasets/images/china.jpg")
+    assert place_of(entry) == path.resolve()

@@ -9,12 +9,13 @@ import pytest
 
 from meshcil.config.base import load_settings
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.run import RunKey
+from meshcil.config.run import RunKey, load_method
 from meshcil.config.studies.layers import Settings as LayersSettings
 from meshcil.core.errors import InputError
 from meshcil.lineage import inputs
 from meshcil.lineage.plan import Plan, names_of
 from meshcil.lineage.stages import job, records
+from meshcil.stages.checks import check_weights
 from meshcil.stages.plan import load_plan
 from meshcil.stages.resolve import resolve_run
 from tests.datasets import archives
@@ -124,6 +125,13 @@ def test_budgets_must_hold_an_exemplar_of_each_class(budget: str, fits: bool) ->
 
 
 REAL = ("inemo-pascal3d", "inemo-objectnet3d", "inemo-occlusion", "inemo-ood", "inemo-memory")
+
+
+def test_missing_weights_of_a_package_are_found_before_a_run() -> None:
+    method = load_method("inemo", CONFIG)
+    block = method.backbone.model_copy(update={"weights": "no_such_package:weights.pth"})
+    with pytest.raises(InputError, match=r"`weights` no_such_package:weights.pth is not a file\. Install the packages"):
+        check_weights("inemo", method.model_copy(update={"backbone": block}), CONFIG)
 
 
 @pytest.mark.parametrize("experiment", REAL)

@@ -13,7 +13,7 @@ def test_nothing_is_left_to_go_on_from_when_a_checkpoint_is_removed(tmp_path: Pa
     finished, other = (tmp_path / f"checkpoint-{step}.safetensors" for step in (0, 1))
     for epoch in (1, 2):
         for path in (finished, other):
-            save_checkpoint(path, method, build_optimizer(method.phases()[0]), 0, epoch, [], None)
+            save_checkpoint(path, method, build_optimizer(method.phases()[0], method), 0, epoch, [], None)
     remove_checkpoint(finished)
     remove_checkpoint(finished)
     assert load_checkpoint(finished) is None

@@ -174,7 +174,7 @@ def test_schedules() -> None:
 def test_optimisers_by_name(name: str, kind: type) -> None:
     method = build("icarl", optimizer=name, lr=0.25)
     method.begin_step(0)
-    optimizer = build_optimizer(method.phases()[0])
+    optimizer = build_optimizer(method.phases()[0], method)
     assert type(optimizer) is kind
     assert optimizer.param_groups[0]["lr"] == 0.25
 

@@ -1,5 +1,6 @@
 """Digests of a job's inputs and outputs, and where its record lies."""
 
+import sysconfig
 from pathlib import Path
 
 from meshcil.core.code_digest import repository_root
@@ -38,7 +39,8 @@ def file_facts(path: Path) -> FileFacts:
 
 def place_of(entry: FileFacts) -> Path:
     """Where the file or folder lies now."""
-    return repository_root() / entry.path if entry.base == "repository" else Path(entry.path)
+    roots = {"repository": repository_root(), "packages": _packages()}
+    return roots[entry.base] / entry.path if entry.base in roots else Path(entry.path)
 
 
 def is_configuration(entry: FileFacts) -> bool:
@@ -50,6 +52,7 @@ def _locate(path: Path) -> tuple[str, str]:
     absolute, work, repository = path.resolve(), Path.cwd().resolve(), repository_root()
     # Configuration belongs to the checkout, whether or not the outputs are in it too.
     for base, root, part in (
+        ("packages", _packages(), _packages()),
         ("repository", repository, repository / "config"),
         ("work", work, work),
         ("repository", repository, repository),
@@ -57,6 +60,10 @@ def _locate(path: Path) -> tuple[str, str]:
         if absolute.is_relative_to(part):
             return base, absolute.relative_to(root).as_posix()
     return "absolute", absolute.as_posix()
+
+
+def _packages() -> Path:
+    return Path(sysconfig.get_path("purelib")).resolve()
 
 
 def _folder_digest(root: Path) -> tuple[str, int]:

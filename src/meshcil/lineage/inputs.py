@@ -40,8 +40,9 @@ def previous_exemplars(plan: Plan, names: Names) -> Found:
 
 
 def weights(plan: Plan, names: Names) -> Found:
-    """File of weights that a run starts from."""
-    return plan.run(names).method.backbone.weights
+    """File of weights that a run starts from, unless a package ships it: that is as the lock says, which jobs know."""
+    file = plan.run(names).method.backbone.weights
+    return None if file is None or ":" in file else file
 
 
 def predictions(plan: Plan, names: Names) -> Found:

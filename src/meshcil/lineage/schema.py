@@ -22,8 +22,9 @@ class FileFacts(Facts):
 
     path: str
     """Relative to `base`, with `/`."""
-    base: Literal["work", "repository", "absolute"]
-    """What `path` is relative to: the working folder, the checkout of this project, or nothing."""
+    base: Literal["work", "repository", "packages", "absolute"]
+    """What `path` is relative to: the working folder, the checkout of this project, the installed packages, or
+    nothing."""
     kind: Literal["file", "folder"]
     """A folder's digest covers the names and digests of all files below it except records."""
     sha256: str

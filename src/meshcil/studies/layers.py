@@ -162,9 +162,8 @@ def flat_blocks(method: Method) -> list[Tensor]:
 
 def fresh_part(method: Method) -> None:
     """Begin the newest part from weights of its own instead of a copy."""
-    block = method.settings.backbone
     with seeded_initialisation(torch_generator(method.facts.seed, "fresh part", method.step)):
-        fresh = build_backbone(width=block.width, depth=block.depth)
+        fresh = build_backbone(**method.settings.backbone.options)
     newest(method).load_state_dict(fresh.state_dict())
 
 

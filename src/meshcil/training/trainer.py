@@ -13,6 +13,7 @@ from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.images import LatentPool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.models.chain import blocks
+from meshcil.models.trunks import pretrained_parameters
 from meshcil.training.augmentation import augment
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
 from meshcil.training.data import TrainingData
@@ -58,7 +59,7 @@ def train_step(
     for index, phase in enumerate(method.phases()):
         if resume is not None and resume["phase"] > index:
             continue
-        optimizer, first, partial = build_optimizer(phase), 0, None
+        optimizer, first, partial = build_optimizer(phase, method), 0, None
         if resume is not None and resume["phase"] == index:
             optimizer.load_state_dict(resume["optimizer"])
             _lay_out(optimizer)
@@ -84,15 +85,20 @@ def train_step(
     return rows
 
 
-def build_optimizer(phase: Phase) -> torch.optim.Optimizer:
-    """New optimiser over the phase's parameters."""
-    settings, parameters = phase.training, list(phase.parameters)
+def build_optimizer(phase: Phase, method: Method) -> torch.optim.Optimizer:
+    """New optimiser over the phase's parameters; those of a trunk are a group with a rate and decay of their own."""
+    settings, block = phase.training, method.settings.backbone
+    trunk = set(pretrained_parameters(method.network))
+    groups = []
+    for ours, decay, share in (
+        (False, settings.weight_decay, 1.0),
+        (True, block.trunk_weight_decay, block.trunk_rate),
+    ):
+        if members := [p for p in phase.parameters if (p in trunk) is ours]:
+            groups.append({"params": members, "weight_decay": decay, "share": share})
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=phase.lr, momentum=settings.momentum, weight_decay=settings.weight_decay, fused=True
-        )
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=phase.lr, weight_decay=settings.weight_decay, fused=True)
+        return torch.optim.SGD(groups, lr=phase.lr, momentum=settings.momentum, fused=True)
+    return (torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam)(groups, lr=phase.lr, fused=True)
 
 
 def _lay_out(optimizer: torch.optim.Optimizer) -> None:
@@ -152,7 +158,7 @@ class _Epoch:
     def train_batch(self) -> None:
         """Optimise on the next batch."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = self.rate * group["share"]
         self.method.network.train()
         indices = self.batches[self.position]
         if len(indices) == 1:
@@ -170,8 +176,9 @@ class _Epoch:
 
     def row(self) -> EpochRow:
         """Learning rate of the last batch and mean of each loss term."""
-        rate = self.optimizer.param_groups[0]["lr"]
-        names = {"step": self.method.step, "phase": self.phase.name, "epoch": self.number, "lr": rate}
+        group = self.optimizer.param_groups[0]
+        names = {"step": self.method.step, "phase": self.phase.name, "epoch": self.number}
+        names["lr"] = group["lr"] / group["share"]
         return names | self.totals
 
 

@@ -4,22 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from meshcil.config.backbones import BackboneSettings
 from meshcil.config.base import Settings
-
-
-class BackboneSettings(Settings):
-    """Network that turns an image into a feature map."""
-
-    name: str
-    """Module of `meshcil.models.backbones`."""
-    width: int = Field(32, ge=1)
-    """Channels of the first stage (embedded backbone)."""
-    depth: int = Field(2, ge=1)
-    """Residual blocks at map resolution (embedded backbone)."""
-    weights: str | None = None
-    """File to start from, safetensors or PyTorch's `.pth`; random initialisation when absent. Never downloaded."""
-    weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{8,64}$")
-    """Expected sha256 of that file, or its first digits; not checked when absent."""
 
 
 class AugmentationSettings(Settings):

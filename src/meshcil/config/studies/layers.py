@@ -27,5 +27,5 @@ class Settings(StudySettings):
 
     def input_files(self) -> tuple[Path, ...]:
         """Weights that the networks start from."""
-        weights = [method.backbone.weights for method in (self.single, self.expandable)]
-        return tuple(Path(path) for path in dict.fromkeys(weights) if path)
+        weights = [method.backbone.weights_file for method in (self.single, self.expandable)]
+        return tuple(path for path in dict.fromkeys(weights) if path)

@@ -164,9 +164,12 @@ class Method(ABC):
     def build_backbone(self) -> Backbone:
         """The configured backbone."""
         block = self.settings.backbone
-        backbone = load_object("meshcil.models.backbones", block.name, "build")(width=block.width, depth=block.depth)
-        if block.weights is not None:
-            tensors = read_weights(Path(block.weights), block.weights_sha256)
+        try:
+            backbone = load_object("meshcil.models.backbones", block.name, "build")(**block.options)
+        except ValueError as error:
+            raise InputError("backbone", str(error), "Correct it in the method's YAML") from error
+        if block.weights_file is not None:
+            tensors = read_weights(block.weights_file, block.weights_sha256)
             try:
                 backbone.load_weights(tensors)
             except ValueError as error:
