@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names
 
@@ -17,6 +18,26 @@ NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _NAME_RULE = "Names are of lower-case letters, digits, and `-` between them, not `_`"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
+
+
+def _check_label(text: str) -> str:
+    """Labels and class names stand in tables, which spreadsheets open, and in figures, which take `$` for a formula."""
+    if not text.isprintable() or "$" in text or text != text.strip() or text.startswith(("=", "+", "-", "@")):
+        rule = "may hold neither `$` nor control characters, nor begin with a space or one of =+-@"
+        raise ValueError(f"{text[:50]!r} {rule}")
+    return text
+
+
+def _check_class_name(text: str) -> str:
+    if "/" in text or "\\" in text or text.startswith("."):
+        raise ValueError(f"{text[:50]!r} is part of a path: it may not hold a slash nor begin with a point")
+    return text
+
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_label)]
+"""What stands for something in tables and figures."""
+ClassName = Annotated[Label, AfterValidator(_check_class_name)]
+"""A category, which is also the name of a folder."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every generator of random numbers here can be started from."""
 
@@ -46,6 +67,8 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     parent = content.pop("extends", None)
     if parent is None:
         return content
+    if not isinstance(parent, str) or re.fullmatch(NAME, parent) is None:
+        raise InputError(path, f"`extends` is {parent!r}, which is not a valid name", _NAME_RULE)
     return merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
 
 
@@ -61,7 +84,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(path, "does not exist", f"{remedy}; `meshcil list` shows all")
     try:
         content = parse_yaml(path)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise InputError(path, f"is not valid YAML ({reason})", "Correct the syntax") from error
     if not isinstance(content, dict):
@@ -81,7 +104,36 @@ def check_columns(select: Iterable[str], known: Sequence[str]) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that a mapping has twice: YAML forbids it, and PyYAML would silently take the last one."""
+    """Refuses a key that a mapping has twice: YAML forbids it, and PyYAML would silently take the last one.
+
+    Also refuses what is nested too deeply, or too large with its aliases written out: small files can ask for hours.
+    """
+
+    level = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        alias = self.check_event(yaml.AliasEvent)
+        self.level += 1
+        self._refuse_beyond(self.level, 0)
+        node = super().compose_node(parent, index)
+        self.level -= 1
+        sizes: dict[int, tuple[int, int]] = self.__dict__.setdefault("sizes", {})
+        if alias and id(node) not in sizes:
+            raise InputError(self.name, "has an alias inside of what it stands for", "Write the values out")
+        if node is not None and not alias:
+            entries = node.value if isinstance(node, yaml.CollectionNode) else ()
+            inner = [sizes[id(one)] for entry in entries for one in (entry if isinstance(entry, tuple) else (entry,))]
+            depth, size = max((one[0] for one in inner), default=0) + 1, sum(one[1] for one in inner) + 1
+            self._refuse_beyond(depth, size)
+            sizes[id(node)] = depth, size
+        return node
+
+    def _refuse_beyond(self, depth: int, size: int) -> None:
+        if depth > limits.DEPTH:
+            raise InputError(self.name, f"is nested more than {limits.DEPTH} deep", "Make it flatter")
+        if size > limits.NODES:
+            cause = f"holds more than {limits.NODES:,} values with its aliases written out"
+            raise InputError(self.name, cause, "Use fewer aliases")
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         # Before aliases and `<<` are filled in, so that only what is written counts: a merged key may be overridden.
@@ -101,11 +153,11 @@ def parse_yaml(path: Path) -> Any:
     """What one YAML file holds.
 
     Raises:
-        InputError: when a mapping has a key twice.
+        InputError: when it cannot be read, a mapping has a key twice, or it is too large or nested too deeply.
         yaml.YAMLError: when it is not YAML.
     """
     # A plan reads a file once for each run that it concerns; a copy, as callers take it apart.
-    return copy.deepcopy(_parsed(str(path), path.read_text(encoding="utf-8")))
+    return copy.deepcopy(_parsed(str(path), limits.read_text(path, limits.TEXT_BYTES, "Correct the file")))
 
 
 @cache
@@ -114,6 +166,10 @@ def _parsed(name: str, text: str) -> Any:
     loader.name = name
     try:
         return loader.get_single_data()
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:  # of dates and numbers that there are not
+        if isinstance(error, InputError):
+            raise
+        raise InputError(name, f"holds a value that cannot be read ({error})", "Put it in quotes") from error
     finally:
         loader.dispose()
 
@@ -132,7 +188,7 @@ def named_file(config: Path, kind: str, name: str) -> Path:
 def yaml_files(path: Path) -> tuple[Path, ...]:
     """A file that `read_yaml` accepts and the files it extends, nearest first."""
     files = [Path(path)]
-    while parent := parse_yaml(files[-1]).get("extends"):
+    while parent := read_mapping(files[-1]).get("extends"):
         files.append(files[-1].with_name(f"{parent}.yaml"))
     return tuple(files)
 
@@ -171,7 +227,9 @@ def _problems(error: ValidationError) -> Iterator[str]:
 
 def _problem(error: Mapping[str, Any]) -> str:
     if error.get("ctx", {}).get("pattern") == NAME:
-        return f"`{error['input']}` is no name. {_NAME_RULE}"
+        return f"`{error['input']}` is not a valid name. {_NAME_RULE}"
+    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
+        return f"{error['input']!r} is not text. Put it in quotes"
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -1,25 +1,32 @@
 """Settings of a dataset: where the raw files are, how they are prepared, which test sets it has."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from unicodedata import normalize
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from meshcil.config.base import Seed, Settings
+from meshcil.config.base import ClassName, Name, Seed, Settings
+from meshcil.core import limits
+
+TestSetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")]
+"""File of a prepared dataset, and name in tables."""
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Side = Annotated[int, Field(ge=1, le=limits.SIDE)]
 
 
 class GeneratorSettings(Settings):
     """Embedded dataset: how many images are rendered, and from which seed."""
 
-    kind: str = "primitives3d"
+    kind: Name = "primitives3d"
     """Module of `meshcil.datasets` that writes the raw files."""
     seed: Seed = 0
     """Objects, poses, light and backgrounds all follow from it; another seed is another dataset."""
-    train_per_class: int = Field(80, ge=1)
+    train_per_class: Count = 80
     """Training images of a class."""
-    test_per_class: int = Field(40, ge=1)
+    test_per_class: Count = 40
     """Clean test images of a class; each has one occluded copy per level."""
-    ood_per_class: int = Field(20, ge=1)
+    ood_per_class: Count = 20
     """Images of a class in each out-of-distribution set."""
 
 
@@ -27,13 +34,13 @@ class TestSet(Settings):
     """One test set and where its raw files are."""
 
     __test__ = False  # not a test case, whatever pytest thinks of its name
-    layout: str
+    layout: Name
     """Directory and annotation format: a module of `meshcil.datasets` (docs/data-formats.md)."""
     root: str | None = None
     """Folder with the raw files; the dataset's own `root` when absent."""
-    level: int | None = None
+    level: Literal[1, 2, 3] | None = None
     """Occlusion level 1-3 (`occluded-pascal3d`)."""
-    nuisance: str | None = None
+    nuisance: Name | None = None
     """Nuisance (`ood-cv`): shape, pose, texture, context or weather; iid for the images of none."""
 
 
@@ -46,13 +53,13 @@ class DatasetSettings(Settings):
     """Folder with the raw files, relative to the working folder."""
     obtain: str = ""
     """What belongs into `root`, and where to ask for it; said when it is missing."""
-    layout: str = "pascal3d"
+    layout: Name = "pascal3d"
     """Directory and annotation format of the training images: a module of `meshcil.datasets`."""
     generator: GeneratorSettings | None = None
     """Renders the raw files; absent for data that you bring."""
-    classes: tuple[str, ...]
+    classes: tuple[ClassName, ...] = Field(min_length=1)
     """Class names in the dataset's order; labels are positions in it."""
-    image_size: tuple[int, int]
+    image_size: tuple[Side, Side]
     """Height and width of prepared images in pixels."""
     focal: float | None = Field(None, gt=0)
     """Focal length of prepared images in pixels; they are rescaled to look as if taken from distance 5. Absent for
@@ -69,9 +76,9 @@ class DatasetSettings(Settings):
     it out and lists it in `skipped.csv`."""
     cuboid_coverage: float = Field(0.99, gt=0, le=1)
     """Share of CAD vertices per axis that a class's cuboid covers."""
-    test_sets: dict[str, TestSet]
+    test_sets: dict[TestSetName, TestSet]
     """Test sets by name; `clean` is required."""
-    suites: dict[str, tuple[str, ...]]
+    suites: dict[Name, tuple[TestSetName, ...]]
     """Named groups of test sets that one evaluation job handles; `clean` is required."""
 
     @property
@@ -96,9 +103,16 @@ class DatasetSettings(Settings):
     def _check_names(self) -> "DatasetSettings":
         if "clean" not in self.test_sets or "clean" not in self.suites:
             raise ValueError("test_sets and suites each need an entry `clean`")
+        if "train" in self.test_sets:
+            raise ValueError("test_sets has `train`, which is the name of the training images")
         unknown = {name for suite in self.suites.values() for name in suite} - set(self.test_sets)
         if unknown:
             raise ValueError(f"suites name unknown test sets: {', '.join(sorted(unknown))}")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes has duplicates")
+        spelt: dict[str, str] = {}
+        for name in self.classes:
+            other = spelt.setdefault(normalize("NFC", name).casefold(), name)
+            if other != name:
+                raise ValueError(f"classes has `{other}` and `{name}`, which differ in case or accents only")
         return self

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 import meshcil.config.aligners
 import meshcil.config.studies
 from meshcil.config.aligners.base import AlignerSettings, aligner_settings
+from meshcil.config.base import NAME
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings
@@ -126,7 +127,7 @@ def type_words(annotation: object, either: str = " \\| ") -> str:
     if origin in (typing.Union, types.UnionType):
         return either.join(type_words(part, either) for part in parts)
     if origin is typing.Annotated:
-        named = any(isinstance(part, StringConstraints) for part in parts)
+        named = any(isinstance(part, StringConstraints) and part.pattern == NAME for part in parts)
         return "name" if named else type_words(parts[0], either)
     if origin is tuple:
         return f"{'list' if Ellipsis in parts else 'pair'} of {inner[0]}"

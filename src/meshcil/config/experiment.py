@@ -36,11 +36,11 @@ class RunBlock(Settings):
     """Names of files in config/protocols."""
     methods: tuple[Name, ...] = Field(min_length=1)
     """Names of methods or variants in config/methods."""
-    budgets: tuple[str, ...] = Field(min_length=1)
+    budgets: tuple[Name, ...] = Field(min_length=1)
     """Exemplar budgets: `none`, `total-<images>`, `per-class-<images>`, `bytes-<n>`, `paper-bytes-<n>`."""
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     """Training seeds."""
-    suite: str = "clean"
+    suite: Name = "clean"
     """Test sets evaluated after the last step (`suites` of the dataset); `clean` follows every step.
     A run that several blocks or experiments name is evaluated on the suites of all of them."""
     aligners: tuple[Name, ...] = ()
@@ -61,7 +61,7 @@ class Artifact(Settings):
 
     name: Name
     """File name below reports/tables or reports/figures, unique over all experiments."""
-    kind: str
+    kind: Name
     """Module of `meshcil.reporting.tables` or `.figures`; of `.pictures` for a figure with a `run`."""
     title: str = ""
     """Heading in the report; the name when empty."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import SerializeAsAny, field_validator
 
-from meshcil.config.base import Seed, Settings, load_settings, named_file, validate, validate_by_kind
+from meshcil.config.base import ClassName, Name, Seed, Settings, load_settings, named_file, validate, validate_by_kind
 from meshcil.config.classifier import ClassifierSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
@@ -21,13 +21,13 @@ ANY_BUDGET = "any"
 class RunKey(Settings):
     """Names that identify a run; the components of its path."""
 
-    dataset: str
+    dataset: Name
     """File name in config/datasets."""
-    protocol: str
+    protocol: Name
     """File name in config/protocols."""
-    method: str
+    method: Name
     """Name of a method or variant in config/methods."""
-    budget: str
+    budget: Name
     """Exemplar budget by name; `any` in the settings of a first step."""
     seed: Seed
     """Training seed."""
@@ -57,7 +57,7 @@ class RunConfig(Settings):
     """Dataset block."""
     protocol: ProtocolSettings
     """Protocol block."""
-    steps: tuple[tuple[str, ...], ...]
+    steps: tuple[tuple[ClassName, ...], ...]
     """Classes that arrive at each step, in order."""
     method: SerializeAsAny[MethodSettings]
     """Method block; its class follows from `method.kind`."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from meshcil.config.backbones import BackboneSettings
-from meshcil.config.base import Settings
+from meshcil.config.base import Label, Settings
 
 
 class AugmentationSettings(Settings):
@@ -93,7 +93,7 @@ class MethodSettings(Settings):
 
     kind: str
     """Module of `meshcil.methods`."""
-    label: str
+    label: Label
     """Name in tables and figures."""
     description: str
     """One sentence for the report."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from meshcil.config.base import Settings, load_by_kind
+from meshcil.config.base import Label, Settings, load_by_kind
 from meshcil.core.naming import load_object
 
 
@@ -16,7 +16,7 @@ class StudySettings(Settings):
 
     kind: str
     """Module of `meshcil.studies`."""
-    label: str
+    label: Label
     """Name in tables and figures."""
     description: str
     """One sentence for the report."""
