@@ -195,7 +195,7 @@ def test_a_folder_that_leads_out_of_the_tree_is_refused(place: Path) -> None:
     (models / "bus").unlink()
     (models / "bus").symlink_to(place / "coach")
     code, text = check()
-    assert code == 2 and "link: 1 problems, 1 make it unusable" in text and "CAD/bus: leads out of the data set" in text
+    assert code == 2 and "link: 1 problems, 1 make it unusable" in text and "CAD/bus: leads out of the dataset" in text
 
 
 def test_digests_and_counts_of_the_release_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

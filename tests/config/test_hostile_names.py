@@ -122,11 +122,18 @@ def bomb(levels: int) -> str:
     return "\n".join(lines)
 
 
+def merging_bomb(levels: int) -> str:
+    """The same by merged keys."""
+    lines = ["a0: &a0 {k: x}"]
+    lines += [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 10)}]}}" for k in range(1, levels)]
+    return "\n".join(lines)
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
         (bomb(9), "holds more than 200,000 values with its aliases written out"),
-        (bomb(3).replace("[*", "{<<: [*").replace("]", "]}").replace("[x", "{k: [x"), "."),
+        (merging_bomb(9), "holds more than 200,000 values"),
         ("a: " + "[" * 5000 + "]" * 5000, "nested more than 32 deep"),
         ("\n".join("  " * k + "a:" for k in range(200)), "nested more than 32 deep"),
         ("\n".join(["a0: &a0 [x]", *(f"a{k}: &a{k} [*a{k - 1}]" for k in range(1, 100))]), "nested more than 32 deep"),

@@ -175,9 +175,11 @@ def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
     for path, root in read.items():
         for folder, names, _ in os.walk(path):
             for link in (Path(folder, name) for name in sorted(names)):
-                if link.is_symlink() and not link.resolve().is_relative_to(root.resolve()):
-                    cause = f"leads out of the data set, to {link.resolve()}"
-                    problems.append(Problem("", "link", str(link), cause, True))
+                to = link.resolve() if link.is_symlink() else None
+                if to is not None and not to.is_relative_to(root.resolve()):
+                    problems.append(Problem("", "link", str(link), f"leads out of the dataset, to {to}", True))
+                elif to is not None and link.absolute().is_relative_to(to):
+                    problems.append(Problem("", "link", str(link), "leads back to a folder that holds it", True))
     return problems
 
 

@@ -43,7 +43,8 @@ def load_struct(path: Path, name: str, remedy: str) -> Any:
         content = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])
     # A damaged file can fail anywhere inside the reader: zlib, struct, index or type errors.
     except Exception as error:
-        raise InputError(path, f"is truncated or not a MATLAB v5 file ({error})", remedy) from error
+        reason = "an element is cut off" if isinstance(error, struct.error) else error
+        raise InputError(path, f"is truncated or not a MATLAB v5 file ({reason})", remedy) from error
     if name not in content:
         raise InputError(path, f"has no '{name}' struct", remedy)
     return content[name]
