@@ -1,16 +1,14 @@
 """What config/README.md says of settings, in words and under headings that messages lead to."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pytest
-from pydantic import StringConstraints
 
-from meshcil.config.base import Settings
+from meshcil.config.base import Name, Settings
 from meshcil.config.documentation import parameter_tables, type_words
 from meshcil.core.naming import available, load_module
 
-Name = Annotated[str, StringConstraints(pattern="^[a-z]+$")]
 KINDS = [
     (folder, noun, kind)
     for folder, noun in (("tables", "table"), ("figures", "figure"), ("pictures", "figure"))
