@@ -9,9 +9,10 @@ import torch
 
 from meshcil.config.methods.inemo import ReleasedCode
 from meshcil.core.artifacts import load_state, save_state
+from meshcil.core.errors import InputError
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.inemo import Learner
-from meshcil.training.checkpoint import Interrupted
+from meshcil.training.checkpoint import Interrupted, load_checkpoint
 from meshcil.training.data import TrainingData
 from meshcil.training.trainer import Progress, build_optimizer, learning_rate, train_step
 from tests.methods.factory import build, facts, pool, settings
@@ -153,8 +154,30 @@ def test_loss_that_is_not_finite_names_term_and_batch(tmp_path: Path, monkeypatc
     method = build("icarl")
     method.begin_step(0)
     monkeypatch.setattr(method, "losses", lambda batch: {"classification": torch.tensor(math.nan)})
-    with pytest.raises(FloatingPointError, match=r"`classification` is nan.*epoch 0, batch 0"):
+    with pytest.raises(InputError, match=r"epoch 0, update 0: training diverged: .*`classification` is nan"):
         train_step(method, _data([0, 1] * 4), tmp_path / "checkpoint")
+
+
+def test_a_divergent_training_ends_and_its_last_sound_state_is_kept(tmp_path: Path) -> None:
+    """The loss is looked at before an update; a single one can leave nothing finite behind."""
+    method = build("icarl", epochs=3)
+    method.begin_step(0)
+
+    def spoil(row: dict) -> None:
+        if row["epoch"] == 1:
+            method.network.load_state_dict({k: v * math.inf for k, v in method.network.state_dict().items()})
+
+    with pytest.raises(InputError, match=r"epoch 2, update .*: training diverged"):
+        train_step(method, _data([0, 1] * 8), tmp_path / "checkpoint", spoil)
+    kept = load_checkpoint(tmp_path / "checkpoint")
+    assert kept is not None and kept["epoch"] == 2
+    method.load_state(kept["method"])
+    assert all(bool(p.isfinite().all()) for p in method.network.parameters())
+    wild = build("icarl", epochs=1, lr=1e38, batch_size=16)
+    wild.begin_step(0)
+    with pytest.raises(InputError, match=r"epoch 0, update 1: training diverged: `.*` is not finite. Lower `lr`"):
+        train_step(wild, _data([0, 1] * 8), tmp_path / "wild")
+    assert not (tmp_path / "wild").exists()
 
 
 def test_schedules() -> None:

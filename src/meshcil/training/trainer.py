@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from meshcil.config.methods.base import TrainingSettings
+from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.images import LatentPool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
@@ -47,7 +48,8 @@ def train_step(
         One row per epoch: phase, epoch, learning rate, mean of each loss term.
 
     Raises:
-        FloatingPointError: a loss is not finite; the message names the term, phase, epoch and batch.
+        InputError: training diverged; the message names the term or parameter, phase, epoch and update. The checkpoint
+            of the last sound epoch stays.
         Interrupted: ``stop`` said so; the same call goes on with the next batch.
     """
     rows: list[EpochRow] = []
@@ -76,6 +78,7 @@ def train_step(
                 if epoch.unfinished and stop():
                     save_checkpoint(checkpoint, method, optimizer, index, number, rows, chosen, epoch.partial())
                     raise Interrupted(checkpoint)
+            epoch.require_sound()
             rows.append(epoch.row())
             save_checkpoint(checkpoint, method, optimizer, index, number + 1, rows, chosen)
             progress(rows[-1])
@@ -164,11 +167,27 @@ class _Epoch:
         if len(indices) == 1:
             keep_statistics(self.method.network)
         batch = _make_batch(self.data, indices, self.phase, self.generator, self.method.device)
-        where = f"epoch {self.number}, batch {self.position}"
-        terms = _optimise(self.method, batch, self.phase, self.optimizer, where)
+        terms = _optimise(self.method, batch, self.phase, self.optimizer, self.refuse)
         for name, value in terms.items():
             self.totals[name] = self.totals.get(name, 0.0) + value / len(self.batches)
         self.position += 1
+
+    def refuse(self, cause: str) -> None:
+        """End a training that diverged: what would be stored and scored is worthless.
+
+        Raises:
+            InputError: always.
+        """
+        update = self.number * len(self.batches) + self.position
+        where = f"step {self.method.step}, {self.phase.name}, epoch {self.number}, update {update}"
+        remedy = "Lower `lr` or set `gradient_limit` in the method's settings. The last state that is sound is kept"
+        raise InputError(where, f"training diverged: {cause}", remedy)
+
+    def require_sound(self) -> None:
+        """Refuse parameters and statistics that are not finite: a loss is looked at before an update, not after it."""
+        for name, value in self.method.network.state_dict().items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                self.refuse(f"`{name}` is not finite")
 
     def partial(self) -> dict[str, Any]:
         """What an unfinished epoch needs to go on."""
@@ -216,13 +235,13 @@ def _latent_batch(latents: LatentPool, indices: Tensor, phase: Phase, generator:
 
 
 def _optimise(
-    method: Method, batch: Batch, phase: Phase, optimizer: torch.optim.Optimizer, where: str
+    method: Method, batch: Batch, phase: Phase, optimizer: torch.optim.Optimizer, refuse: Callable[[str], None]
 ) -> dict[str, float]:
     terms = method.losses(batch)
     values = {name: float(term.detach()) for name, term in terms.items()}
     for name, value in values.items():
         if not math.isfinite(value):
-            raise FloatingPointError(f"loss term `{name}` is {value} (step {method.step}, {phase.name}, {where})")
+            refuse(f"loss term `{name}` is {value}")
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()
     if phase.training.block_gradients:
