@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from meshcil.inference import render_loss, start_poses
+from meshcil.geometry import pose_error
+from meshcil.inference import infer, render_loss, start_poses
 from meshcil.inference.similarity import best_similarity, map_columns, relative_similarity
 from meshcil.inference.start_search import start_grid
 from tests.inference.scenes import make_scene, objective
@@ -20,6 +21,33 @@ def test_grid_parity() -> None:
     index = (degrees - torch.tensor([90.0, 0, 0])).norm(dim=1).argmin()
     assert int(index) == 40
     assert len({tuple(row) for row in degrees.round().tolist()}) == 144
+
+
+def test_the_fine_grid_covers_the_same_range_more_closely() -> None:
+    paper, fine = (start_poses(torch.float64, starts=name).rad2deg() for name in ("paper", "fine"))
+    assert len({tuple(row) for row in fine.round().tolist()}) == 36 * 6 * 3
+    assert torch.equal(fine.amin(0), paper.amin(0)) and torch.equal(fine[:, 1:].amax(0), paper[:, 1:].amax(0))
+
+
+def test_an_object_between_coarse_poses_is_found_nearer_on_the_fine_grid() -> None:
+    scene = make_scene(seed=0, images=3)
+    errors = {
+        starts: pose_error(
+            infer(
+                scene.feature_map,
+                scene.meshes,
+                scene.bank,
+                scene.valid,
+                scene.background,
+                scene.camera,
+                steps=0,
+                starts=starts,
+            ).pose,
+            scene.pose,
+        ).mean()
+        for starts in ("paper", "fine")
+    }
+    assert errors["fine"] < errors["paper"]
 
 
 def test_render_loss_parity() -> None:

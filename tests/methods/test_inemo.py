@@ -407,3 +407,14 @@ def test_a_state_after_growth_goes_on_where_it_was() -> None:
         grown.begin_step(step)
         again.load_state(grown.state())
         assert torch.equal(again.space.bank, grown.space.bank)
+
+
+def test_scaled_distillation_is_divided_by_the_concentration_squared() -> None:
+    terms = []
+    for scale in ("none", "inverse-square"):
+        method = padded_method(1, distillation_scale=scale, kappa_distillation=0.5)
+        with torch.no_grad():
+            method.network.projection.weight.add_(0.1)
+        terms.append(method.losses(batch_of(method, [0, 1, 2, 3]))["distillation"].detach())
+    assert float(terms[0]) > 0
+    torch.testing.assert_close(terms[1], 4 * terms[0])

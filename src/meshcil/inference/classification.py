@@ -154,6 +154,7 @@ def search_classes(
     meshes: Sequence[Mesh],
     camera: Camera,
     distance: float,
+    starts: str = "paper",
 ) -> StartSearch:
     """Try every class at every start pose.
 
@@ -164,6 +165,7 @@ def search_classes(
         meshes: one per class.
         camera: of the map.
         distance: of the camera from the origin.
+        starts: name of the start poses.
 
     Returns:
         The best pose of each class.
@@ -171,7 +173,7 @@ def search_classes(
     table = columns.new_empty(bank.shape[1] * background.numel())
     gains, poses = [], []
     for features, mesh in zip(bank, meshes, strict=True):
-        grid = start_grid(mesh, camera, distance, columns.dtype, columns.device)
+        grid = start_grid(mesh, camera, distance, columns.dtype, columns.device, starts)
         similarity = relative_similarity(columns, background, features[: len(mesh.vertices)], out=table)
         gain, pose = grid.gain(similarity, background).max(0)
         gains.append(gain)

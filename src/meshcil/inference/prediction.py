@@ -54,6 +54,7 @@ def infer(
     classifier: str = "per-cell",
     steps: int = 30,
     likelihood: PoseLikelihood | None = None,
+    starts: str = "paper",
     max_bytes: int = 2**29,
 ) -> Inference:
     """Classify each image and estimate the pose of the predicted class (iNeMo).
@@ -70,6 +71,7 @@ def infer(
         classifier: the form of the class score (``classify``).
         steps: of pose refinement.
         likelihood: chooses the start pose; None for the published score.
+        starts: name of the start poses, `paper` or `fine` (`start_search.STARTS`).
         max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
 
     Returns:
@@ -82,10 +84,8 @@ def infer(
     require_meshes(meshes, camera, feature_map, bank)
     values = max(bank.shape[1], class_values(bank))
     block = images_per_block(feature_map, values, max_bytes, fixed=REFINEMENT_BYTES)
-    parts = [
-        _infer_block(images, meshes, bank, valid, background, camera, float(distance), classifier, steps, likelihood)
-        for images in feature_map.split(block)
-    ]
+    fixed = (meshes, bank, valid, background, camera, float(distance), classifier, steps, likelihood, starts)
+    parts = [_infer_block(images, *fixed) for images in feature_map.split(block)]
     return Inference(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Inference)))
 
 
@@ -100,13 +100,14 @@ def _infer_block(
     classifier: str,
     steps: int,
     likelihood: PoseLikelihood | None,
+    starts: str,
 ) -> Inference:
     with own_modes(feature_map.device):
         columns = map_columns(feature_map)
         best = best_similarity(columns, background)
         start = None
         if classifier == "render-and-compare":
-            search = search_classes(columns, best, bank, meshes, camera, distance)
+            search = search_classes(columns, best, bank, meshes, camera, distance, starts)
             scores, start = search.gain, search.pose
         else:
             scores = score_cells(columns, best, bank, valid, classifier)
@@ -117,7 +118,7 @@ def _infer_block(
             groups.append(Group(images, meshes[c], bank[c], None if start is None else start[images, c]))
         soft = None if likelihood is None else soft_background(columns, background, likelihood)
         chosen = None if soft is None else StartLikelihood(likelihood, soft)
-        found = estimate_groups(columns, best, groups, camera, distance, steps, chosen)
+        found = estimate_groups(columns, best, groups, camera, distance, steps, chosen, starts)
     size = (len(feature_map), *camera.image_size)
     covered, occlusion = found.covered.view(size), found.occluded.view(size)
     return Inference(scores, label, found.pose, found.distance, found.score, covered, occlusion)

@@ -148,6 +148,7 @@ def estimate_groups(
     distance: float,
     steps: int,
     likelihood: StartLikelihood | None = None,
+    starts: str = "paper",
 ) -> Estimates:
     """Start search group by group, then refinement of all images together; to be called within ``own_modes``.
 
@@ -159,11 +160,12 @@ def estimate_groups(
         distance: of the camera at the start.
         steps: of refinement.
         likelihood: chooses the start poses, also where a group knows its own; None for the published score.
+        starts: name of the start poses.
 
     Returns:
         The estimates.
     """
-    similarity, pose = _start(columns, background, groups, camera, distance, likelihood)
+    similarity, pose = _start(columns, background, groups, camera, distance, likelihood, starts)
     by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
     meshes = [by_image[i] for i in range(len(pose))]
     pose, distances = refine(similarity, meshes, pose, distance, camera, steps=steps)
@@ -181,6 +183,7 @@ def _start(
     camera: Camera,
     distance: float,
     likelihood: StartLikelihood | None,
+    starts: str,
 ) -> tuple[PackedSimilarity, Float[Tensor, "B 3"]]:
     """Similarity tables of all groups in one buffer, and the best start pose of each image."""
     _, cells, images = columns.shape
@@ -194,7 +197,7 @@ def _start(
         behind = background if count == images else background[:, own]
         features = group.features[: len(group.mesh.vertices)]
         table = relative_similarity(part, behind, features, out=values[first:])
-        grid = start_grid(group.mesh, camera, distance, columns.dtype, columns.device)
+        grid = start_grid(group.mesh, camera, distance, columns.dtype, columns.device, starts)
         if likelihood is not None:
             soft = likelihood.soft if count == images else likelihood.soft[:, own]
             chosen[own] = likelihood_gain(grid, table, behind, soft, likelihood.form).argmax(0)
@@ -203,5 +206,5 @@ def _start(
         base[own] = first + torch.arange(count, device=columns.device)
         width[own] = count
         first += table.numel()
-    poses = start_poses(columns.dtype, columns.device)[chosen]
+    poses = start_poses(columns.dtype, columns.device, starts)[chosen]
     return PackedSimilarity(values, base, cells * width, width), poses

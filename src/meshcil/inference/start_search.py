@@ -16,20 +16,27 @@ from meshcil.geometry.meshes import Mesh
 from meshcil.inference.similarity import passing_bytes
 from meshcil.rendering.rasterization import rasterize
 
-_AZIMUTHS, _ELEVATIONS, _THETAS = range(0, 360, 30), (-30, 0, 30, 60), (-30, 0, 30)
+STARTS = {
+    "paper": (range(0, 360, 30), (-30, 0, 30, 60), (-30, 0, 30)),
+    "fine": (range(0, 360, 10), (-30, -12, 6, 24, 42, 60), (-30, 0, 30)),
+}
+"""Azimuths, elevations and thetas of the start poses in degrees, by name."""
 
 
-def start_poses(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Float[Tensor, "S 3"]:
-    """The 12 x 4 x 3 start poses, azimuth outermost and theta innermost (iNeMo).
+def start_poses(
+    dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", starts: str = "paper"
+) -> Float[Tensor, "S 3"]:
+    """The 12 x 4 x 3 start poses, azimuth outermost and theta innermost (iNeMo), or other ones.
 
     Args:
         dtype: of the result.
         device: of the result.
+        starts: a name in `STARTS`.
 
     Returns:
         (azimuth, elevation, theta) in radians.
     """
-    degrees = torch.tensor(list(product(_AZIMUTHS, _ELEVATIONS, _THETAS)), dtype=torch.float64)
+    degrees = torch.tensor(list(product(*STARTS[starts])), dtype=torch.float64)
     return (degrees * (math.pi / 180)).to(dtype=dtype, device=device)
 
 
@@ -111,8 +118,10 @@ class StartGrid:
         return embedding_bag(everything, rendered, first, mode="sum", include_last_offset=True)
 
 
-def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device) -> StartGrid:
-    """Rasterise a mesh at all start poses; kept per mesh, camera, distance, dtype and device, up to 1 GiB in all.
+def start_grid(
+    mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device, starts: str = "paper"
+) -> StartGrid:
+    """Rasterise a mesh at all start poses; kept per mesh and all the other arguments, up to 1 GiB in all.
 
     Args:
         mesh: of a class.
@@ -120,22 +129,23 @@ def start_grid(mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, 
         distance: of the camera from the origin.
         dtype: of the weights.
         device: of the result.
+        starts: name of the start poses.
 
     Returns:
         The grid.
     """
-    key = (mesh, camera, distance, dtype, device)
+    key = (mesh, camera, distance, dtype, device, starts)
     return GRIDS.get(key, lambda: _rasterize_starts(*key))
 
 
 @torch.inference_mode(False)
 def _rasterize_starts(
-    mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device
+    mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device, starts: str
 ) -> StartGrid:
-    poses, (height, width) = start_poses(dtype, device), camera.image_size
+    poses, (height, width) = start_poses(dtype, device, starts), camera.image_size
     parts: list[list[Tensor]] = [[], [], []]
     counts = [0]
-    # A few poses at a time: dense fragments of all 144 would be large for nothing.
+    # A few poses at a time: dense fragments of all would be large for nothing.
     for some in poses.split(12):
         fragments = rasterize(mesh, some, camera, distance)
         covered = fragments.covered

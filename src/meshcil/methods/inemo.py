@@ -132,12 +132,18 @@ class Learner(Method):
         old = self.rules.distilled(self.facts, self.step)
         terms: dict[str, Float[Tensor, ""]] = {}
         if block.distillation_weight > 0:
-            terms["distillation"] = block.distillation_weight * vertex_distillation(
-                features,
-                taught[image, :, views.row[image, vertex], views.column[image, vertex]],
-                self.space.bank[:old],
-                self._members(old),
-                kappa=self.rules.kappa_distillation,
+            kappa = self.rules.kappa_distillation
+            scale = kappa**-2 if block.distillation_scale == "inverse-square" else 1.0
+            terms["distillation"] = (
+                block.distillation_weight
+                * scale
+                * vertex_distillation(
+                    features,
+                    taught[image, :, views.row[image, vertex], views.column[image, vertex]],
+                    self.space.bank[:old],
+                    self._members(old),
+                    kappa=kappa,
+                )
             )
         if block.feature_distillation_weight > 0 and bool(batch.replayed.any()):
             kept = functional.cosine_similarity(maps[batch.replayed], taught[batch.replayed], dim=1)
@@ -186,6 +192,7 @@ class Learner(Method):
             classifier=block.classifier,
             steps=block.refinement_steps,
             likelihood=self.likelihood,
+            starts=block.start_grid,
         )
         return Prediction(
             answer.scores,

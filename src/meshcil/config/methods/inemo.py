@@ -28,6 +28,9 @@ class LossSettings(Block):
     """lambda_kd."""
     kappa_distillation: float = Field(0.5, gt=0)
     """kappa3."""
+    distillation_scale: Literal["none", "inverse-square"] = "none"
+    """`inverse-square` multiplies the distillation by kappa3^-2, so that its gradient does not shrink with the
+    concentration (Hinton et al. 2015); the paper has no such factor."""
     noise_weight: float = Field(0.1, ge=0)
     """Weight of the noise loss."""
     feature_distillation_weight: float = Field(0.0, ge=0)
@@ -42,6 +45,8 @@ class InferenceSettings(Block):
     start_pose: Literal["similarity", "likelihood"] = "similarity"
     """How the start pose is chosen: by max(o, b) - b as in the paper, or by the likelihood that the contrastive loss
     trained (inference/likelihood.py)."""
+    start_grid: Literal["paper", "fine"] = "paper"
+    """Start poses: the paper's 12 azimuths, 4 elevations and 3 rotations in the plane, or 36, 6 and 3."""
     refinement_steps: int = Field(30, ge=0)
     """Adam steps of the pose refinement."""
 
