@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from meshcil.cli.application import app
-from meshcil.cli.trace import as_json, find_row, find_trace
+from meshcil.cli.trace import as_json, find_trace
 from meshcil.core.errors import InputError
 from meshcil.lineage.trace import trace
-from meshcil.reporting.layout import read_table, row_keys
+from meshcil.reporting.table import from_texts, read_table
 from meshcil.stages.command import run
 from tests.cli.fabrication import RAW
 from tests.cli.test_audit import RUN, TABLE, append, replace
@@ -75,12 +75,14 @@ SCORES = pd.DataFrame(
     ],
 )
 def test_a_row_may_be_called_by_its_first_columns_or_its_label(row: str, found: str) -> None:
-    assert find_row(SCORES, row, "t.csv") == found
+    table = from_texts(SCORES)
+    assert table.keys[table.find_row(row, "t.csv")] == found
 
 
 @pytest.mark.parametrize("row", ["inemo", "iNeMo", "inemo/total-24", "iNeMo/total-24", "inemo/total-24/0"])
 def test_a_row_that_its_method_tells_from_others_has_longer_names_too(row: str) -> None:
-    assert find_row(SCORES.drop(index=1), row, "t.csv") == "inemo"
+    table = from_texts(SCORES.drop(index=1).reset_index(drop=True))
+    assert table.keys[table.find_row(row, "t.csv")] == "inemo"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,13 @@ def test_a_row_that_its_method_tells_from_others_has_longer_names_too(row: str) 
 )
 def test_a_row_that_is_none_or_several_is_answered_with_candidates(row: str, remedy: str) -> None:
     with pytest.raises(InputError) as refused:
-        find_row(SCORES, row, "t.csv")
+        from_texts(SCORES).find_row(row, "t.csv")
     assert (refused.value.cause, refused.value.remedy) == (f"has no single row `{row}`", remedy)
 
 
 def test_a_row_is_found_by_budget_and_label_in_a_table_of_ours(checkout: Path) -> None:
     numbers = [as_json(find_trace(TABLE, row, "last"))["number"] for row in ("icarl-smoke", "icarl-smoke/total-16")]
-    numbers.append(as_json(find_trace(TABLE, read_table(TABLE)["label"][1], "last"))["number"])
+    numbers.append(as_json(find_trace(TABLE, read_table(TABLE).names["label"][1], "last"))["number"])
     assert numbers[0] == numbers[1] == numbers[2] and numbers[0]["row"] == "icarl-smoke"
 
 
@@ -120,7 +122,7 @@ def test_the_difference_of_a_claim_leads_to_both_sides(checkout: Path) -> None:
     judge_smoke()
     path = Path("reports/tables/claims.csv")
     table = read_table(path)
-    row = next(key for key, text in zip(row_keys(table), table["difference"], strict=True) if text)
+    row = next(key for key, text in zip(table.keys, table.names["difference"], strict=True) if text)
     found = as_json(find_trace(path, row, "difference"))
     assert {source["method"] for source in found["number"]["sources"]} == {"inemo-smoke", "icarl-smoke"}
     predicted = {job["content"]["key"]["method"] for job in found["jobs"] if job["title"].startswith("predict")}

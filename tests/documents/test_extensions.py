@@ -36,9 +36,8 @@ DRAW = """
 import pandas as pd
 from pathlib import Path
 from meshcil.config.experiment import Artifact
-from meshcil.core.naming import load_object
 from meshcil.reporting.scores import COLUMNS, keep
-from meshcil.reporting.style import svg_bytes
+from meshcil.reporting.style import draw_figure
 from tests.reporting.conftest import run_rows
 import sys, yaml
 
@@ -46,11 +45,10 @@ entry = yaml.safe_load(Path(sys.argv[1]).read_text())["figures"][-1]
 artifact = Artifact(**entry)
 assert artifact.name == "task-accuracy"
 scores = pd.DataFrame([*run_rows("inemo", "total-16", 0), *run_rows("icarl", "total-24", 0)], columns=COLUMNS)
-draw = load_object("meshcil.reporting.figures", artifact.kind, "draw")
-svg = svg_bytes(draw(keep(scores, artifact.select, "figure"), artifact.options)).decode()
+svg = draw_figure(artifact, keep(scores, artifact.select, "figure")).svg.decode()
 assert "classes of step" in svg and "iNeMo" in svg
 assert "iCaRL" not in svg, "its budget is not selected"
-assert "not measured" in svg_bytes(draw(scores[:0], {})).decode()
+assert "not measured" in draw_figure(artifact, keep(scores[:0], {}, "figure")).svg.decode()
 assert "torch" not in sys.modules
 """
 

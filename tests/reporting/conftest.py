@@ -7,18 +7,24 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pandas as pd
 import pytest
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from PIL import Image
 
 from meshcil.config.claims import load_claims
-from meshcil.config.experiment import load_experiment, run_keys
+from meshcil.config.experiment import Artifact, load_experiment, run_keys
 from meshcil.config.run import RunKey
 from meshcil.evaluation.contrast import interval
-from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.kinds import build_table, make
+from meshcil.reporting.scores import COLUMNS, keep
 from meshcil.reporting.shown import Shown, read_shown
+from meshcil.reporting.style import RC
+from meshcil.reporting.table import Table
 from meshcil.stages import claims, figure, resolve, table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -65,6 +71,32 @@ def run_rows(method: str, budget: str, seed: int, steps: int = 3) -> list[dict[s
     if steps > 1:
         add(steps - 1, "clean", "forgetting_before_last", curve[0] - curve[-1] + 0.1)
     return rows
+
+
+def artifact(kind: str, **options: object) -> Artifact:
+    """Settings of a table or figure."""
+    return Artifact(name="t", kind=kind, caption="c", options=options)
+
+
+def table_of(kind: str, scores: pd.DataFrame, **options: object) -> Table:
+    """A table of a kind with these options."""
+    return build_table(artifact(kind, **options), scores)
+
+
+def cells_of(kind: str, scores: pd.DataFrame, **options: object) -> pd.DataFrame:
+    """Its cells, not yet as text, by heading."""
+    return pd.DataFrame({part.heading: part.cells for part in table_of(kind, scores, **options).parts()})
+
+
+def figure_of(kind: str, scores: pd.DataFrame, **options: object) -> Figure:
+    """A figure of a kind with these options."""
+    return drawn("figures", kind, keep(scores, {}, "t"), **options)
+
+
+def drawn(folder: str, kind: str, source: object, **options: object) -> Any:
+    """What a kind of figure or picture draws."""
+    with rc_context(RC):
+        return make(folder, "draw", artifact(kind, **options), source)
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +193,7 @@ def keep_scores() -> Callable[..., None]:
         folder = Path("docs/results") / name
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "scores.csv", index=False)
-        facts = {"measured": "once", "date": "2031-05-04", "commits": [], "runs": {}}
+        facts = {"measured": "once", "date": "2031-05-04", "commits": [], "runs": {}, "tables": {}}
         (folder / "provenance.json").write_text(json.dumps(facts))
 
     return keep

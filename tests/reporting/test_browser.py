@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from meshcil.core.naming import load_object
 from meshcil.reporting.palette import LOOKS
 from meshcil.reporting.shown import Shown
 from meshcil.reporting.style import figure_files
 from meshcil.stages import report
 from tests.browser import Visit, visit
-from tests.reporting.conftest import judge_smoke
+from tests.reporting.conftest import drawn, figure_of, judge_smoke
 
 SIZES = [(1400, 1000), (390, 800)]
 
@@ -70,10 +69,10 @@ def draw_more(scores_of: Callable[..., pd.DataFrame], shown: Shown) -> None:
     """Draw the figure of images, and the steps of a method of every family."""
     rows = scores_of(("inemo", "total-96", 0), ("inemo", "total-96", 1))
     many = [rows.assign(method=name, label=name, value=rows["value"] * (1 - i / 20)) for i, name in enumerate(LOOKS)]
-    overlays = load_object("meshcil.reporting.pictures", "pose-overlays", "draw")(shown, {"images": 5, "columns": 2})
-    steps = load_object("meshcil.reporting.figures", "steps", "draw")(pd.concat(many), {})
-    for name, drawn in (("smoke-overlays", overlays), ("smoke-steps", steps)):
-        for kind, content in asdict(figure_files(drawn)).items():
+    overlays = drawn("pictures", "pose-overlays", shown, images=5, columns=2)
+    steps = figure_of("steps", pd.concat(many))
+    for name, made in (("smoke-overlays", overlays), ("smoke-steps", steps)):
+        for kind, content in asdict(figure_files(made)).items():
             Path(f"reports/figures/{name}.{kind}").write_bytes(content)
 
 

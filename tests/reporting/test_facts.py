@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from meshcil.config.experiment import ExperimentSettings, RunBlock, StudyBlock
+from meshcil.lineage.schema import EnvironmentFacts, Record, SourceFacts
 from meshcil.reporting.facts import duration, extent, facts, made_by, runtime, span
-from meshcil.reporting.layout import as_text
 
 
-def record(stage: str, started: str, seconds: float, *, seed: int | None = None, **changes: Any) -> dict[str, Any]:
+def record(stage: str, started: str, seconds: float, *, seed: int | None = None, **changes: Any) -> Record:
     source = {"commit": "a" * 40, "dirty": False, "lock_sha256": "b" * 64} | changes
-    environment = {
-        "packages_sha256": "c" * 64, "python": "3.11.7", "host": "desk", "platform": "Linux", "device": "cpu",
-        "threads": 1, "cores": 2,
-    }  # fmt: skip
+    environment = EnvironmentFacts.model_construct(
+        packages_sha256="c" * 64, python="3.11.7", host="desk", platform="Linux", device="cpu", threads=1, cores=2
+    )
     times = {"started": f"2026-11-20T{started}.000+00:00", "ended": f"2026-11-20T{started}.900+00:00"}
-    return {"stage": stage, "seconds": seconds, "seed": seed, "source": source, "environment": environment, **times}
+    facts = {"source": SourceFacts.model_construct(**source), "environment": environment, **times}
+    return Record.model_construct(stage=stage, seconds=seconds, seed=seed, **facts)
 
 
-def by_name(records: list[dict[str, Any]], versions: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+def by_name(records: list[Record], versions: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
     return {fact.name: (fact.value, fact.detail) for fact in facts(records, versions or {})}
 
 
@@ -74,10 +74,13 @@ def test_the_unknown_is_named() -> None:
 
 def test_run_time_per_stage_in_order_of_first_start() -> None:
     records = [record("score", "10:09:00", 0.25), record("train", "10:00:00", 10.0), record("train", "10:03:00", 20.0)]
-    table = as_text(runtime(records))
-    assert table.to_numpy().tolist() == [["train", "2", "30.0", "15.0", "20.0"], ["score", "1", "0.2", "0.2", "0.2"]]
+    table = runtime(records).texts()
+    assert table.to_numpy().tolist() == [
+        ["train", "2", "30.0", "15.0", "20.0"],
+        ["score", "1", "0.2", "0.2", "0.2"],
+    ]
     assert span(records)[0].startswith("2026-11-20T10:00:00")
-    assert list(runtime([]).columns) == ["stage", "jobs", "total [s]", "mean [s]", "longest [s]"]
+    assert list(runtime([]).texts().columns) == ["stage", "jobs", "total [s]", "mean [s]", "longest [s]"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import itertools
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -16,12 +17,12 @@ from matplotlib.figure import Figure
 
 from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available, load_object
+from meshcil.core.naming import available
 from meshcil.reporting.drawing import apart, series
 from meshcil.reporting.palette import CSS_VARIABLES, INK, LOOKS, looks
 from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.style import pdf_bytes, svg_bytes
-from meshcil.reporting.tables import robustness
+from tests.reporting.conftest import figure_of, table_of
 
 ROOT = Path(__file__).parents[2]
 KINDS = available("meshcil.reporting.figures")
@@ -37,8 +38,7 @@ def test_the_kinds_of_the_report_are_there() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_scores_give_equal_bytes_without_a_date(kind: str, scores: pd.DataFrame) -> None:
-    draw = load_object("meshcil.reporting.figures", kind, "draw")
-    first, second = svg_bytes(draw(scores, {})), svg_bytes(draw(scores.copy(), {}))
+    first, second = svg_bytes(figure_of(kind, scores)), svg_bytes(figure_of(kind, scores.copy()))
     assert first == second
     assert b"<metadata" not in first
     # A kind about studies finds nothing of its own among runs.
@@ -47,53 +47,52 @@ def test_equal_scores_give_equal_bytes_without_a_date(kind: str, scores: pd.Data
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_scores_say_not_measured(kind: str, scores: pd.DataFrame) -> None:
-    svg = svg_bytes(load_object("meshcil.reporting.figures", kind, "draw")(scores.iloc[:0], {}))
+    svg = svg_bytes(figure_of(kind, scores.iloc[:0]))
     assert "not measured" in texts(svg)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_options_are_refused(kind: str, scores: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="colour"):
-        load_object("meshcil.reporting.figures", kind, "draw")(scores, {"colour": "red"})
+        figure_of(kind, scores, colour="red")
 
 
 def test_a_method_without_poses_is_not_in_the_pose_figure(scores: pd.DataFrame) -> None:
-    svg = svg_bytes(load_object("meshcil.reporting.figures", "pose", "draw")(scores, {"test_sets": ["clean", "L1"]}))
+    svg = svg_bytes(figure_of("pose", scores, test_sets=["clean", "L1"]))
     assert "iCaRL" in texts(svg)
     assert "Finetune" not in texts(svg)
 
 
 def test_one_seed_draws_no_spread(scores_of: Callable[..., pd.DataFrame]) -> None:
-    columns, x = ["clean [%]", "L1 [%]"], [0, 1]
-    single = robustness.build(scores_of(("inemo", "total-96", 0)), {})
-    several = robustness.build(scores_of(*(("inemo", "total-96", seed) for seed in range(3))), {})
+    columns, x = ["clean", "L1"], [0, 1]
+    single = table_of("robustness", scores_of(("inemo", "total-96", 0)))
+    several = table_of("robustness", scores_of(*(("inemo", "total-96", seed) for seed in range(3))))
     assert series(single, columns, x)[0].error is None
     assert numpy.all(series(several, columns, x)[0].error > 0)
 
 
 def test_series_leave_out_what_was_not_measured(scores: pd.DataFrame) -> None:
-    table = robustness.build(scores, {"metric": "pose_accuracy_pi6", "test_sets": ["snow", "clean", "L1"]})
-    found = series(table, ["snow [%]", "clean [%]", "L1 [%]"], [0, 1, 2])
+    table = table_of("robustness", scores, metric="pose_accuracy_pi6", test_sets=["snow", "clean", "L1"])
+    found = series(table, ["snow", "clean", "L1"], [0, 1, 2])
     assert [line.name for line in found] == ["iNeMo", "iCaRL"]
     assert list(found[0].x) == [1, 2]
 
 
 def test_rows_of_one_method_are_told_apart_by_budget(sweep: pd.DataFrame) -> None:
-    names = [line.name for line in series(robustness.build(sweep, {}), ["clean [%]"], [0])]
+    names = [line.name for line in series(table_of("robustness", sweep), ["clean"], [0])]
     assert names[:2] == ["iNeMo, total-96", "iNeMo, total-24"]
 
 
 def test_forms_of_the_robustness_figure(scores: pd.DataFrame) -> None:
-    draw = load_object("meshcil.reporting.figures", "robustness", "draw")
     options = {"test_sets": ["shape", "weather"], "tick_labels": {"shape": "other shapes"}}
-    assert {"other shapes", "weather"} <= set(texts(svg_bytes(draw(scores, options | {"form": "dots"}))))
+    assert {"other shapes", "weather"} <= set(texts(svg_bytes(figure_of("robustness", scores, **options, form="dots"))))
     with pytest.raises(InputError, match="form"):
-        draw(scores, options | {"form": "pie"})
+        figure_of("robustness", scores, **options, form="pie")
 
 
 @pytest.mark.parametrize("options", [{"x": "images"}, {"accuracy": "last"}, {"x": "carried"}])
 def test_budget_axes(options: dict[str, str], sweep: pd.DataFrame) -> None:
-    found = texts(svg_bytes(load_object("meshcil.reporting.figures", "budget", "draw")(sweep, options)))
+    found = texts(svg_bytes(figure_of("budget", sweep, **options)))
     assert ("24" in found) == (options.get("x") == "images")
     assert any(text.startswith(options.get("accuracy", "average")) for text in found)
 
@@ -125,7 +124,7 @@ def test_a_family_looks_the_same_in_every_experiment() -> None:
 
 
 def test_labels_are_in_ink_behind_their_colour(scores: pd.DataFrame) -> None:
-    svg = svg_bytes(load_object("meshcil.reporting.figures", "steps", "draw")(scores, {}))
+    svg = svg_bytes(figure_of("steps", scores))
     labels = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
     named = [node for node in labels if node.text in ("iNeMo", "iCaRL", "Finetune")]
     assert len(named) == 3
@@ -138,10 +137,10 @@ def bars(figure: Figure) -> int:
 
 
 def test_held_bytes_keep_protocols_and_datasets_apart(scores: pd.DataFrame) -> None:
-    draw = load_object("meshcil.reporting.figures", "held", "draw")
+    draw = partial(figure_of, "held")
     other = scores.assign(protocol="3-3", value=scores["value"] / 2)
-    assert bars(draw(scores, {})) == 3
-    figure = draw(pd.concat([scores, other]), {})
+    assert bars(draw(scores)) == 3
+    figure = draw(pd.concat([scores, other]))
     assert bars(figure) == 6
     assert {"iNeMo, 2-2-2", "iNeMo, 3-3"} <= set(texts(svg_bytes(figure)))
 
@@ -156,17 +155,17 @@ def test_layers_have_bars_over_seeds() -> None:
         for metric in ("gradient", "shift")
     ]
     scores = pd.DataFrame(rows, columns=COLUMNS)
-    draw = load_object("meshcil.reporting.figures", "layers", "draw")
-    assert bars(draw(scores, {})) == 2 and bars(draw(scores[scores["seed"] == 0], {})) == 0
+    draw = partial(figure_of, "layers")
+    assert bars(draw(scores)) == 2 and bars(draw(scores[scores["seed"] == 0])) == 0
     # Means over steps are 0.25 and 0.3 in the first block, 0.475 in the mean of the last; steps are no spread.
-    low, high = draw(scores, {}).axes[0].containers[0].lines[2][0].get_segments()[0][:, 1]
+    low, high = draw(scores).axes[0].containers[0].lines[2][0].get_segments()[0][:, 1]
     assert high - low == pytest.approx(2 * 100 * numpy.std([0.25, 0.3], ddof=1) / 0.475)
 
 
 def test_a_long_legend_takes_more_lines(scores: pd.DataFrame) -> None:
     one = scores[scores["method"] == "inemo"]
     many = pd.concat([one.assign(method=f"m{i}", label=f"Method {i}") for i in range(8)])
-    figure = load_object("meshcil.reporting.figures", "robustness", "draw")(many, {"form": "dots"})
+    figure = figure_of("robustness", many, form="dots")
     FigureCanvasAgg(figure).draw()
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 8
@@ -190,11 +189,11 @@ def test_labels_stay_beside_the_axes(heights: list[float]) -> None:
 
 
 def test_more_labels_than_fit_make_a_figure_higher(scores: pd.DataFrame) -> None:
-    draw = load_object("meshcil.reporting.figures", "robustness", "draw")
+    draw = partial(figure_of, "robustness")
     one = scores[scores["method"] == "inemo"]
     heights = []
     for count in (8, 22):
-        figure = draw(pd.concat([one.assign(method=f"m{i}", label=f"Method {i}") for i in range(count)]), {})
+        figure = draw(pd.concat([one.assign(method=f"m{i}", label=f"Method {i}") for i in range(count)]))
         FigureCanvasAgg(figure).draw()
         boxes = sorted(found.get_window_extent().y0 for found in figure.axes[0].artists)
         assert len(boxes) == count and min(above - below for below, above in itertools.pairwise(boxes)) >= 14
@@ -207,6 +206,6 @@ def test_labels_with_room_do_not_move() -> None:
 
 
 def test_equal_figures_give_equal_pdf_files(scores: pd.DataFrame) -> None:
-    draw = load_object("meshcil.reporting.figures", "steps", "draw")
-    first, second = pdf_bytes(draw(scores, {})), pdf_bytes(draw(scores, {}))
+    draw = partial(figure_of, "steps")
+    first, second = pdf_bytes(draw(scores)), pdf_bytes(draw(scores))
     assert first == second and first.startswith(b"%PDF")

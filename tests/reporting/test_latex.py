@@ -3,6 +3,7 @@
 import pandas as pd
 
 from meshcil.reporting.latex import to_latex
+from meshcil.reporting.table import from_texts
 
 
 def test_cells_are_those_of_the_csv() -> None:
@@ -10,13 +11,13 @@ def test_cells_are_those_of_the_csv() -> None:
         {
             "method": ["a_b & c"],
             "label": ["50 %"],
-            "seeds": [3],
-            "last [%]": [12.5],
-            "last std [%]": [1.0],
-            "L1 [%]": [None],
+            "seeds": ["3"],
+            "last [%]": ["12.50"],
+            "last std [%]": ["1.00"],
+            "L1 [%]": [""],
         }
     )
-    lines = to_latex(table).splitlines()
+    lines = to_latex(from_texts(table)).splitlines()
     assert lines[0] == r"\begin{tabular}{llrrr}"
     assert lines[2] == r"method & label & seeds & last [\%] & L1 [\%] \\"
     assert lines[4] == r"a\_b \& c & 50 \% & 3 & 12.50 $\pm$ 1.00 & -- \\"

@@ -5,10 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from meshcil.config.experiment import Artifact
-from meshcil.reporting.origin import origins
 from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.tables import contest, heads, held, intransigence, sweep
+from meshcil.reporting.table import from_texts
+from meshcil.reporting.tables import contest
+from tests.reporting.conftest import cells_of, table_of
 
 MIB = 2**20
 # Budget in MB -> average and last accuracy, of two seeds.
@@ -40,7 +40,7 @@ def curve() -> pd.DataFrame:
 
 
 def test_area_is_measured_for_each_seed_and_divided_by_the_width(curve: pd.DataFrame) -> None:
-    [row] = sweep.build(curve, {}).to_dict("records")
+    [row] = cells_of("sweep", curve).to_dict("records")
     # (0.50 + 0.60) / 2 * 2 + (0.60 + 0.70) / 2 * 4 = 3.7 and with 0.54 in front 3.74.
     assert row["AUC-A"] == pytest.approx((3.7 + 3.74) / 2)
     assert row["AUC-A std"] == pytest.approx(0.04 / 2**0.5)
@@ -49,16 +49,13 @@ def test_area_is_measured_for_each_seed_and_divided_by_the_width(curve: pd.DataF
     assert row["APM-S"] == pytest.approx(52 / 2) and row["APM-E"] == pytest.approx(70 / 8)
 
 
-def test_memory_may_be_what_was_really_held(curve: pd.DataFrame) -> None:
-    [row] = sweep.build(curve, {"memory": "paper"}).to_dict("records")
-    assert (row["from [MiB]"], row["to [MiB]"]) == (1.5, 7.5)
-    assert row["AUC-A"] == pytest.approx(3.72)
-    [row] = sweep.build(curve[curve["budget"] == f"bytes-{2 * MIB}"], {"memory": "carry"}).to_dict("records")
+def test_one_point_has_no_area(curve: pd.DataFrame) -> None:
+    [row] = cells_of("sweep", curve[curve["budget"] == f"bytes-{2 * MIB}"]).to_dict("records")
     assert "AUC-A" not in row and row["APM-S"] == row["APM-E"] == pytest.approx(26)
 
 
 def test_held_bytes_stand_beside_each_step_s_accuracy(curve: pd.DataFrame) -> None:
-    table = held.build(curve, {})
+    table = cells_of("held", curve)
     first = table[table["budget"] == f"bytes-{4 * MIB}"]
     assert first["step"].tolist() == [0, 1]
     assert first["carried [MiB]"].tolist() == [3, 4] and first["paper [MiB]"].tolist() == [2.5, 3.5]
@@ -66,7 +63,7 @@ def test_held_bytes_stand_beside_each_step_s_accuracy(curve: pd.DataFrame) -> No
 
 
 def test_a_classifier_that_was_not_measured_is_blank(curve: pd.DataFrame) -> None:
-    table = heads.build(curve, {})
+    table = cells_of("heads", curve)
     assert table["nearest mean, last [%]"].tolist() == pytest.approx([21, 25, 30.5])
     assert table["linear, last [%]"].isna().all()
 
@@ -75,7 +72,7 @@ def test_the_best_of_each_group_competes_under_each_budget(curve: pd.DataFrame) 
     rival = curve.assign(method="n", label="N", value=curve["value"] - 0.05)
     weak = curve.assign(method="w", label="W", value=0.01)
     scores = pd.concat([rival, curve[curve["budget"] != f"bytes-{8 * MIB}"], weak])
-    table = contest.build(scores, {"groups": {"models": ["m"], "exemplars": ["n", "w"]}})
+    table = cells_of("contest", scores, groups={"models": ["m"], "exemplars": ["n", "w"]})
     assert table["budget"].tolist() == [f"bytes-{size * MIB}" for size in (2, 4, 8)]
     assert table["label"].tolist() == ["M", "M", "N"]
     assert table["models [%]"].tolist()[:2] == pytest.approx([52, 60]) and table["models [%]"].isna().tolist()[2]
@@ -98,19 +95,18 @@ def test_new_classes_are_compared_with_joint_training_of_the_same_seed(curve: pd
                     found += [{**run, "task": task, "value": number} for task, number in rows]
                 found.append({**found[-2], "class_name": "c", "value": 0.2})
     scores = pd.DataFrame(found, columns=COLUMNS)
-    [row] = intransigence.build(scores, {}).to_dict("records")
+    [row] = cells_of("intransigence", scores).to_dict("records")
     assert (row["method"], row["seeds"]) == ("m", 2)
     assert row["intransigence [%]"] == pytest.approx(100 * (0.1 / 2 + 0.2 / 2) / 2)
     assert row["in the last step [%]"] == pytest.approx(15)
-    assert intransigence.build(scores, {"reference": "other"}).empty
+    assert cells_of("intransigence", scores, reference="other").empty
 
 
 def test_an_area_is_traced_to_every_point_of_its_curve(curve: pd.DataFrame) -> None:
-    traced = origins(Artifact(name="t", kind="sweep", caption="c"), curve, "t.csv")
-    areas = [rows for (_, column), rows in traced.items() if column == "AUC-A"]
-    assert len(areas) == 1
-    assert set(areas[0]["metric"]) == {"average_incremental_accuracy"}
-    assert set(areas[0]["budget"]) == set(curve["budget"]) and set(areas[0]["seed"]) == {0, 1}
+    table = table_of("sweep", curve)
+    (found,) = [curve.loc[list(rows)] for (_, column), rows in table.origins().items() if column == "AUC-A"]
+    assert set(found["metric"]) == {"average_incremental_accuracy"}
+    assert set(found["budget"]) == set(curve["budget"]) and set(found["seed"]) == {0, 1}
 
 
 def test_a_contest_is_answered_in_a_sentence_per_budget() -> None:
@@ -122,11 +118,11 @@ def test_a_contest_is_answered_in_a_sentence_per_budget() -> None:
         ("total-30", "1", "66.00", "MEMO", "65.00", "iNeMo", "1.00", ""),
     ]
     half = 4.302653 / math.sqrt(3)  # Student's t, two degrees of freedom
-    assert contest.answers(pd.DataFrame(cells, columns=columns)) == (
+    assert contest.answers(from_texts(pd.DataFrame(cells, columns=columns))) == [
         "At 1 million bytes iNeMo (mesh) is best: 60.0 %; nothing else fits.",
         "At 1.8 million bytes iNeMo (mesh) is best: 65.0 %, 4.0 points above DER (models)"
         f" (95 % interval {4 - half:+.1f} to {4 + half:+.1f}).",
         "Under total-20 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh)"
         f" (95 % interval {1 - half:+.1f} to {1 + half:+.1f}); they are not to be told apart.",
         "Under total-30 MEMO (models) is best: 66.0 %, 1.0 points above iNeMo (mesh), in too few seeds to decide.",
-    )
+    ]

@@ -8,8 +8,8 @@ import pytest
 from meshcil.config.experiment import Artifact, ExperimentSettings, RunBlock
 from meshcil.core.errors import InputError
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.layout import read_table
 from meshcil.reporting.page import blocks, cards, flat_settings, table_view
+from meshcil.reporting.table import Table, from_texts, read_table
 
 SVG = '<?xml version="1.0"?><svg width="3" viewBox="0 0 3 3"><path id="p"/><use xlink:href="#p"/></svg>'
 
@@ -25,8 +25,8 @@ def experiment(tables: list[str], figures: list[str]) -> ExperimentSettings:
     )
 
 
-def frame(**columns: list[Any]) -> pd.DataFrame:
-    return pd.DataFrame(columns, dtype=str)
+def frame(**columns: list[Any]) -> Table:
+    return from_texts(pd.DataFrame(columns, dtype=str))
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,24 @@ from pathlib import Path
 import pytest
 
 from meshcil.core.errors import InputError
-from meshcil.core.naming import available, load_object
+from meshcil.core.naming import available
 from meshcil.reporting.overlay import Edge
 from meshcil.reporting.pictures.pose_overlays import MAX_BYTES
 from meshcil.reporting.shown import Shown, cells, read_shown
-from meshcil.reporting.style import figure_files
+from meshcil.reporting.style import FigureFiles, figure_files
+from tests.reporting.conftest import drawn
 
 KINDS = available("meshcil.reporting.pictures")
 
 
 def drawing(kind: str) -> Callable[..., str]:
     """What draws a kind of picture as the text of an SVG file."""
-    draw = load_object("meshcil.reporting.pictures", kind, "draw")
-    return lambda shown, options: figure_files(draw(shown, options)).svg.decode()
+    return lambda shown, options: files_of(kind, shown, **options).svg.decode()
+
+
+def files_of(kind: str, shown: Shown, **options: object) -> FigureFiles:
+    """Both files of a picture."""
+    return figure_files(drawn("pictures", kind, shown, **options))
 
 
 def texts(svg: str) -> list[str]:
@@ -40,19 +45,18 @@ def test_equal_predictions_give_equal_text_and_unknown_options_are_refused(kind:
 
 @pytest.mark.parametrize(("kind", "images"), [("confusion", 0), ("pose-errors", 0), ("pose-overlays", 8)])
 def test_each_kind_is_stored_for_papers_too(kind: str, images: int, shown: Shown) -> None:
-    draw = load_object("meshcil.reporting.pictures", kind, "draw")
-    first, second = (figure_files(draw(shown, {})).pdf for _ in range(2))
+    first, second = (files_of(kind, shown).pdf for _ in range(2))
     assert first == second and first.startswith(b"%PDF")
     assert first.count(b"/Subtype /Image") == images
 
 
 def test_images_are_picked_by_their_place_and_say_what_was_found(shown: Shown) -> None:
     draw = drawing("pose-overlays")
-    options = {"test_sets": ["clean", "L1"], "images": 3, "row_labels": {"L1": "hidden"}}
+    options = {"test_sets": ["clean", "L1"], "images": 3}
     svg = draw(shown, options)
     below = ["bus", "pose 12° off, fit 0.23", "bus (is car)", "pose 12° off, fit 0.23", "bus (is sofa)"]
     found = texts(svg)
-    assert found[:2] == ["clean", "hidden"]
+    assert found[:2] == ["clean", "L1"]
     assert found[2:7] == below and found[8:13] == below
     assert found[-2:] == ["explained by the mesh", "explained better by the background"]
     assert svg.count("M ") == 2 * 3 * 2

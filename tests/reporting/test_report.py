@@ -13,7 +13,7 @@ import pytest
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.reporting.layout import find_cell, read_table
+from meshcil.reporting.table import read_table, read_texts
 from meshcil.stages import figure, report, table
 from meshcil.stages.command import execute
 from tests.reporting.conftest import judge_smoke
@@ -96,8 +96,9 @@ def test_every_number_names_its_cell_and_equals_it(workplace: Path) -> None:
     tables = {path: read_table(Path("reports", path)) for path in {attrs["data-file"] for attrs, _ in page.cells}}
     assert len(page.cells) > 60
     for attrs, text in page.cells:
-        position, column = find_cell(tables[attrs["data-file"]], attrs["data-row"], attrs["data-column"], "t")
-        assert text.replace("\u202f", "") == tables[attrs["data-file"]].loc[position, column]
+        table = tables[attrs["data-file"]]
+        part = table.find_column(attrs["data-column"], "t")
+        assert text.replace("\u202f", "") == part.cells[table.find_row(attrs["data-row"], "t")]
 
 
 def test_every_measured_number_leads_to_the_scores_it_is_made_from(workplace: Path) -> None:
@@ -169,7 +170,7 @@ def test_only_what_the_page_does_not_decide_itself_is_taken_from_kept_results(
     judge_smoke()
     keep_scores("same", "inemo-pose", SAME_DATA, 1)
     assert not any("kept same" in row for row in claim_rows())
-    table = read_table(Path("reports/tables/claims.csv"))
+    table = read_texts(Path("reports/tables/claims.csv"))
     table.loc[table["claim"] == "inemo-pose", "seeds"] = "3"
     table.to_csv("reports/tables/claims.csv", index=False)
     keep_scores("large", "inemo-pose", SAME_DATA, 5)
@@ -187,7 +188,7 @@ def test_kept_scores_are_judged_by_the_terms_of_today(workplace: Path, keep_scor
 
 def test_claims_without_any_verdict_are_listed_openly(workplace: Path) -> None:
     page = write_page()
-    unmeasured = [row for row in read_table(Path("reports/tables/claims.csv")).to_dict("records") if not row["seeds"]]
+    unmeasured = [row for row in read_texts(Path("reports/tables/claims.csv")).to_dict("records") if not row["seeds"]]
     words = " ".join("".join(page.words).split())
     assert unmeasured and all(row["statement"] in words for row in unmeasured)
     text = Path("reports/index.html").read_text(encoding="utf-8")
@@ -292,7 +293,7 @@ def test_published_values_stand_in_a_column_of_their_own(workplace: Path) -> Non
     (folder / "smoke-summary.yaml").write_text("source: a paper\nvalues: {inemo-smoke: {last: 12.5}}\n")
     scores, out = Path("results/experiments/smoke.csv"), Path("reports/tables/smoke-summary.csv")
     table.main(config=Path("config"), experiment="smoke", name="smoke-summary", scores=scores, out=out)
-    frame = read_table(out).set_index("method")
+    frame = read_texts(out).set_index("method")
     columns = list(frame.columns)
     assert columns.index("last published [%]") == columns.index("last [%]") + 1
     assert frame.loc["inemo-smoke", "last published [%]"] == "12.50"

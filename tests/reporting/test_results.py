@@ -13,11 +13,9 @@ from meshcil.config.experiment import load_experiment
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.reporting.kept import read_kept, table_text, together, with_read
-from meshcil.reporting.layout import to_csv
 from meshcil.reporting.results import write_results
 from meshcil.reporting.scores import read_scores
-from meshcil.reporting.tables.summary import build
-from tests.reporting.conftest import run_rows
+from tests.reporting.conftest import run_rows, table_of
 from tests.reporting.test_readme import record
 
 EXPERIMENT = """title: A title
@@ -55,7 +53,7 @@ def work(tmp_path: Path) -> Path:
     scores = pd.DataFrame(run_rows("inemo", "none", 7))
     files = {
         "config/experiments/tiny.yaml": EXPERIMENT,
-        "reports/tables/summary.csv": to_csv(build(scores, {})),
+        "reports/tables/summary.csv": table_of("summary", scores).csv(),
         "reports/tables/table-summary.record.json": json.dumps(record("table", "a" * 40, ["results/t.record.json"])),
         "reports/figures/summary.svg": "<svg>drawing</svg>",
         "results/t.record.json": json.dumps(record("train", "b" * 40, [], seed=7)),

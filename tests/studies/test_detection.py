@@ -12,11 +12,11 @@ from meshcil.config.studies.base import load_study
 from meshcil.datasets import primitives_voc
 from meshcil.datasets.voc2007 import DetectionImage, list_images
 from meshcil.models.detector import build_detector, grow_predictor
-from meshcil.reporting.tables import detection as table
 from meshcil.studies import detection
 from meshcil.studies.base import StudyContext, tidy
 from meshcil.studies.detection_training import balanced_samples, samples_of
 from tests.methods.factory import DEVICE
+from tests.reporting.conftest import cells_of
 from tests.unwritten import filled_with_nan
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -166,7 +166,7 @@ def test_a_study_runs_from_rendered_images_to_a_table_and_resumes(root: Path, tm
             anew = detection.run(chosen, StudyContext("tiny", 0, DEVICE, tmp_path / "anew", said.append))
         pd.testing.assert_frame_equal(first.evidence, anew.evidence, check_exact=True)
     scores = tidy("tiny", "tiny", first, 0, detection.scores_of(first.evidence))
-    built = table.build(scores, {})
+    built = cells_of("detection", scores)
     assert list(built["gate"]) == [gate for gate in GATES if gate != "oracle-without-alignment"]
     assert built["old without [%]"].notna().all() and built["before [%]"].nunique() == 1
     assert set(scores.loc[scores["metric"] == "aligner_bytes", "value"]) == {4 * (128 * 8 + 8 + 8 + 1)}

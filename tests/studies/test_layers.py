@@ -8,10 +8,10 @@ import pytest
 
 from meshcil.config.studies.base import load_study
 from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.tables import layers as table
 from meshcil.studies import layers
 from meshcil.studies.base import StudyContext, StudyResult, tidy
 from tests.methods.factory import DEVICE
+from tests.reporting.conftest import cells_of
 from tests.unwritten import filled_with_nan
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -59,7 +59,7 @@ def test_likeness_is_measured_against_fresh_weights(found: StudyResult) -> None:
 
 def test_table_has_a_row_per_block(found: StudyResult) -> None:
     scores = tidy("layers-digits", "layers", found, 0, layers.scores_of(found.evidence))
-    built = table.build(pd.DataFrame(scores, columns=COLUMNS), {})
+    built = cells_of("layers", pd.DataFrame(scores, columns=COLUMNS))
     assert built["block"].tolist() == ["block 01", "block 02", "block 03"]
     assert (built["gradient norm"] > built["gradient norm per root of parameters"]).all()
 

@@ -9,14 +9,13 @@ import pytest
 from meshcil.config.experiment import load_experiment
 from meshcil.config.studies.base import load_study
 from meshcil.core.errors import InputError
-from meshcil.reporting.figures import two_tasks_course, two_tasks_movement, two_tasks_picture
 from meshcil.reporting.published import published_path
 from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.tables import two_tasks as table
 from meshcil.stages.table import table_texts
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyContext, StudyResult, tidy
 from tests.methods.factory import DEVICE
+from tests.reporting.conftest import cells_of, figure_of
 from tests.unwritten import filled_with_nan
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -61,13 +60,13 @@ def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(foun
     frames = [tidy(name, name, result, 0, two_tasks.scores_of(result.evidence)) for name, result in found.items()]
     scores = pd.concat(frames, ignore_index=True)
     assert set(scores.columns) == set(COLUMNS)
-    built = table.build(scores, {})
+    built = cells_of("two-tasks", scores)
     assert list(built["method"]) == ["toy-32", "toy-512"] and built["aligned [%]"].notna().all()
-    assert len(two_tasks_course.draw(scores, {}).axes[0].lines) == 4
-    assert len(two_tasks_movement.draw(scores, {}).axes) == 2
-    assert len(two_tasks_picture.draw(scores, {}).axes) == 6
-    for kind in (two_tasks_course, two_tasks_movement, two_tasks_picture):
-        kind.draw(scores.iloc[:0], {})
+    assert len(figure_of("two-tasks-course", scores).axes[0].lines) == 4
+    assert len(figure_of("two-tasks-movement", scores).axes) == 2
+    assert len(figure_of("two-tasks-picture", scores).axes) == 6
+    for kind in ("two-tasks-course", "two-tasks-movement", "two-tasks-picture"):
+        figure_of(kind, scores.iloc[:0])
 
 
 def test_published_values_for_mnist_stand_beside_ours_which_name_their_data(found) -> None:

@@ -13,8 +13,8 @@ from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
 from meshcil.core.artifacts import load_state
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.audit import audit
-from meshcil.reporting.layout import read_table, row_keys, unit
 from meshcil.reporting.scores import read_scores
+from meshcil.reporting.table import read_table, read_texts
 from tests.workflow.conftest import snakemake
 from tests.workflow.published import jobs
 
@@ -67,7 +67,7 @@ def test_one_sentence_says_whether_alignment_helps_without_being_told(aligned: P
     last = last_accuracies()
     blind = [gate for gate in GATES if gate not in ORACLE_GATES]
     gains = [last[host, f"clean:eli-smoke:{gate}"] - last[host, "clean"] for host in HOSTS for gate in blind]
-    row = read_table(TABLES / "eli-smoke-answer.csv").set_index("gate").loc["all that are not told"]
+    row = read_texts(TABLES / "eli-smoke-answer.csv").set_index("gate").loc["all that are not told"]
     size = f"{sum(gains) / len(gains):+.2f} points (95% interval over 2 hosts {float(row['low [%]']):+.2f} to"
     assert row["hosts"] == "2" and size in row["answer"]
     assert row["answer"].startswith("Averaged over the gates that are not told the task")
@@ -85,7 +85,7 @@ def test_a_mesh_method_is_aligned_before_its_features_meet_the_vertices(aligned:
 
 
 def test_the_study_names_its_data(aligned: Path) -> None:
-    (row,) = read_table(TABLES / "toy-smoke.csv").to_dict("records")
+    (row,) = read_texts(TABLES / "toy-smoke.csv").to_dict("records")
     assert (row["method"], row["data"], row["seeds"]) == ("toy-smoke", "digits", "2")
     assert float(row["learned [%]"]) > 80 and row["aligned [%]"] and row["stopped at"] in ("0", "100", "200")
 
@@ -95,12 +95,11 @@ def test_every_number_leads_to_the_files_it_was_computed_from(aligned: Path) -> 
     page = Path("reports/index.html").read_text(encoding="utf-8")
     for name in ("eli-smoke", "eli-smoke-answer", "toy-smoke"):
         table = read_table(TABLES / f"{name}.csv")
-        measured = [column for column in table.columns if unit(column) or column == "stopped at"]
-        for key, row in zip(row_keys(table), table.to_dict("records"), strict=True):
-            for column in (column for column in measured if row[column]):
-                anchor = known["numbers"][f"tables/{name}.csv"][key][column]
+        for part in (part for part in table.parts() if part.unit or part.name == "stopped at"):
+            for key in (key for key, text in zip(table.keys, part.cells, strict=True) if text):
+                anchor = known["numbers"][f"tables/{name}.csv"][key][part.heading]
                 assert f'id="{anchor}"' in page
-                assert known["origins"][anchor]["evidence"], (name, key, column)
+                assert known["origins"][anchor]["evidence"], (name, key, part.heading)
     for origin in known["origins"].values():
         for file in origin["evidence"]:
             assert sha256_file(Path(file["path"])) == file["sha256"]
@@ -113,7 +112,7 @@ def stages(table: str, row: str, column: str) -> set[str]:
 
 
 def test_numbers_are_traced_through_the_aligner_and_through_a_study(aligned: Path) -> None:
-    row = next(key for key in row_keys(read_table(TABLES / "eli-smoke.csv")) if key.endswith("pred-gate"))
+    row = next(key for key in read_table(TABLES / "eli-smoke.csv").keys if key.endswith("pred-gate"))
     training = {"resolve", "align", "train", "select", "prepare", "generate"}
     assert stages("eli-smoke", row, "last with") == {"table", "collect", "score_aligned", "predict_aligned", *training}
     both = stages("eli-smoke", row, "last gain")

@@ -1,7 +1,6 @@
 """`meshcil trace`: the jobs behind a file or a number, as a tree, as JSON or as a page."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,55 +12,20 @@ from rich.tree import Tree
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import Artifact
-from meshcil.config.gates import aligner_of, parse_view
 from meshcil.config.run import RunKey
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.naming import known_names
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.lineage.trace import Chain, Link, link_facts, shared_facts, shown_settings, trace
 from meshcil.lineage.versions import dvc_md5, dvc_versions
 from meshcil.reporting.graph import Node, graph_page
-from meshcil.reporting.layout import find_cell, key_columns, read_table, row_keys
-from meshcil.reporting.origin import OVER_STEPS, origin
+from meshcil.reporting.kinds import build_table
+from meshcil.reporting.provenance import Score, rests_on
 from meshcil.reporting.scores import read_scores
+from meshcil.reporting.table import read_table
 from meshcil.tracking.stored import tracked_runs
 
 _UNLIMITED = 10_000
-
-
-@dataclass(frozen=True)
-class Source:
-    """One score behind a number; ``last`` is the step it stands at, ``first`` the first step it covers."""
-
-    run: RunKey
-    first: int
-    last: int
-    test_set: str
-    text: str
-
-    def needs(self, record: Record) -> bool:
-        """Whether a job gives something that the score is computed from."""
-        key, aligner = record.key, aligner_of(self.test_set)
-        if record.stage == "study":
-            return (key["study"], key["seed"]) == (self.run.method, self.run.seed)
-        if any(key.get(name) != value for name, value in self.run.model_dump().items()):
-            return False
-        if (record.stage == "score" and aligner) or key.get("aligner", aligner) != aligner:
-            return False
-        if "step" not in key or not self.first <= int(key["step"]) <= self.last:
-            return "step" not in key
-        return self._reads(record)
-
-    def _reads(self, record: Record) -> bool:
-        """Whether the score is computed from what a job of one of its steps wrote: predictions or a ledger."""
-        view = parse_view(self.test_set)
-        if record.stage == "predict":
-            tested = view.test_set if view else self.test_set
-            return tested in record.settings.values["dataset"]["suites"].get(record.name, ())
-        if record.stage == "predict_aligned":
-            return view is not None
-        return view is None and (not self.test_set or record.stage == "align")
 
 
 @dataclass(frozen=True)
@@ -73,20 +37,18 @@ class Number:
         column: its full name.
         text: what stands in the file.
         scores: file with the collected scores.
-        sources: scores that it is computed from.
+        sources: rows of it that the number is computed from.
     """
 
     row: str
     column: str
     text: str
     scores: str
-    sources: tuple[Source, ...]
+    sources: tuple[Score, ...]
 
     def matters(self, job: Record, parent: Record) -> bool:
         """Whether a parent of a job lies between the number and the data."""
-        if job.stage in ("collect", "score", "score_aligned"):
-            return any(source.needs(parent) for source in self.sources)
-        return True
+        return job.stage in ("table", "claims") or any(rests_on(score, job, parent) for score in self.sources)
 
 
 def trace_number(path: Path, row: str, column: str) -> tuple[Number, Chain]:
@@ -100,60 +62,29 @@ def trace_number(path: Path, row: str, column: str) -> tuple[Number, Chain]:
     if record.stage not in ("table", "claims"):
         raise InputError(path, "was not written by the `table` stage", "Leave out `--row` and `--column`")
     stored = read_table(path)
-    row = find_row(stored, row, str(path))
-    position, name = find_cell(stored, row, column, str(path))
-    cell = stored.iloc[position]
-    rows = _behind_claim(record, cell) if record.stage == "claims" else _behind_cell(record, row, name, path)
+    position = stored.find_row(row, str(path))
+    name, part = stored.keys[position], stored.find_column(column, str(path))
+    if record.stage == "claims":
+        found = _behind_claim(record, stored.names.loc[position])
+    else:
+        found = _behind_cell(record, name, part.heading)
     files = ", ".join(entry.path for entry in _scores(record))
-    number = Number(row, name, str(cell[name]), files, tuple(map(_source, rows.to_dict("records"))))
+    number = Number(name, part.heading, part.cells[position], files, found)
     return number, trace(path, number.matters)
-
-
-def find_row(table: pd.DataFrame, row: str, where: str) -> str:
-    """Name of the one row that ``row`` fits, as `meshcil.reporting.layout.row_keys` has it.
-
-    A row is called by that name, or by what stands in its first columns, as many as one likes, with `/` between them
-    (`inemo`, `inemo/total-96`); its label may stand for the first.
-
-    Args:
-        table: with text cells.
-        row: what was asked for.
-        where: the file, for the message.
-
-    Raises:
-        InputError: when no row fits, or several do; names those.
-    """
-    keys = row_keys(table)
-    fitting = [key for key in keys if key == row] or [
-        key for key, names in zip(keys, _row_names(table), strict=True) if row in names
-    ]
-    if len(fitting) != 1:
-        remedy = f"It fits: {', '.join(fitting)}" if fitting else known_names(row, keys, "Rows")
-        raise InputError(where, f"has no single row `{row}`", remedy)
-    return fitting[0]
-
-
-def _row_names(table: pd.DataFrame) -> Iterator[set[str]]:
-    """What each row may be called: its first columns, one or more."""
-    columns = key_columns(table)
-    heads = [name for name in (*columns[:1], "label") if name in table.columns]
-    for _, cells in table.iterrows():
-        others = [cells[name] for name in columns[1:]]
-        yield {"/".join([cells[head], *others[:number]]) for head in heads for number in range(len(others) + 1)}
 
 
 def _scores(record: Record) -> list[FileFacts]:
     return [entry for entry in record.inputs if Path(entry.path).suffix == ".csv"]
 
 
-def _behind_cell(record: Record, row: str, name: str, path: Path) -> pd.DataFrame:
+def _behind_cell(record: Record, row: str, column: str) -> tuple[Score, ...]:
     """Scores behind a cell of a table; none behind what a paper states."""
     scores = read_scores(Path(_scores(record)[0].path))
-    artifact = Artifact.model_validate(record.settings.values)
-    return scores[:0] if " published" in name else origin(artifact, scores, row, name, str(path))[2]
+    rows = build_table(Artifact.model_validate(record.settings.values), scores).origins().get((row, column), ())
+    return tuple(scores.loc[list(rows)].to_dict("records"))
 
 
-def _behind_claim(record: Record, cell: pd.Series) -> pd.DataFrame:
+def _behind_claim(record: Record, cell: pd.Series) -> tuple[Score, ...]:
     """Scores behind the difference of a claim, its interval and its verdict."""
     # Judging takes scipy, for which no other trace should wait.
     from meshcil.reporting.claims import behind, joined
@@ -161,18 +92,18 @@ def _behind_claim(record: Record, cell: pd.Series) -> pd.DataFrame:
     scores = joined([read_scores(Path(entry.path)) for entry in _scores(record)])
     blocks = map(ClaimsSettings.model_validate, record.settings.values["claims"])
     claim = next(claim for block in blocks for claim in block.claims if claim.name == cell["claim"])
-    return behind(claim, scores).get(cell["data"], scores[:0])
+    return tuple(behind(claim, scores).get(cell["data"], scores[:0]).to_dict("records"))
 
 
-def _source(score: dict) -> Source:
-    run = RunKey(**{name: score[name] for name in RunKey.model_fields})
-    step = int(score["step"])
+def _described(score: Score) -> str:
     place = f"test set {score['test_set']}" if score["test_set"] else "ledger"
     part = "".join(f", {name.replace('_name', '')} {score[name]}" for name in ("task", "class_name") if score[name])
-    text = (
-        f"{score['metric']} {score['value']:.6g} ({run.path}, after step {step}, {place}{part}, n = {score['count']})"
-    )
-    return Source(run, 0 if score["metric"] in OVER_STEPS else step, step, score["test_set"], text)
+    where = f"{_run(score).path}, after step {score['step']}, {place}{part}, n = {score['count']}"
+    return f"{score['metric']} {score['value']:.6g} ({where})"
+
+
+def _run(score: Score) -> RunKey:
+    return RunKey(**{name: score[name] for name in RunKey.model_fields})
 
 
 @dataclass(frozen=True)
@@ -219,8 +150,8 @@ def as_tree(found: Trace) -> Tree:
     tree = Tree(f"[bold]{name}[/bold]{_mark(chain.altered)}")
     if number is not None:
         scores = tree.add(f"computed from {escape(number.scores)}" if number.sources else "not computed from scores")
-        for source in number.sources:
-            scores.add(escape(source.text))
+        for score in number.sources:
+            scores.add(escape(_described(score)))
     shared = shared_facts(list(chain.links.values()))
     jobs = tree.add(f"[bold]all {len(chain.links)} jobs[/bold]: {_listed(shared)}")
     _grow(jobs, chain.root, found, shared, set())
@@ -261,7 +192,7 @@ def as_json(found: Trace) -> dict[str, Any]:
     chain, number = found.chain, found.number
     cell = None
     if number is not None:
-        sources = [{**source.run.model_dump(), "score": source.text} for source in number.sources]
+        sources = [{**_run(score).model_dump(), "score": _described(score)} for score in number.sources]
         cell = {"row": number.row, "column": number.column, "text": number.text}
         cell |= {"scores": number.scores, "sources": sources}
     jobs = [
@@ -289,7 +220,7 @@ def write_page(found: Trace, path: Path) -> None:
     chain, number = found.chain, found.number
     title = chain.file if number is None else f"{number.row}, {number.column} = {number.text}"
     lead = [f"{chain.file}, sha256 {chain.sha256}{', altered since it was recorded' if chain.altered else ''}"]
-    lead += [f"Computed from {source.text} in {number.scores}" for source in number.sources] if number else []
+    lead += [f"Computed from {_described(score)} in {number.scores}" for score in number.sources] if number else []
     shared = shared_facts(list(chain.links.values()))
     nodes = [_node(link, found, shared) for link in chain.links.values()]
     write_text_atomic(path, graph_page(title, lead, shared, nodes))

@@ -74,6 +74,7 @@ def parameter_tables() -> str:
 
 def option_tables() -> Iterator[str]:
     """Lines of the sections on each kind of table and figure: what it shows, and its `options`."""
+    options_class = load_object("meshcil.reporting", "kinds", "options_class")
     for title, folder, noun in (
         ("Tables of an experiment (`tables`)", "tables", "table"),
         ("Figures of an experiment (`figures`)", "figures", "figure"),
@@ -84,7 +85,7 @@ def option_tables() -> Iterator[str]:
             module = load_module(f"meshcil.reporting.{folder}", kind)
             article = "an" if kind[0] in "aeiou" else "a"
             shows = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-            options = _table(module.Options, set(), "No options.")
+            options = _table(options_class(folder, kind), set(), "No options.")
             yield from (f"### Options of {article} `{kind}` {noun}", "", shows, "", *options, "")
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from meshcil.config.claims import POINTS, Claim, ClaimsSettings, Term
 from meshcil.evaluation.contrast import FAILS, HOLDS, LEAST, OPEN, UNMEASURED, Interval, interval
-from meshcil.reporting.layout import row_keys
 from meshcil.reporting.scores import RUN
+from meshcil.reporting.table import row_keys
 
 DATA = ["dataset", "protocol"]
 DIFFERENCE = "difference"
@@ -232,7 +232,7 @@ def sources_view(
     Args:
         table: of `claims_table`, read as text.
         anchors: (row, column) -> where the page says what a number is made from.
-        kept: of `meshcil.reporting.kept_claims`. A kept verdict stands below those of ``table`` on the same claim,
+        kept: of `meshcil.reporting.kept.kept_claims`. A kept verdict stands below those of ``table`` on the same claim,
             unless ``table`` has one on the same data with as many seeds, or with enough to decide.
     """
     rows = table.assign(key=row_keys(table), kept="")

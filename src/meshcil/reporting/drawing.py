@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea
 
-from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import INK, PAPER, Look, looks
+from meshcil.reporting.table import Table
 
 _LABEL_GAP = 0.07
 """Least distance between two end labels, as a share of the axis; more labels than fit make the figure higher."""
@@ -47,28 +47,28 @@ def percent_axes(figure: Figure, label: str) -> Axes:
     return axes
 
 
-def row_names(table: pd.DataFrame) -> list[str]:
+def row_names(names: pd.DataFrame) -> list[str]:
     """Label of each row, with what else tells rows of one label apart."""
-    names = list(table["label"])
+    found = list(names["label"])
     for column in ("budget", "protocol", "dataset"):
-        if column in table.columns:
-            longer = [f"{name}, {value}" for name, value in zip(names, table[column], strict=True)]
-            names = longer if len(set(longer)) > len(set(names)) else names
-    return names
+        if column in names.columns:
+            longer = [f"{name}, {value}" for name, value in zip(found, names[column], strict=True)]
+            found = longer if len(set(longer)) > len(set(found)) else found
+    return found
 
 
-def series(table: pd.DataFrame, columns: Sequence[str], x: Sequence[int]) -> list[Series]:
+def series(table: Table, columns: Sequence[str], x: Sequence[int]) -> list[Series]:
     """One series per row of a table; rows without any measured value are left out."""
-    look = looks(table["method"])
+    look = looks(table.names["method"])
     found = []
-    for (_, row), name in zip(table.iterrows(), row_names(table), strict=True):
-        y = row[list(columns)].to_numpy(dtype=float)
+    for row, (method, name) in enumerate(zip(table.names["method"], row_names(table.names), strict=True)):
+        y = table.values[list(columns)].iloc[row].to_numpy(dtype=float)
         there = ~numpy.isnan(y)
         error = None
-        if columns and spread(columns[0]) in table.columns:
-            error = row[[spread(column) for column in columns]].to_numpy(dtype=float)[there]
+        if columns and columns[0] in table.spreads:
+            error = table.spreads[list(columns)].iloc[row].to_numpy(dtype=float)[there]
         if there.any():
-            found.append(Series(name, look[row["method"]], numpy.asarray(x, dtype=float)[there], y[there], error))
+            found.append(Series(name, look[method], numpy.asarray(x, dtype=float)[there], y[there], error))
     return found
 
 

@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from meshcil.config.experiment import ExperimentSettings, run_keys, study_jobs
 from meshcil.config.run import RunKey
-
-Record = Mapping[str, Any]
-"""Content of a `{stage}.record.json`."""
+from meshcil.lineage.schema import Record
+from meshcil.reporting.table import Table
 
 _UNKNOWN = "not recorded"
 _FEW = 4
@@ -38,26 +36,24 @@ def facts(records: Sequence[Record], versions: Mapping[str, str]) -> list[Fact]:
     """
     if not records:
         return []
-    source = [record["source"] for record in records]
-    environment = [record["environment"] for record in records]
-    seeds = sorted(
-        {record["seed"] for record in records if record["stage"] in _TRAINING and record["seed"] is not None}
-    )
+    source = [record.source for record in records]
+    environment = [record.environment for record in records]
+    seeds = sorted({record.seed for record in records if record.stage in _TRAINING and record.seed is not None})
     begin, end = span(records)
     return [
         Fact("Measured", begin[:10], f"{begin[11:19]} to {end[11:19] if end[:10] == begin[:10] else end[:19]} UTC"),
-        Fact("Commit", *_listed(_short(s["commit"]) if s["commit"] else "no git" for s in source)),
-        Fact("Uncommitted changes", *_listed(_dirty(s["dirty"]) for s in source)),
-        Fact("Lock file (sha256)", *_listed(_short(s["lock_sha256"]) for s in source)),
-        Fact("Installed packages (sha256)", *_listed(_short(e["packages_sha256"]) for e in environment)),
-        Fact("Python", *_listed(e["python"] for e in environment)),
+        Fact("Commit", *_listed(_short(s.commit) if s.commit else "no git" for s in source)),
+        Fact("Uncommitted changes", *_listed(_dirty(s.dirty) for s in source)),
+        Fact("Lock file (sha256)", *_listed(_short(s.lock_sha256) for s in source)),
+        Fact("Installed packages (sha256)", *_listed(_short(e.packages_sha256) for e in environment)),
+        Fact("Python", *_listed(e.python for e in environment)),
         Fact("Main packages", ", ".join(f"{name} {version}" for name, version in versions.items()) or _UNKNOWN),
-        Fact("Machine", *_listed(e["host"] for e in environment)),
-        Fact("Platform", *_listed(e["platform"] for e in environment)),
-        Fact("Instructions", *_listed(e.get("instructions") or _UNKNOWN for e in environment)),
-        Fact("Processor cores", *_listed(str(e.get("cores") or _UNKNOWN) for e in environment)),
-        Fact("Device", *_listed(e["device"] for e in environment)),
-        Fact("Threads per job", *_listed(str(e["threads"]) for e in environment)),
+        Fact("Machine", *_listed(e.host for e in environment)),
+        Fact("Platform", *_listed(e.platform for e in environment)),
+        Fact("Instructions", *_listed(e.instructions or _UNKNOWN for e in environment)),
+        Fact("Processor cores", *_listed(str(e.cores or _UNKNOWN) for e in environment)),
+        Fact("Device", *_listed(e.device for e in environment)),
+        Fact("Threads per job", *_listed(str(e.threads) for e in environment)),
         Fact("Training seeds", ", ".join(map(str, seeds)) or _UNKNOWN),
         Fact("Jobs", str(len(records)), f"{duration(total_seconds(records))} of work in all"),
     ]
@@ -121,12 +117,12 @@ def _dirty(dirty: bool | None) -> str:
 
 def span(records: Sequence[Record]) -> tuple[str, str]:
     """Start of the first and end of the last job, ISO 8601."""
-    return min(r["started"] for r in records), max(r["ended"] for r in records)
+    return min(r.started for r in records), max(r.ended for r in records)
 
 
 def total_seconds(records: Iterable[Record]) -> float:
     """Sum of the jobs' durations."""
-    return float(sum(record["seconds"] for record in records))
+    return float(sum(record.seconds for record in records))
 
 
 def duration(seconds: float) -> str:
@@ -139,14 +135,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def runtime(records: Sequence[Record]) -> pd.DataFrame:
-    """Run time per stage, in the order in which the stages first ran.
-
-    Returns:
-        Columns ``stage, jobs, total [s], mean [s], longest [s]``.
-    """
-    rows = sorted(((r["started"], r["stage"], float(r["seconds"])) for r in records), key=lambda row: row[:2])
+def runtime(records: Sequence[Record]) -> Table:
+    """Run time of the jobs of each stage, in the order in which the stages first ran."""
+    rows = sorted(((r.started, r.stage, r.seconds) for r in records), key=lambda row: row[:2])
     frame = pd.DataFrame(rows, columns=["started", "stage", "seconds"])
     grouped = frame.groupby("stage", sort=False)["seconds"].agg(["size", "sum", "mean", "max"]).reset_index()
-    names = {"size": "jobs", "sum": "total [s]", "mean": "mean [s]", "max": "longest [s]"}
-    return grouped.rename(columns=names)
+    times = grouped.rename(columns={"size": "jobs", "sum": "total", "max": "longest"})
+    measured = ["total", "mean", "longest"]
+    return Table(times[["stage", "jobs"]], times[measured], dict.fromkeys(measured, "s"))

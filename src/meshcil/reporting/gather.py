@@ -1,7 +1,7 @@
 """Collect what the report shows from the files that the other stages wrote."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from meshcil.config.experiment import ExperimentSettings, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
+from meshcil.lineage.files import record_in, record_path
+from meshcil.lineage.reading import Records, walk
+from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import sources_view
-from meshcil.reporting.facts import Fact, Record, duration, extent, facts, runtime, total_seconds
+from meshcil.reporting.facts import Fact, duration, extent, facts, runtime, total_seconds
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.layout import as_text, read_table
 from meshcil.reporting.page import (
     DatasetView,
     Report,
@@ -27,6 +29,7 @@ from meshcil.reporting.page import (
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import CLAIMS, provenance
+from meshcil.reporting.table import from_texts, read_table, read_texts
 
 _REDRAW = "Delete it and draw it again"
 
@@ -77,70 +80,32 @@ def sources(experiments: Mapping[str, ExperimentSettings], places: Places) -> li
     return [path for path in found if path.is_file()]
 
 
-def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) -> list[Path]:
-    """Records of the jobs behind the page, which its facts and run times are taken from.
+def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) -> dict[Path, Record]:
+    """Records of the jobs behind the page, by path, which its facts and run times are taken from.
 
     A folder may also hold records of steps or test sets that the settings asked for once: those lead nowhere.
 
     Raises:
         InputError: when one is not a record.
     """
-    found = [path for name, settings in experiments.items() for path in _last_records(name, settings, places)]
-    found += [path for path in [places.reports / "tables" / "claims.record.json"] if path.is_file()]
-    return sorted(producers(found, places.reports.parent))
+    start = [path for name, settings in experiments.items() for path in _last_records(name, settings, places)]
+    start += [path for path in [record_path("claims", places.table("claims"))] if path.is_file()]
+    records = Records()
+    return {path: records[path] for path in sorted(walk(records, start))}
 
 
 def _last_records(name: str, settings: ExperimentSettings, places: Places) -> list[Path]:
     """Records of the jobs of one experiment that no other of them rests on, and of its runs; those that exist."""
     runs = keys({name: settings})
-    sheets = [_named("contact_sheet", dataset) for dataset in dict.fromkeys(key.dataset for key in runs)]
-    found = [places.runs / key.path / job for key in runs for job in ("resolve.record.json", "score.record.json")]
-    found += [places.reports / "figures" / sheet for sheet in sheets]
-    found += [places.experiments / _named("collect", name)]
-    found += [places.reports / "tables" / _named("table", table.name) for table in settings.tables]
-    found += [places.reports / "figures" / _named("figure", figure.name) for figure in settings.figures]
+    found = [record_in(places.runs / key.path, stage) for key in runs for stage in ("resolve", "score")]
+    found += [
+        record_path("contact_sheet", places.sheet(dataset), dataset)
+        for dataset in dict.fromkeys(key.dataset for key in runs)
+    ]
+    found += [record_in(places.experiments, "collect", name)]
+    found += [record_path("table", places.table(table.name), table.name) for table in settings.tables]
+    found += [record_path("figure", places.figure(figure.name), figure.name) for figure in settings.figures]
     return [path for path in found if path.is_file()]
-
-
-def producers(paths: Iterable[Path], work: Path) -> dict[Path, Record]:
-    """Records and those of all jobs they rest on, by path.
-
-    Args:
-        paths: of the records to begin with.
-        work: folder that the paths inside the records are relative to.
-
-    Raises:
-        InputError: when one is missing or is not a record.
-    """
-    return _with_parents(paths, work, lambda path: read_records([path])[path])
-
-
-def _with_parents(paths: Iterable[Path], work: Path, read: Callable[[Path], Record]) -> dict[Path, Record]:
-    found: dict[Path, Record] = {}
-    waiting = list(paths)
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found[path] = read(path)
-            waiting += [work / parent["path"] for parent in found[path].get("parents", ())]
-    return found
-
-
-def _named(stage: str, name: str) -> str:
-    return f"{stage}-{name}.record.json"
-
-
-def read_records(paths: Iterable[Path]) -> dict[Path, Record]:
-    """Records by path.
-
-    Raises:
-        InputError: when one is not a record.
-    """
-    found = {path: read_json(path) for path in paths}
-    for path, record in found.items():
-        if not isinstance(record, dict) or not {"stage", "started", "ended", "seconds", "source"} <= record.keys():
-            raise InputError(path, "is not a record", "Delete it and run the pipeline again")
-    return found
 
 
 def gather(
@@ -157,7 +122,7 @@ def gather(
         places: where the files are.
         records: by path.
         versions: of the main packages of the jobs.
-        kept: verdicts by the scores of earlier runs, `meshcil.reporting.kept_claims`.
+        kept: verdicts by the scores of earlier runs, `meshcil.reporting.kept.kept_claims`.
 
     Raises:
         InputError: when a file cannot be read.
@@ -168,7 +133,7 @@ def gather(
     resolved = {key: read_json(path) for key in runs if (path := places.runs / key.path / "run.json").is_file()}
     claims = places.table("claims")
     report = Report(
-        claims=sources_view(read_table(claims), found.anchors.get(CLAIMS, {}), kept) if claims.is_file() else (),
+        claims=sources_view(read_texts(claims), found.anchors.get(CLAIMS, {}), kept) if claims.is_file() else (),
         experiments=tuple(
             experiment_view(
                 name,
@@ -182,7 +147,7 @@ def gather(
         ),
         datasets=_datasets(resolved, places),
         facts=tuple(facts(jobs, versions)),
-        runtime=table_view(as_text(runtime(jobs)), "runtime.csv"),
+        runtime=table_view(from_texts(runtime(jobs).texts()), "runtime.csv"),
         runs=_runs(runs, resolved, places, records),
         settings=_settings(resolved),
         files=_files(experiments, places),
@@ -196,8 +161,8 @@ def gather(
 def _extent(
     name: str, settings: ExperimentSettings, places: Places, records: Mapping[Path, Record]
 ) -> tuple[Fact, ...]:
-    jobs = _with_parents(_last_records(name, settings, places), places.reports.parent, records.__getitem__)
-    return extent(settings, list(jobs.values()))
+    jobs = walk(records, _last_records(name, settings, places))
+    return extent(settings, [records[path] for path in jobs])
 
 
 def _svg(path: Path) -> str:

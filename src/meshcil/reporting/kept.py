@@ -7,7 +7,7 @@ is judged anew, and every table can be computed again.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,14 @@ from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.core.naming import load_object
 from meshcil.evaluation.contrast import UNMEASURED
+from meshcil.lineage.files import record_in, record_path
+from meshcil.lineage.reading import Records, walk
+from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import COLUMNS, behind, claims_table
-from meshcil.reporting.facts import Record, made_by
-from meshcil.reporting.gather import producers
-from meshcil.reporting.layout import to_csv
+from meshcil.reporting.facts import made_by
+from meshcil.reporting.kinds import build_table
+from meshcil.reporting.provenance import SCORING
 from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import COLUMNS as SCORE_COLUMNS
 from meshcil.reporting.scores import keep, last_step, overall, read_scores
@@ -61,19 +63,19 @@ def kept_files(name: str, config: Path, reports: Path) -> dict[str, bytes]:
     work = reports.parent
     path = work / "results/experiments" / f"{name}.csv"
     scores, records = read_scores(path), experiment_records(name, work)
-    runs = _runs(records)
+    runs = _runs(records, work)
     if not runs:
         raise InputError(path, "rests on no record of a run", _again(name))
     tables, kept, facts = load_experiment(name, config).tables, worth_keeping(load_claims(config), scores), {}
     for table in tables:
         file = reports / "tables" / f"{table.name}.csv"
-        record = file.with_name(f"table-{table.name}.record.json")
+        record = record_path("table", file, table.name)
         if file.read_text(encoding="utf-8") != table_text(table, scores, config):
             raise InputError(file, "does not hold what the scores give", _again(name))
         kept = with_read(table, scores, kept, config)
         facts[table.name] = {"sha256": sha256_file(file), "record_sha256": sha256_file(record), "recomputable": True}
-    commits = sorted({record["source"]["commit"] or "no git" for record in records.values()})
-    date = max(record["ended"] for record in records.values())[:10]
+    commits = sorted({record.source.commit or "no git" for record in records.values()})
+    date = max(record.ended for record in records.values())[:10]
     made = {"measured": made_by(list(records.values())), "date": date, "commits": commits, "runs": runs}
     return {
         SCORES: scores.loc[kept.sort_values()].to_csv(index=False, lineterminator="\n").encode(),
@@ -127,18 +129,17 @@ def table_text(table: Artifact, scores: pd.DataFrame, config: Path) -> str:
     Raises:
         InputError: when its settings do not suit the scores.
     """
-    build = load_object("meshcil.reporting.tables", table.kind, "build")
-    built = build(keep(scores, table.select, f"table {table.name}"), table.options)
-    return to_csv(add_published(built, published_path(config, table.name)))
+    return add_published(build_table(table, scores), published_path(config, table.name)).csv()
 
 
 def experiment_records(name: str, work: Path) -> dict[Path, Record]:
-    """Records of all jobs that the collected scores of an experiment rest on.
+    """Records of all jobs that the collected scores of an experiment rest on, by their path in ``work``.
 
     Raises:
         InputError: when a record cannot be read.
     """
-    return producers([work / "results/experiments" / f"collect-{name}.record.json"], work)
+    records = Records(work)
+    return {path: records[path] for path in walk(records, [record_in(Path("results/experiments"), "collect", name)])}
 
 
 def read_kept(results: Path) -> list[Kept]:
@@ -190,13 +191,31 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept]) -> pd.DataF
     return rows[[*COLUMNS, "experiment"]].reset_index(drop=True)
 
 
-def _runs(records: dict[Path, Record]) -> dict[str, dict[str, str]]:
+def kept_claims(claims: Sequence[ClaimsSettings], results: Path, shown: Collection[str] = ()) -> pd.DataFrame:
+    """Verdicts on the claims by kept scores, for the page of other runs.
+
+    Args:
+        claims: of all sources.
+        results: folder of kept results; need not exist.
+        shown: see `meshcil.config.claims.kept_claim_files`.
+
+    Returns:
+        Rows as `together` gives them, without claims that no experiment measured.
+
+    Raises:
+        InputError: when a kept file is missing or damaged.
+    """
+    kept = [one for one in (read_kept(results) if results.is_dir() else []) if one.name not in shown]
+    rows = together(claims, kept)
+    return rows[rows["verdict"] != UNMEASURED].reset_index(drop=True)
+
+
+def _runs(records: dict[Path, Record], work: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for path, record in records.items():
-        if record["stage"] in ("score", "score_aligned", "study"):
-            key = record["key"]
-            name = "/".join(str(key[part]) for part in _RUN if part in key)
-            found.setdefault(name, {})[str(key["seed"])] = sha256_file(path)
+        if record.stage in (*SCORING, "study"):
+            name = "/".join(str(record.key[part]) for part in _RUN if part in record.key)
+            found.setdefault(name, {})[str(record.key["seed"])] = sha256_file(work / path)
     return found
 
 

@@ -2,38 +2,32 @@
 
 import re
 
-import pandas as pd
-
-from meshcil.reporting.layout import as_text, number_columns, quantity, shown_unit, spread, unit
+from meshcil.reporting.table import SPREAD, VALUE, Table
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {character: "\\" + character for character in "&%$#_{}"}
 _PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
 _DIRECTLY = {"±": r"$\pm$", "π": r"$\pi$", "°": r"$^\circ$", "\u202f": r"\,", "–": "--"}
+_COUNTS = ("exemplars", "seeds")
 
 
-def to_latex(table: pd.DataFrame) -> str:
-    """LaTeX text of a table; a spread over seeds joins its value, what was not measured is a dash.
-
-    Args:
-        table: as it is written to CSV.
-    """
-    texts = as_text(table)
-    numbers = set(number_columns(table))
-    spreads = {spread(name) for name in texts.columns} & set(texts.columns)
-    columns = [name for name in texts.columns if name not in spreads]
-    heads = [f"{quantity(name)} [{shown_unit(name)}]" if unit(name) else name for name in columns]
+def to_latex(table: Table) -> str:
+    """LaTeX text of a table; a spread over seeds joins its value, what was not measured is a dash."""
+    texts = table.texts()
+    columns = [part for part in table.parts() if part.kind != SPREAD]
+    spreads = {part.name: texts[part.heading] for part in table.parts() if part.kind == SPREAD}
     lines = [
-        rf"\begin{{tabular}}{{{''.join('r' if name in numbers else 'l' for name in columns)}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if part.unit or part.name in _COUNTS else 'l' for part in columns)}}}",
         r"\toprule",
-        f"{' & '.join(map(escape, heads))} \\\\",
+        f"{' & '.join(escape(part.head) for part in columns)} \\\\",
         r"\midrule",
     ]
-    for _, row in texts.iterrows():
+    for row in texts.index:
         cells = []
-        for name in columns:
-            deviation = row.get(spread(name), "")
-            cells.append(escape(f"{row[name]} ± {deviation}" if deviation else row[name] or "–"))
+        for part in columns:
+            text = texts.at[row, part.heading]
+            deviation = spreads[part.name][row] if part.kind == VALUE and part.name in spreads else ""
+            cells.append(escape(f"{text} ± {deviation}" if deviation else text or "–"))
         lines.append(f"{' & '.join(cells)} \\\\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

@@ -8,17 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import pandas as pd
-
 from meshcil.config.experiment import Artifact, ExperimentSettings
-from meshcil.reporting import alignment
+from meshcil.core.naming import load_module
 from meshcil.reporting.claims import Source, counts_apart
 from meshcil.reporting.facts import Fact
 from meshcil.reporting.inline import inline_svg
-from meshcil.reporting.layout import quantity, row_keys, shown_unit, spread, unit
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
-from meshcil.reporting.tables import comparison, contest
+from meshcil.reporting.table import PUBLISHED, SPREAD, VALUE, Part, Table, shown_unit
 
 _TITLES = {
     "average": "Average accuracy",
@@ -34,8 +31,7 @@ _NOTES = {
     "pose pi/6": "share of all test images",
     "pose pi/18": "share of all test images",
 }
-_ANSWERS = {"alignment-answer": alignment.answers, "contest": contest.answers, "comparison": comparison.answers}
-"""Kind of table -> what one comes to, in a sentence each."""
+_COUNTS = ("exemplars", "seeds", "hosts", "jobs", "step")
 _OPEN_CELLS = 80
 """Tables with more numbers than this start folded."""
 _HALF_WIDTH = 74
@@ -152,55 +148,53 @@ Anchors = Mapping[tuple[str, str], str]
 """Row and column of a table -> where the page says what made the number."""
 
 
-def table_view(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> TableView:
-    """View of a table; spreads join the value they belong to, the label takes the place of the method's name."""
-    spreads = {spread(name) for name in table.columns}
-    hidden = {table.columns[0], "label", *spreads}
-    seeds = set(table["seeds"]) if "seeds" in table else set()
-    if len(seeds) == 1:
-        hidden.add("seeds")
-    columns = [name for name in table.columns if name not in hidden]
-    linked = {column for _, column in anchors}
+def table_view(table: Table, file: str, anchors: Anchors = MappingProxyType({})) -> TableView:
+    """View of a table that was read; spreads join the value they belong to, labels take the place of method names."""
+    names, keys = table.names, table.keys
+    first = str([*names.columns, *table.values.columns][0])
+    seeds = set(names["seeds"]) if "seeds" in names else set()
+    hidden = {first, "label", *(["seeds"] if len(seeds) == 1 else [])}
+    parts = [part for part in table.parts() if part.kind != SPREAD and part.heading not in hidden]
+    linked = {heading for _, heading in anchors}
+    numbers = [bool(part.unit) or part.name in _COUNTS or part.heading in linked for part in parts]
     colours = {}
-    if "method" in table:
-        colours = {name: f"var({CSS_VARIABLES[look.colour]})" for name, look in looks(table["method"]).items()}
+    if "method" in names:
+        colours = {name: f"var({CSS_VARIABLES[look.colour]})" for name, look in looks(names["method"]).items()}
     rows = []
-    for position, key in enumerate(row_keys(table)):
-        row = table.iloc[position]
-        label = row["label"] if "label" in table else row.iloc[0]
-        cells = tuple(_cell(row, name, name in linked, anchors.get((key, name), "")) for name in columns)
-        rows.append(Row(key, label, colours.get(row.iloc[0], ""), cells))
+    for row, key in zip(names.index, keys, strict=True):
+        cells = [
+            _cell(table, part, row, number, anchors.get((key, part.heading), ""))
+            for part, number in zip(parts, numbers, strict=True)
+        ]
+        called = names.at[row, first]
+        label = names.at[row, "label"] if "label" in names else called
+        rows.append(Row(key, label, colours.get(called, ""), tuple(cells)))
     several = seeds.pop() if len(seeds) == 1 and seeds != {"1"} else ""
-    return TableView(
-        file, tuple(_heading(name, name in linked) for name in columns), tuple(rows), table.columns[0], several
-    )
+    return TableView(file, tuple(map(_heading, parts, numbers)), tuple(rows), first, several)
 
 
-def _heading(column: str, measured: bool) -> Heading:
-    return Heading(quantity(column).replace("pi/", "π/"), shown_unit(column), measured or _is_number(column))
+def _heading(part: Part, number: bool) -> Heading:
+    name = part.name if part.kind == VALUE else f"{part.name} {part.kind}"
+    return Heading(name.replace("pi/", "π/"), shown_unit(part.name, part.unit), number)
 
 
-def _is_number(column: str) -> bool:
-    return bool(unit(column)) or column in ("exemplars", "seeds", "hosts", "jobs", "step")
-
-
-def _cell(row: pd.Series, column: str, measured: bool, origin: str) -> Cell:
-    text, percent = row[column], None
-    if shown_unit(column) == "%" and text:
+def _cell(table: Table, part: Part, row: int, number: bool, origin: str) -> Cell:
+    text, percent = part.cells[row], None
+    if shown_unit(part.name, part.unit) == "%" and text:
         percent = min(100.0, max(0.0, float(text)))
     shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
-    found = row.get(spread(column), "")
-    return Cell(shown, column, found, percent, measured or _is_number(column), " published" in column, origin)
+    found = table.spreads.at[row, part.name] if part.kind == VALUE and part.name in table.spreads else ""
+    return Cell(shown, part.heading, found, percent, number, part.kind == PUBLISHED, origin)
 
 
-def cards(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
+def cards(table: Table, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
     """Headline quantities of a `summary` table; quantities that no run measured are left out.
 
     Rows of one method are told apart by their budgets.
     """
     view = table_view(table, file, anchors)
     often = Counter(row.label for row in view.rows)
-    budgets = table["budget"] if "budget" in table else [""] * len(view.rows)
+    budgets = table.names["budget"] if "budget" in table.names else [""] * len(view.rows)
     labels = [
         f"{row.label}, {budget}" if often[row.label] > 1 else row.label
         for row, budget in zip(view.rows, budgets, strict=True)
@@ -218,7 +212,7 @@ def cards(table: pd.DataFrame, file: str, anchors: Anchors = MappingProxyType({}
 
 def blocks(
     settings: ExperimentSettings,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Table],
     figures: Mapping[str, str],
     anchors: Mapping[str, Anchors] = MappingProxyType({}),
 ) -> list[Block]:
@@ -228,7 +222,7 @@ def blocks(
 
     Args:
         settings: of the experiment.
-        tables: by name, as text.
+        tables: by name, as read.
         figures: SVG text by name.
         anchors: of the cells, by file.
     """
@@ -251,7 +245,7 @@ def blocks(
 def _block(
     head: Artifact,
     members: Sequence[Artifact],
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Table],
     figures: Mapping[str, str],
     anchors: Mapping[str, Anchors],
 ) -> Block:
@@ -265,10 +259,16 @@ def _block(
             views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note))
     file, table = f"tables/{head.name}.csv", tables.get(head.name)
     view = None if table is None else table_view(table, file, anchors.get(file, {}))
-    said = () if table is None or head.kind not in _ANSWERS else _ANSWERS[head.kind](table)
+    said = () if table is None else _answers(head.kind, table)
     title = head.title or head.name.replace("-", " ").capitalize()
     pictured = any(figure.kind == "pose-overlays" for figure in members)
-    return Block(head.name, title, caption, tuple(views), view, pictured, said)
+    return Block(head.name, title, caption, tuple(views), view, pictured, tuple(said))
+
+
+def _answers(kind: str, table: Table) -> Sequence[str]:
+    """What a table comes to, where its kind says it."""
+    module = load_module("meshcil.reporting.tables", kind)
+    return module.answers(table) if hasattr(module, "answers") else ()
 
 
 def _plain(caption: str) -> str:
@@ -278,7 +278,7 @@ def _plain(caption: str) -> str:
 def experiment_view(
     name: str,
     settings: ExperimentSettings,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Table],
     figures: Mapping[str, str],
     anchors: Mapping[str, Anchors],
     known: tuple[Fact, ...] = (),

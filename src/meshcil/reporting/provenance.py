@@ -1,24 +1,125 @@
-"""Where the numbers of the page come from: scores, and the predictions or ledgers that these are computed from."""
+"""Where a number comes from: scores, the files that these are computed from, and the jobs that wrote those."""
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.experiment import ExperimentSettings
+from meshcil.config.gates import aligner_of, parse_view
+from meshcil.config.run import RunKey
+from meshcil.lineage.schema import FileFacts, Record
 from meshcil.reporting.claims import DIFFERENCE, behind, joined
-from meshcil.reporting.evidence import Evidence, Scorings
-from meshcil.reporting.facts import Record
-from meshcil.reporting.layout import row_keys
-from meshcil.reporting.origin import origins
+from meshcil.reporting.kinds import build_table
 from meshcil.reporting.scores import RUN, read_scores
+from meshcil.reporting.table import row_keys
 
+Score = Mapping[str, Any]
+"""A row of the scores."""
+OVER_STEPS = ("average_incremental_accuracy", "forgetting_before_last", "forgetting_including_last")
+"""Metrics over all steps up to the one they stand at."""
+SCORING = ("score", "score_aligned")
+CLAIMS = "tables/claims.csv"
 _FILTER = [*RUN, "step", "test_set", "task", "class_name", "metric"]
+
+
+def scored(job: Record, score: Score) -> bool:
+    """Whether a job made a score: a study, or the scoring of a run, plain or through an aligner."""
+    if job.stage == "study":
+        return (job.key["study"], job.key["seed"]) == (score["method"], score["seed"])
+    aligner = str(job.key.get("aligner", ""))
+    return job.stage in SCORING and aligner == aligner_of(score["test_set"]) and _of_run(job, score)
+
+
+def _of_run(job: Record, score: Score) -> bool:
+    return all(job.key.get(name) == score[name] for name in RunKey.model_fields)
+
+
+def files_behind(job: Record, score: Score) -> list[FileFacts]:
+    """Files that a score is computed from: what a study wrote, or what a job of scoring read.
+
+    Args:
+        job: that made the score.
+        score: a row of the scores.
+    """
+    if job.stage == "study":
+        return list(job.outputs)
+    first = 0 if score["metric"] in OVER_STEPS else score["step"]
+    names = _file_names(score["test_set"], job.settings.values["dataset"]["suites"])
+    found = []
+    for entry in job.inputs:
+        path = PurePosixPath(entry.path)
+        steps = [int(part[4:]) for part in path.parts if re.fullmatch(r"step\d+", part)]
+        if path.name in names and steps and first <= steps[-1] <= score["step"]:
+            found.append(entry)
+    return found
+
+
+def _file_names(test_set: str, suites: Mapping[str, Iterable[str]]) -> set[str]:
+    view = parse_view(test_set)
+    if not test_set or (view is None and aligner_of(test_set)):
+        return {"ledger.csv"}
+    tested = view.test_set if view else test_set
+    # After the first step nothing is old, and the plain predictions stand for those of every gate.
+    names = {f"predictions-{suite}.parquet" for suite, sets in suites.items() if tested in sets}
+    return names | ({f"predictions-{view.gate}.parquet"} if view else set())
+
+
+def rests_on(score: Score, job: Record, parent: Record) -> bool:
+    """Whether a score that a job made, or passed on, rests on what a parent of the job wrote."""
+    if job.stage == "collect":
+        return scored(parent, score) or (parent.stage == "resolve" and _of_run(parent, score))
+    if job.stage in SCORING:
+        files = {entry.path for entry in files_behind(job, score)}
+        return "step" not in parent.key or any(entry.path in files for entry in parent.outputs)
+    return True
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A file that a score was computed from, and the record of the job that wrote it, as the score's job saw them."""
+
+    path: str
+    sha256: str
+    record: str
+    record_sha256: str
+
+    @property
+    def name(self) -> str:
+        """Short name: folder of the step and file."""
+        return "/".join(PurePosixPath(self.path).parts[-2:])
+
+
+class Scorings:
+    """The jobs that scored.
+
+    Args:
+        records: of all jobs behind a page, by path.
+    """
+
+    def __init__(self, records: Mapping[Path, Record]) -> None:
+        self._jobs = {path: record for path, record in records.items() if record.stage in (*SCORING, "study")}
+        self._wrote = {entry.path: path.as_posix() for path, record in records.items() for entry in record.outputs}
+        self._digests = {parent.path: parent.sha256 for record in records.values() for parent in record.parents}
+        self._known: dict[tuple[Any, ...], Record | None] = {}
+
+    def evidence(self, score: Score) -> list[Evidence]:
+        """Files that a score is computed from; none where no job is known that made it."""
+        key = (*(score[name] for name in RunKey.model_fields), aligner_of(score["test_set"]))
+        if key not in self._known:
+            self._known[key] = next((job for job in self._jobs.values() if scored(job, score)), None)
+        job = self._known[key]
+        found = []
+        for entry in files_behind(job, score) if job else ():
+            record = self._wrote.get(entry.path, "")
+            found.append(Evidence(entry.path, entry.sha256, record, self._digests.get(record, "")))
+        return found
 
 
 @dataclass(frozen=True)
@@ -81,11 +182,6 @@ class Provenance:
         return json.dumps({"numbers": numbers, "origins": found}, indent=1, sort_keys=True) + "\n"
 
 
-# Means of differences over all steps of many runs: `meshcil trace` follows one of them at a time.
-_COMPARISONS = ("intransigence",)
-CLAIMS = "tables/claims.csv"
-
-
 def provenance(
     experiments: Mapping[str, ExperimentSettings], folder: Path, records: Mapping[Path, Record], work: Path
 ) -> Provenance:
@@ -105,13 +201,12 @@ def provenance(
     search = _Search({name: Path(os.path.relpath(places[name], work)).as_posix() for name in scores}, records)
     for name, table_scores in scores.items():
         for table in experiments[name].tables:
-            if table.kind not in _COMPARISONS:
-                cells = origins(table, table_scores, f"table {table.name}").items()
-                anchors = {cell: search.explain(name, rows, rows.index)[0].anchor for cell, rows in cells}
-                search.found.anchors[f"tables/{table.name}.csv"] = anchors
-    judged = next((record for record in records.values() if record["stage"] == "claims"), None)
+            cells = build_table(table, table_scores).origins().items()
+            anchors = {cell: search.explain(name, table_scores.loc[list(rows)], rows)[0].anchor for cell, rows in cells}
+            search.found.anchors[f"tables/{table.name}.csv"] = anchors
+    judged = next((record for record in records.values() if record.stage == "claims"), None)
     if judged is not None and scores:
-        _explain_claims([*map(ClaimsSettings.model_validate, judged["settings"]["values"]["claims"])], scores, search)
+        _explain_claims([*map(ClaimsSettings.model_validate, judged.settings.values["claims"])], scores, search)
     return search.found
 
 
@@ -122,7 +217,7 @@ class _Search:
         self.found = Provenance()
         self._files = files
         self._known: dict[tuple, list[Origin]] = {}
-        self._scorings = Scorings(records.values())
+        self._scorings = Scorings(records)
 
     def explain(self, experiment: str, rows: pd.DataFrame, numbers: Iterable[int]) -> list[Origin]:
         """Origins of ``rows`` of an experiment's scores, which have these ``numbers`` there."""

@@ -1,12 +1,13 @@
 """Published values beside measured ones: a column of their own, never mixed with ours."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from meshcil.config.base import Settings, load_settings
 from meshcil.core.errors import InputError
-from meshcil.reporting.layout import quantity, row_keys, spread, unit
+from meshcil.reporting.table import Table
 
 
 class PublishedSettings(Settings):
@@ -23,8 +24,8 @@ def published_path(config_root: Path, table: str) -> Path:
     return config_root / "published" / f"{table}.yaml"
 
 
-def add_published(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Insert `<name> published [unit]` after each column that has a published value; unchanged without a file.
+def add_published(table: Table, path: Path) -> Table:
+    """The table with what a paper states for its cells; unchanged without a file.
 
     Raises:
         InputError: when the file is wrong or names a column that the table lacks.
@@ -32,16 +33,10 @@ def add_published(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not path.is_file():
         return table
     values = load_settings(PublishedSettings, path).values
-    rows = row_keys(table)
-    columns = {quantity(name): name for name in table.columns}
-    for short in dict.fromkeys(column for row in values.values() for column in row):
-        if short not in columns:
-            raise InputError(path, f"names the unknown column `{short}`", f"Known: {', '.join(columns)}")
-        name = columns[short]
-        place = max(table.columns.get_loc(n) for n in (name, spread(name)) if n in table.columns) + 1
-        found = [values.get(row, {}).get(short, float("nan")) for row in rows]
-        title = f"{short} published" + (f" [{unit(name)}]" if unit(name) else "")
-        table = pd.concat(
-            [table.iloc[:, :place], pd.Series(found, table.index, name=title), table.iloc[:, place:]], axis=1
-        )
-    return table
+    stated = dict.fromkeys(column for row in values.values() for column in row)
+    for name in stated:
+        if name not in table.values.columns:
+            known = ", ".join(table.values.columns)
+            raise InputError(path, f"names the unknown column `{name}`", f"Known: {known}")
+    found = {name: [values.get(row, {}).get(name, float("nan")) for row in table.keys] for name in stated}
+    return replace(table, published=pd.DataFrame(found, table.names.index))

@@ -7,13 +7,11 @@ Reads the tables and figures of the experiment `laptop` and the records behind i
 import os
 from pathlib import Path
 
-import pandas as pd
-
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kept import experiment_records
-from meshcil.reporting.layout import read_table, spread
+from meshcil.reporting.table import Table, read_table
 
 EXPERIMENT = "laptop"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -23,14 +21,14 @@ FIGURES = {
 }
 SHEET = "contact-sheet-primitives3d"
 COLUMNS = (
-    ("summary", "average [%]", "average"),
-    ("summary", "last [%]", "last"),
-    ("summary", "forgetting [%]", "forgetting"),
-    ("occlusion", "L1 [%]", "L1"),
-    ("occlusion", "L2 [%]", "L2"),
-    ("occlusion", "L3 [%]", "L3"),
-    ("summary", "pose pi/6 [%]", "pose within 30°"),
-    ("summary", "pose pi/18 [%]", "pose within 10°"),
+    ("summary", "average", "average"),
+    ("summary", "last", "last"),
+    ("summary", "forgetting", "forgetting"),
+    ("occlusion", "L1", "L1"),
+    ("occlusion", "L2", "L2"),
+    ("occlusion", "L3", "L3"),
+    ("summary", "pose pi/6", "pose within 30°"),
+    ("summary", "pose pi/18", "pose within 10°"),
 )
 """Table, its column, heading in the README."""
 _RUN = ["method", "budget"]
@@ -72,11 +70,11 @@ def replace_part(text: str, part: str, where: Path, begin: str = BEGIN, end: str
     return f"{head}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
 
 
-def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
+def number_table(tables: dict[str, Table], reports: Path) -> str:
     """Markdown table with one line per run of the summary; cells are the CSV's own text.
 
     Args:
-        tables: `summary` and `occlusion` as text.
+        tables: `summary` and `occlusion` as read.
         reports: folder they are from, for the message.
 
     Raises:
@@ -84,23 +82,23 @@ def number_table(tables: dict[str, pd.DataFrame], reports: Path) -> str:
     """
     for name, table in tables.items():
         wanted = ["label", *_RUN, *(column for source, column, _ in COLUMNS if source == name)]
-        missing = [column for column in wanted if column not in table.columns]
+        missing = [column for column in wanted if column not in {*table.names, *table.values}]
         if missing:
             raise InputError(reports / "tables" / f"{name}.csv", f"lacks the columns {', '.join(missing)}", _REMEDY)
-    rows = {name: {tuple(row[_RUN]): row for _, row in table.iterrows()} for name, table in tables.items()}
+    rows = {name: {tuple(row[_RUN]): i for i, row in table.names.iterrows()} for name, table in tables.items()}
     lines = [f"| method | exemplars | {' | '.join(heading for _, _, heading in COLUMNS)} |"]
     lines.append(f"|---|---|{'---:|' * len(COLUMNS)}")
-    for run, summary in rows["summary"].items():
+    for run, row in rows["summary"].items():
         if run not in rows["occlusion"]:
             raise InputError(reports / "tables" / "occlusion.csv", f"has no row {'/'.join(run)}", _REMEDY)
-        cells = [_cell(rows[name][run], column) for name, column, _ in COLUMNS]
-        lines.append(f"| {summary['label']} | `{run[1]}` | {' | '.join(cells)} |")
+        cells = [_cell(tables[name], rows[name][run], column) for name, column, _ in COLUMNS]
+        lines.append(f"| {tables['summary'].names.at[row, 'label']} | `{run[1]}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(row: pd.Series, column: str) -> str:
-    deviation = row.get(spread(column), "")
-    return f"{row[column]} ± {deviation}" if deviation else row[column]
+def _cell(table: Table, row: int, column: str) -> str:
+    text, deviation = table.values.at[row, column], table.spreads.at[row, column] if column in table.spreads else ""
+    return f"{text} ± {deviation}" if deviation else text
 
 
 def _figures(folder: str) -> str:

@@ -11,8 +11,8 @@ from meshcil.config.claims import load_claims
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
 from meshcil.reporting.kept import read_kept, together
-from meshcil.reporting.layout import row_keys
 from meshcil.reporting.readme import read_text, replace_part
+from meshcil.reporting.table import row_keys
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 _HEAD = """# Reproducibility

@@ -13,8 +13,8 @@ from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kept import experiment_records, kept_files
-from meshcil.reporting.layout import read_table
 from meshcil.reporting.page import Block, TableView, blocks
+from meshcil.reporting.table import read_table
 
 _REMEDY = "Run `make reproduce EXPERIMENT={name}` first"
 

@@ -5,7 +5,8 @@ One row is one measured value of one run: ``dataset, protocol, method, label, bu
 empty ``task`` and ``class_name``. ``step`` counts from 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,8 @@ RUN = ["dataset", "protocol", "method", "label", "budget"]
 """Columns that name a run, without its seed."""
 COLUMNS = [*RUN, "seed", "step", "test_set", "task", "class_name", "metric", "value", "count"]
 """Columns of a scores file."""
+SOURCES = "sources"
+"""Column of chosen scores: the numbers of the rows of the scores file that a value was made from."""
 _NUMBERS = {"seed": "int64", "step": "Int64", "value": "float64"}
 
 
@@ -41,10 +44,10 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def keep(scores: pd.DataFrame, select: Mapping[str, Sequence[str | int]], where: str) -> pd.DataFrame:
-    """Rows whose columns have one of the listed values.
+    """Rows whose columns have one of the listed values, with `SOURCES`: each value is made from its own row.
 
     Args:
-        scores: rows of a scores file.
+        scores: rows of a scores file, whose index counts them.
         select: column -> allowed values; compared as text.
         where: name of the table or figure, for the message.
 
@@ -55,7 +58,27 @@ def keep(scores: pd.DataFrame, select: Mapping[str, Sequence[str | int]], where:
         if column not in scores.columns:
             raise InputError(where, f"selects the unknown column `{column}`", f"Known: {', '.join(COLUMNS)}")
         scores = scores[scores[column].astype(str).isin([str(value) for value in values])]
-    return scores
+    return scores.assign(**{SOURCES: pd.Series([(row,) for row in scores.index], scores.index, dtype=object)})
+
+
+def joined(sources: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The `SOURCES` of a value that is made from several."""
+    return tuple(dict.fromkeys(chain.from_iterable(sources)))
+
+
+def less(rows: pd.DataFrame, others: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
+    """Differences, made from the sources of both: value less that of the one among ``others`` with the same names.
+
+    Args:
+        rows: with ``value`` and `SOURCES`; those without another are left out.
+        others: likewise.
+        on: names that both share.
+    """
+    pairs = rows.merge(others[[*on, "value", SOURCES]], on=list(on), suffixes=("", " of other"))
+    sources = [joined(pair) for pair in zip(pairs[SOURCES], pairs[f"{SOURCES} of other"], strict=True)]
+    pairs["value"] -= pairs["value of other"]
+    pairs[SOURCES] = pd.Series(sources, pairs.index, dtype=object)
+    return pairs[rows.columns]
 
 
 def overall(scores: pd.DataFrame, *metrics: str) -> pd.DataFrame:
@@ -86,10 +109,12 @@ def over_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     Runs and ``by`` keep the order in which they first appear.
 
     Returns:
-        Columns: the run's names, ``by``, ``mean``, ``std``, ``seeds``.
+        Columns: the run's names, ``by``, ``mean``, ``std``, ``seeds``, `SOURCES`.
     """
     grouped = rows.dropna(subset="value").groupby([*RUN, *by], sort=False)
-    found = grouped.agg(mean=("value", "mean"), std=("value", "std"), seeds=("seed", "nunique"))
+    found = grouped.agg(
+        mean=("value", "mean"), std=("value", "std"), seeds=("seed", "nunique"), sources=(SOURCES, joined)
+    )
     return found.reset_index()
 
 

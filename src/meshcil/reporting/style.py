@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from meshcil.config.experiment import Artifact
+from meshcil.reporting.kinds import make
 from meshcil.reporting.palette import INK, PAPER
 
 WIDTH, HEIGHT = 5.0, 3.4
@@ -75,6 +77,20 @@ class FigureFiles:
 
     svg: bytes
     pdf: bytes
+
+
+def draw_figure(figure: Artifact, source: Any) -> FigureFiles:
+    """Draw a figure of an experiment.
+
+    Args:
+        figure: its settings.
+        source: chosen scores (`meshcil.reporting.scores.keep`), or what is shown of a run (`meshcil.reporting.shown`).
+
+    Raises:
+        InputError: when the settings do not suit the source.
+    """
+    with rc_context(RC):
+        return figure_files(make(figure.folder, "draw", figure, source))
 
 
 def figure_files(drawn: Figure | FigureFiles) -> FigureFiles:

@@ -12,6 +12,7 @@ from meshcil.config.studies.base import StudySettings
 from meshcil.config.variants import find_method
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_module
+from meshcil.reporting.kinds import options_class
 
 
 def check_study(study: StudySettings) -> None:
@@ -91,10 +92,9 @@ def check_options(names: Iterable[str], config: Path) -> None:
         for artifact, folder in [(table, "tables") for table in settings.tables] + [
             (figure, figure.folder) for figure in settings.figures
         ]:
-            package = f"meshcil.reporting.{folder}"
-            if artifact.kind in available(package):
+            if artifact.kind in available(f"meshcil.reporting.{folder}"):
                 where = f"{config / 'experiments' / f'{name}.yaml'}, options of `{artifact.name}`"
-                validate(load_module(package, artifact.kind).Options, dict(artifact.options), where)
+                validate(options_class(folder, artifact.kind), dict(artifact.options), where)
 
 
 def check_aligner(key: RunKey, method: MethodSettings, where: Path) -> None:

@@ -16,6 +16,7 @@ from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import claims_table
 from meshcil.reporting.latex import to_latex
 from meshcil.reporting.scores import read_scores
+from meshcil.reporting.table import from_texts
 from meshcil.stages.command import execute
 
 _IN_LATEX = ("statement", "data", "difference", "low", "high", "seeds", "verdict")
@@ -38,7 +39,7 @@ def main(
     ):
         table = _judged(config, scores)
         write_text_atomic(out, _csv(table))
-        write_text_atomic(out.with_suffix(".tex"), to_latex(table[list(_IN_LATEX)]))
+        write_text_atomic(out.with_suffix(".tex"), to_latex(from_texts(table[list(_IN_LATEX)])))
 
 
 def claims_text(config: Path, scores: Sequence[Path]) -> str:

@@ -9,12 +9,11 @@ from meshcil.config.base import yaml_files
 from meshcil.config.experiment import load_experiment
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules, templates
 from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.shown import read_shown
-from meshcil.reporting.style import figure_files
+from meshcil.reporting.style import draw_figure
 from meshcil.stages.command import execute
 
 
@@ -50,12 +49,10 @@ def main(
         key={"experiment": experiment, "figure": name},
         name=name,
     ):
-        draw = load_object(f"meshcil.reporting.{figure.folder}", figure.kind, "draw")
         if figure.run is None:
-            drawn = draw(keep(read_scores(files[0]), figure.select, f"figure {figure.name}"), figure.options)
+            made = draw_figure(figure, keep(read_scores(files[0]), figure.select, f"figure {figure.name}"))
         else:
-            drawn = draw(read_shown(files[0].parent, files[1:]), figure.options)
-        made = figure_files(drawn)
+            made = draw_figure(figure, read_shown(files[0].parent, files[1:]))
         write_bytes_atomic(out, made.svg)
         write_bytes_atomic(paper, made.pdf)
 

@@ -15,13 +15,13 @@ from meshcil.lineage.anchor import ANCHOR, anchor_text
 from meshcil.lineage.code import report_modules, templates
 from meshcil.lineage.files import record_path
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.lineage.source import packages_digest
-from meshcil.reporting.facts import Record, runtime
-from meshcil.reporting.gather import Places, gather, read_records, record_files, sources
+from meshcil.reporting.facts import runtime
+from meshcil.reporting.gather import Places, gather, record_files, sources
 from meshcil.reporting.html import render
-from meshcil.reporting.kept_claims import kept_claims
+from meshcil.reporting.kept import kept_claims
 from meshcil.reporting.latex import to_latex
-from meshcil.reporting.layout import to_csv
 from meshcil.stages.command import execute
 
 
@@ -53,11 +53,10 @@ def main(
         modules=report_modules("report", settings),
         key={"experiments": ",".join(experiments)},
     ):
-        found = read_records(records)
         verdicts = kept_claims(load_claims(config), kept, experiments)
-        report, numbers = gather(settings, places, found, _versions(found.values()), verdicts)
-        taken = runtime(list(found.values()))
-        write_text_atomic(times, to_csv(taken))
+        report, numbers = gather(settings, places, records, _versions(records.values()), verdicts)
+        taken = runtime(list(records.values()))
+        write_text_atomic(times, taken.csv())
         write_text_atomic(times.with_suffix(".tex"), to_latex(taken))
         write_text_atomic(origins, numbers)
         write_text_atomic(out, render(report))
@@ -66,7 +65,7 @@ def main(
 
 def _versions(records: Iterable[Record]) -> dict[str, str]:
     """Versions of the main packages here, if every job had the very packages that are installed now."""
-    if {record["environment"]["packages_sha256"] for record in records} != {packages_digest()}:
+    if {record.environment.packages_sha256 for record in records} != {packages_digest()}:
         return {}
     return {name: version(name) for name in ("torch", "torchvision", "numpy", "pandas", "snakemake")}
 

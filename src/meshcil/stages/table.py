@@ -10,15 +10,14 @@ from meshcil.config.base import yaml_files
 from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.naming import load_object
 from meshcil.lineage.code import artifact_modules
 from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
+from meshcil.reporting.kinds import build_table
 from meshcil.reporting.latex import to_latex
-from meshcil.reporting.layout import to_csv
 from meshcil.reporting.published import add_published, published_path
-from meshcil.reporting.scores import keep, read_scores
+from meshcil.reporting.scores import read_scores
 from meshcil.stages.command import execute
 
 
@@ -60,10 +59,8 @@ def table_texts(table: Artifact, scores: pd.DataFrame, published: Path) -> tuple
     Raises:
         InputError: when the settings do not suit the scores.
     """
-    rows = keep(scores, table.select, f"table {table.name}")
-    build = load_object("meshcil.reporting.tables", table.kind, "build")
-    built = add_published(build(rows, table.options), published)
-    return to_csv(built), to_latex(built)
+    built = add_published(build_table(table, scores), published)
+    return built.csv(), to_latex(built)
 
 
 def recompute(record: Record) -> list[Path]:

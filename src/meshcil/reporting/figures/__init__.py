@@ -1,1 +1,1 @@
-"""One file per kind of figure: ``draw(scores, options) -> Figure``; found by name."""
+"""One file per kind of figure: ``draw(scores[, options]) -> Figure``; found by name."""

@@ -1,39 +1,20 @@
 """What each gate gains by alignment, host by host."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
-from meshcil.reporting.alignment import alignment_pairs, told
+from meshcil.reporting.alignment import gains, told
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, row_names, say_when_empty
 from meshcil.reporting.palette import GREY, INK, Look, looks
-from meshcil.reporting.style import RC
 
 
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    metric: str = "last_accuracy"
-    """What is gained."""
-
-
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+def draw(scores: pd.DataFrame) -> Figure:
     """Columns: gates. Small marks: single runs; large ones: the mean of a host's runs, with one standard deviation.
 
     Gates told the task are shaded and marked.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    settings = validate(Options, dict(options), "options of an `alignment` figure")
-    pairs = alignment_pairs(scores, (settings.metric,))
-    pairs["gain"] = 100 * (pairs["with"] - pairs["without"])
+    pairs = gains(scores, "last_accuracy")
     gates = list(dict.fromkeys(pairs["gate"]))
     look = looks(pairs["method"])
     figure = Figure()
@@ -48,9 +29,9 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         shift = (i - (len(hosts) - 1) / 2) * 0.7 / max(len(hosts), 1)
         style = look[str(method)]
         axes.scatter(
-            rows["gate"].map(gates.index) + shift, rows["gain"], s=9, color=style.colour, alpha=0.5, linewidths=0
+            rows["gate"].map(gates.index) + shift, rows["value"], s=9, color=style.colour, alpha=0.5, linewidths=0
         )
-        found = rows.groupby("gate", sort=False)["gain"].agg(["mean", "std"])
+        found = rows.groupby("gate", sort=False)["value"].agg(["mean", "std"])
         places = numpy.array([gates.index(gate) + shift for gate in found.index])
         error = found["std"].to_numpy() if rows["seed"].nunique() > 1 else None
         lines.append(

@@ -1,24 +1,21 @@
 """Accuracy against the memory that may be kept between steps."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
-from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import looks
-from meshcil.reporting.style import RC
+from meshcil.reporting.table import Table
 from meshcil.reporting.tables import budget
 
 _AXIS = {
     "images": ("exemplars", "exemplars kept [images]"),
-    "carried": ("carried [MiB]", "carried between steps [MiB]"),
-    "paper": ("paper [MiB]", "parameters and exemplar pixels [MiB]"),
+    "carried": ("carried", "carried between steps [MiB]"),
+    "paper": ("paper", "parameters and exemplar pixels [MiB]"),
 }
 
 
@@ -31,23 +28,17 @@ class Options(Settings):
     """Vertical axis: average incremental accuracy, or accuracy after the last step."""
 
 
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One line per method, one point per budget.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `budget` figure")
-    table = budget.build(scores, {})
-    x, x_label = _AXIS[settings.x]
-    lines = _lines(table, x, f"{settings.accuracy} [%]")
+def draw(scores: pd.DataFrame, options: Options) -> Figure:
+    """One line per method, one point per budget."""
+    table = budget.build(scores)
+    x, x_label = _AXIS[options.x]
+    lines = _lines(table, x, options.accuracy)
     figure = Figure()
-    axes = percent_axes(figure, {"average": "average accuracy", "last": "last accuracy"}[settings.accuracy])
+    axes = percent_axes(figure, {"average": "average accuracy", "last": "last accuracy"}[options.accuracy])
     draw_lines(axes, lines)
     label_ends(axes, lines)
     say_when_empty(axes, lines)
-    if settings.x == "images" and lines:
+    if options.x == "images" and lines:
         axes.set_xscale("log", base=2)
         ticks = sorted({int(value) for line in lines for value in line.x})
         axes.xaxis.set_major_locator(FixedLocator(ticks))
@@ -57,17 +48,16 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _lines(table: pd.DataFrame, x: str, y: str) -> list[Series]:
-    look = looks(table["method"])
+def _lines(table: Table, x: str, y: str) -> list[Series]:
+    look = looks(table.names["method"])
     lines = []
-    for label, rows in table.groupby("label", sort=False):
+    for label, names in table.names.groupby("label", sort=False):
         # Without exemplars there is no point on a logarithmic axis.
-        rows = rows.dropna(subset=[x, y])
-        rows = rows[rows[x] > 0].sort_values(x)
-        method = rows["method"].iloc[-1] if len(rows) else ""
-        error = rows[spread(y)].to_numpy(dtype=float) if spread(y) in rows else None
-        if len(rows):
-            lines.append(
-                Series(label, look[method], rows[x].to_numpy(dtype=float), rows[y].to_numpy(dtype=float), error)
-            )
+        points = table.values.loc[names.index].dropna(subset=[x, y])
+        points = points[points[x] > 0].sort_values(x)
+        if len(points):
+            method = names.at[points.index[-1], "method"]
+            error = table.spreads.loc[points.index, y].to_numpy(dtype=float) if y in table.spreads else None
+            place, height = (points[name].to_numpy(dtype=float) for name in (x, y))
+            lines.append(Series(str(label), look[method], place, height, error))
     return lines

@@ -1,22 +1,17 @@
 """Variants of one method side by side: average and last accuracy with their spread over seeds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.reporting.drawing import legend_above, row_names, say_when_empty
-from meshcil.reporting.layout import spread
 from meshcil.reporting.palette import BLUE, INK, ORANGE, PAPER
-from meshcil.reporting.style import RC, WIDTH
+from meshcil.reporting.style import WIDTH
 from meshcil.reporting.tables import comparison
 
-_SHOWN = (("average [%]", "average accuracy", BLUE, "o"), ("last [%]", "last accuracy", ORANGE, "D"))
+_SHOWN = (("average", "average accuracy", BLUE, "o"), ("last", "last accuracy", ORANGE, "D"))
 
 
 class Options(Settings):
@@ -26,25 +21,19 @@ class Options(Settings):
     """Method whose values are drawn as lines for comparison; the first one when empty."""
 
 
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One row per run, two dots with bars of one standard deviation; lines mark the reference.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `comparison` figure")
-    table = comparison.build(scores, {"reference": settings.reference})
-    table = table.dropna(subset=["average [%]"]).reset_index(drop=True)
-    figure = Figure(figsize=(WIDTH, 1.25 + 0.34 * max(2, len(table))))
+def draw(scores: pd.DataFrame, options: Options) -> Figure:
+    """One row per run, two dots with bars of one standard deviation; lines mark the reference."""
+    table = comparison.build(scores, comparison.Options(reference=options.reference))
+    table = table.take(table.values.index[table.values["average"].notna()])
+    values, spreads = table.values, table.spreads
+    figure = Figure(figsize=(WIDTH, 1.25 + 0.34 * max(2, len(values))))
     axes = figure.add_subplot()
-    reference = table.index[table["change [%]"].isna()][:1]
+    reference = values.index[values[comparison.CHANGE].isna()][:1]
     for shift, (column, _, colour, marker) in zip((-0.13, 0.13), _SHOWN, strict=True):
-        values, there = table[column].to_numpy(dtype=float), spread(column) in table
-        error = numpy.nan_to_num(table[spread(column)].to_numpy(dtype=float)) if there else None
+        error = numpy.nan_to_num(spreads[column].to_numpy(dtype=float)) if column in spreads else None
         axes.errorbar(
-            values,
-            table.index + shift,
+            values[column].to_numpy(dtype=float),
+            values.index + shift,
             xerr=error,
             color=colour,
             marker=marker,
@@ -56,10 +45,10 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
             zorder=3,
         )
         for row in reference:
-            axes.axvline(values[row], color=colour, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
-    axes.set_yticks(table.index, row_names(table), color=INK)
+            axes.axvline(values.at[row, column], color=colour, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+    axes.set_yticks(values.index, row_names(table.names), color=INK)
     axes.invert_yaxis()
-    axes.set_xlim(*_limits(table))
+    axes.set_xlim(*_limits(values))
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
     axes.tick_params(axis="y", length=0)
@@ -68,7 +57,7 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         Line2D([], [], color=colour, marker=marker, linestyle="none", label=name) for _, name, colour, marker in _SHOWN
     ]
     legend_above(figure, handles)
-    say_when_empty(axes, list(table.index))
+    say_when_empty(axes, list(values.index))
     return figure
 
 

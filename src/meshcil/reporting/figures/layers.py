@@ -1,17 +1,14 @@
 """A quantity of each block of a network, one line per quantity, relative to the largest block where it has a unit."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import looks
-from meshcil.reporting.style import RC
 from meshcil.reporting.tables import layers
 
 _SHOWN = {
@@ -32,27 +29,22 @@ class Options(Settings):
     """Gradients and shifts, each relative to its largest block; or likeness between steps."""
 
 
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One line per quantity over the blocks of the first study named, with one standard deviation over seeds.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `layers` figure")
-    table = layers.build(scores, {})
-    table = table[table["label"] == table["label"].iloc[0]] if len(table) else table
-    titles = [title for title in _SHOWN[settings.show] if title in table and table[title].notna().any()]
+def draw(scores: pd.DataFrame, options: Options) -> Figure:
+    """One line per quantity over the blocks of the first study named, with one standard deviation over seeds."""
+    table = layers.build(scores)
+    names = table.names
+    table = table.take(names.index[names["label"] == names["label"].iloc[0]]) if len(names) else table
+    titles = [title for title in _SHOWN[options.show] if table.values[title].notna().any()]
     look = looks(pd.Series(titles, dtype=str))
     lines = []
     for title in titles:
-        values = table[title].to_numpy(dtype=float)
-        factor = 100 / numpy.nanmax(values) if settings.show == "movement" else 100
-        error = _over_seeds(scores, layers.COLUMNS[title], table)
+        values = table.values[title].to_numpy(dtype=float)
+        factor = 100 / numpy.nanmax(values) if options.show == "movement" else 100
+        error = _over_seeds(scores, layers.COLUMNS[title], table.names)
         places = numpy.arange(1, len(values) + 1)
         lines.append(Series(title, look[title], places, factor * values, None if error is None else factor * error))
     figure = Figure()
-    axes = percent_axes(figure, "of the largest block" if settings.show == "movement" else "CKA")
+    axes = percent_axes(figure, "of the largest block" if options.show == "movement" else "CKA")
     draw_lines(axes, lines)
     label_ends(axes, lines)
     say_when_empty(axes, lines)
@@ -62,9 +54,9 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _over_seeds(scores: pd.DataFrame, metric: str, table: pd.DataFrame) -> numpy.ndarray | None:
+def _over_seeds(scores: pd.DataFrame, metric: str, names: pd.DataFrame) -> numpy.ndarray | None:
     """Standard deviation over seeds of each block's mean over steps; None with one seed."""
     rows = layers.later_steps(scores)
-    rows = rows[(rows["metric"] == metric) & (rows["label"] == table["label"].iloc[0])]
+    rows = rows[(rows["metric"] == metric) & (rows["label"] == names["label"].iloc[0])]
     found = rows.groupby(["block", "seed"])["value"].mean().groupby("block").std()
-    return found.reindex(table["block"]).to_numpy(dtype=float) if rows["seed"].nunique() > 1 else None
+    return found.reindex(names["block"]).to_numpy(dtype=float) if rows["seed"].nunique() > 1 else None

@@ -1,19 +1,14 @@
 """Memory of each run after its last step, by what it is needed for."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import legend_above, row_names, say_when_empty
-from meshcil.reporting.layout import assemble, mebibytes
 from meshcil.reporting.palette import BLUE, ORANGE, SKY
 from meshcil.reporting.scores import last_step, overall
-from meshcil.reporting.style import RC, WIDTH
+from meshcil.reporting.style import WIDTH
+from meshcil.reporting.table import assemble, mebibytes
 
 _PARTS = (
     ("deploy", "to predict", BLUE),
@@ -22,31 +17,22 @@ _PARTS = (
 )
 
 
-class Options(Settings):
-    """None: the figure has one form."""
-
-
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One bar per run; each part is what its ledger counts beyond the one before.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    validate(Options, dict(options), "options of a `memory` figure")
+def draw(scores: pd.DataFrame) -> Figure:
+    """One bar per run; each part is what its ledger counts beyond the one before."""
     held = {ledger: mebibytes(last_step(overall(scores, f"{ledger}_bytes"))) for ledger, _, _ in _PARTS}
-    table = assemble(scores, {f"{ledger} [MiB]": rows for ledger, rows in held.items()})
-    table = table.dropna(subset=[f"{ledger} [MiB]" for ledger, _, _ in _PARTS]).reset_index(drop=True)
-    figure = Figure(figsize=(WIDTH, 1.25 + 0.36 * max(2, len(table))))
+    table = assemble(scores, held)
+    table = table.take(table.values.dropna().index)
+    rows = table.values.index
+    figure = Figure(figsize=(WIDTH, 1.25 + 0.36 * max(2, len(rows))))
     axes = figure.add_subplot()
-    left = pd.Series(0.0, index=table.index)
+    left = pd.Series(0.0, index=rows)
     for ledger, _, colour in _PARTS:
-        total = table[f"{ledger} [MiB]"]
-        axes.barh(table.index, total - left, left=left, height=0.62, color=colour)
+        total = table.values[ledger]
+        axes.barh(rows, total - left, left=left, height=0.62, color=colour)
         left = total
     for position, total in left.items():
         axes.annotate(f"{total:.3g}", (total, position), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(table.index, row_names(table))
+    axes.set_yticks(rows, row_names(table.names))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
@@ -54,5 +40,5 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("memory after the last step [MiB]")
     legend_above(figure, [Patch(color=colour, label=name) for _, name, colour in _PARTS])
-    say_when_empty(axes, list(table.index))
+    say_when_empty(axes, list(rows))
     return figure

@@ -1,18 +1,13 @@
 """Pose accuracy over occlusion levels, at both angles that the field reports."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.reporting.drawing import draw_lines, label_ends, legend_above, percent_axes, say_when_empty, series
 from meshcil.reporting.palette import INK
 from meshcil.reporting.scores import test_set_order
-from meshcil.reporting.style import RC
 from meshcil.reporting.tables import robustness
 
 
@@ -25,22 +20,15 @@ class Options(Settings):
     """What to write below a test set instead of its name."""
 
 
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """Per run a thick line for errors below pi/6 and a thin dotted one below pi/18.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `pose` figure")
-    names = test_set_order(scores, settings.test_sets)
-    columns = [f"{name} [%]" for name in names]
+def draw(scores: pd.DataFrame, options: Options) -> Figure:
+    """Per run a thick line for errors below pi/6 and a thin dotted one below pi/18."""
+    names = test_set_order(scores, options.test_sets)
     figure = Figure()
     axes = percent_axes(figure, "pose accuracy")
     drawn = []
     for metric, thin in (("pose_accuracy_pi6", False), ("pose_accuracy_pi18", True)):
-        table = robustness.build(scores, {"metric": metric, "test_sets": settings.test_sets})
-        lines = series(table, columns, range(len(names)))
+        table = robustness.build(scores, robustness.Options(metric=metric, test_sets=options.test_sets))
+        lines = series(table, names, range(len(names)))
         draw_lines(axes, lines, thin=thin)
         drawn.append(lines)
     label_ends(axes, drawn[0])
@@ -49,5 +37,5 @@ def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
         figure, [Line2D([], [], color=INK, linewidth=width, linestyle=dash, label=text) for width, dash, text in kinds]
     )
     say_when_empty(axes, drawn[0])
-    axes.set_xticks(range(len(names)), [settings.tick_labels.get(name, name) for name in names])
+    axes.set_xticks(range(len(names)), [options.tick_labels.get(name, name) for name in names])
     return figure

@@ -1,13 +1,11 @@
 """One metric over test sets: lines where the sets are levels of one thing, dots where they are not."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.reporting.drawing import (
     draw_dots,
     draw_lines,
@@ -18,7 +16,6 @@ from meshcil.reporting.drawing import (
     series,
 )
 from meshcil.reporting.scores import test_set_order
-from meshcil.reporting.style import RC
 from meshcil.reporting.tables import robustness
 
 
@@ -37,21 +34,15 @@ class Options(Settings):
     """Of the vertical axis."""
 
 
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One line, or one colour of dots, per run.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `robustness` figure")
-    table = robustness.build(scores, {"metric": settings.metric, "test_sets": settings.test_sets})
-    names = test_set_order(scores, settings.test_sets)
-    ticks = [settings.tick_labels.get(name, name) for name in names]
+def draw(scores: pd.DataFrame, options: Options) -> Figure:
+    """One line, or one colour of dots, per run."""
+    table = robustness.build(scores, robustness.Options(metric=options.metric, test_sets=options.test_sets))
+    names = test_set_order(scores, options.test_sets)
+    ticks = [options.tick_labels.get(name, name) for name in names]
     figure = Figure()
-    axes = percent_axes(figure, settings.label)
-    rows = series(table, [f"{name} [%]" for name in names], range(len(names)))
-    if settings.form == "lines":
+    axes = percent_axes(figure, options.label)
+    rows = series(table, names, range(len(names)))
+    if options.form == "lines":
         draw_lines(axes, rows)
         label_ends(axes, rows)
         axes.set_xticks(range(len(names)), ticks)

@@ -1,34 +1,19 @@
 """Accuracy on the first task while the aligner learns."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import Series, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, Look
-from meshcil.reporting.style import RC
 
 _COLOURS = (BLUE, VERMILION, PURPLE, ORANGE)
 
 
-class Options(Settings):
-    """None: the figure has one form."""
-
-
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
+def draw(scores: pd.DataFrame) -> Figure:
     """One line per study with a band of one standard deviation over seeds; dotted: accuracy before the second task.
 
     Crosses: where held-out training images stop the aligner, one per seed.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    validate(Options, dict(options), "options of a `two_tasks_course` figure")
     figure = Figure()
     axes = percent_axes(figure, "first task")
     lines = []

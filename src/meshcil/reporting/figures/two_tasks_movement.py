@@ -1,30 +1,14 @@
 """How far the second task shifts each latent dimension, and how far alignment moves it back."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import say_when_empty
 from meshcil.reporting.palette import BLUE, GREY
-from meshcil.reporting.style import RC
 
 
-class Options(Settings):
-    """None: the figure has one form."""
-
-
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One panel per study, first seed: bars are dimensions, ordered by how far the second task shifted them.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    validate(Options, dict(options), "options of a `two_tasks_movement` figure")
+def draw(scores: pd.DataFrame) -> Figure:
+    """One panel per study, first seed: bars are dimensions, ordered by how far the second task shifted them."""
     rows = scores[scores["metric"].isin(["shift", "movement"]) & (scores["seed"] == scores["seed"].min())]
     figure = Figure()
     panels = list(rows.groupby("label", sort=False))

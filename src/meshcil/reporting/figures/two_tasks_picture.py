@@ -1,33 +1,17 @@
 """Latents of the first task in two dimensions: before the second task, after it, and aligned."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
 from meshcil.reporting.drawing import say_when_empty
 from meshcil.reporting.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from meshcil.reporting.style import RC
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 _MOMENTS = {"before": "before the second task", "after": "after it", "aligned": "aligned"}
 
 
-class Options(Settings):
-    """None: the figure has one form."""
-
-
-@rc_context(RC)
-def draw(scores: pd.DataFrame, options: Mapping[str, Any]) -> Figure:
-    """One row per study, one column per moment; the axes are the main directions before the second task.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    validate(Options, dict(options), "options of a `two_tasks_picture` figure")
+def draw(scores: pd.DataFrame) -> Figure:
+    """One row per study, one column per moment; the axes are the main directions before the second task."""
     rows = scores[scores["metric"].isin(["x", "y"])]
     labels = list(dict.fromkeys(rows["label"]))
     figure = Figure(figsize=(7.5, 2.6 * max(len(labels), 1)))

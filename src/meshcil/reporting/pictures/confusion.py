@@ -1,20 +1,15 @@
 """Which class is taken for which, one matrix per test set."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.core.errors import InputError
 from meshcil.evaluation.confusion import confusion_matrix
 from meshcil.reporting.palette import BLUE, INK
 from meshcil.reporting.shown import Shown
-from meshcil.reporting.style import RC
 
 _DARKEST = 0.5
 """Opacity of a cell with all images of its class, so that its number stays readable in light and dark."""
@@ -27,23 +22,21 @@ class Options(Settings):
     """Test sets from top to bottom."""
 
 
-@rc_context(RC)
-def draw(shown: Shown, options: Mapping[str, Any]) -> Figure:
+def draw(shown: Shown, options: Options) -> Figure:
     """Rows: true class. Columns: predicted class. Cells: percent of the true class's images.
 
     Raises:
-        InputError: for an unknown option, or a test set without predictions.
+        InputError: for a test set without predictions.
     """
-    settings = validate(Options, dict(options), "options of a `confusion` figure")
     names = [name for name in shown.classes if (shown.predictions["true_class"] == name).any()]
     side = 0.34 * len(names) + 1.0
-    figure = Figure(figsize=(side, side * len(settings.test_sets)))
-    for i, test_set in enumerate(settings.test_sets):
+    figure = Figure(figsize=(side, side * len(options.test_sets)))
+    for i, test_set in enumerate(options.test_sets):
         rows = shown.predictions[shown.predictions["test_set"] == test_set]
         if rows.empty:
             known = ", ".join(shown.predictions["test_set"].unique())
             raise InputError(f"test set {test_set!r}", "has no predictions to show", f"Known: {known}")
-        axes = figure.add_subplot(len(settings.test_sets), 1, i + 1)
+        axes = figure.add_subplot(len(options.test_sets), 1, i + 1)
         _matrix(axes, confusion_matrix(list(rows["true_class"]), list(rows["predicted_class"]), names))
         axes.set_title(test_set, fontsize=10, loc="left")
         axes.set_yticks(range(len(names)), names, fontsize=8)

@@ -1,19 +1,15 @@
 """How far off the estimated poses are: the share of images with an error below each angle."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.core.errors import InputError
 from meshcil.reporting.drawing import percent_axes
 from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, PURPLE, VERMILION
 from meshcil.reporting.shown import Shown
-from meshcil.reporting.style import RC
 
 _COLOURS = (BLUE, GREEN, VERMILION, PURPLE, GREY)
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -27,19 +23,17 @@ class Options(Settings):
     """Test sets, at most five."""
 
 
-@rc_context(RC)
-def draw(shown: Shown, options: Mapping[str, Any]) -> Figure:
+def draw(shown: Shown, options: Options) -> Figure:
     """One rising line per test set; all images count, wrongly classified ones too, and those without a pose as 180°.
 
     Raises:
-        InputError: for an unknown option, more than five test sets, or one without predictions.
+        InputError: for more than five test sets, or one without predictions.
     """
-    settings = validate(Options, dict(options), "options of a `pose-errors` figure")
-    if len(settings.test_sets) > len(_COLOURS):
+    if len(options.test_sets) > len(_COLOURS):
         raise InputError("options of a `pose-errors` figure", "name more than five test sets", "Leave some out")
     figure = Figure()
     axes = percent_axes(figure, "images with a smaller error")
-    for test_set, colour, dashes in zip(settings.test_sets, _COLOURS, _DASHES, strict=False):
+    for test_set, colour, dashes in zip(options.test_sets, _COLOURS, _DASHES, strict=False):
         rows = shown.predictions[shown.predictions["test_set"] == test_set]
         if rows.empty:
             known = ", ".join(shown.predictions["test_set"].unique())

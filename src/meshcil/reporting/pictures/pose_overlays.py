@@ -5,23 +5,22 @@ asked for.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 from pydantic import Field
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.core.errors import InputError
 from meshcil.reporting.mosaic import jpeg_text, render_svg
 from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay
 from meshcil.reporting.palette import INK
 from meshcil.reporting.shown import Shown, cells
-from meshcil.reporting.style import RC, FigureFiles, pdf_bytes
+from meshcil.reporting.style import FigureFiles, pdf_bytes
 
 MAX_BYTES = 400_000
 TILE = 96
@@ -44,30 +43,27 @@ class Options(Settings):
     """Images side by side; more take further rows."""
     pick: Literal["place", "worst"] = "place"
     """Images by their place in the test set, or of each true class the error that the model was surest of."""
-    row_labels: dict[str, str] = {}
-    """What to write before a test set instead of its name."""
 
 
-def draw(shown: Shown, options: Mapping[str, Any]) -> FigureFiles:
+def draw(shown: Shown, options: Options) -> FigureFiles:
     """Draw each image twice: with the predicted mesh, and with the cells that the mesh and the background explain.
 
     Raises:
-        InputError: for an unknown option, a method without meshes, or a test set without predictions.
+        InputError: for a method without meshes, or a test set without predictions.
     """
-    settings = validate(Options, dict(options), "options of a `pose-overlays` figure")
     shown.need_meshes()
-    choose = _rows if settings.pick == "place" else _worst
-    chosen = [choose(shown.predictions, name, shown.classes, settings.images) for name in settings.test_sets]
+    choose = _rows if options.pick == "place" else _worst
+    chosen = [choose(shown.predictions, name, shown.classes, options.images) for name in options.test_sets]
     step, pitch = 2 * TILE + 3 * _GAP, TILE + _TEXT + _GAP
-    lines = [math.ceil(len(rows) / settings.columns) for rows in chosen]
-    across = min(settings.columns, max(map(len, chosen)))
+    lines = [math.ceil(len(rows) / options.columns) for rows in chosen]
+    across = min(options.columns, max(map(len, chosen)))
     mosaic = Image.new("RGB", (across * step * _ZOOM, sum(lines) * pitch * _ZOOM), INK)
     corners, notes, labels, top = [], [], [], 0
-    for test_set, rows, count in zip(settings.test_sets, chosen, lines, strict=True):
-        labels.append((settings.row_labels.get(test_set, test_set), top + TILE // 2))
+    for test_set, rows, count in zip(options.test_sets, chosen, lines, strict=True):
+        labels.append((test_set, top + TILE // 2))
         images = shown.images(test_set, [row["sample_id"] for row in rows])
         for i, row in enumerate(rows):
-            place = (i % settings.columns * step, top + i // settings.columns * pitch)
+            place = (i % options.columns * step, top + i // options.columns * pitch)
             for shift, tile in zip((0, TILE + _GAP // 2), _pair(shown, row, images[row["sample_id"]]), strict=True):
                 corner = (place[0] + shift, place[1])
                 mosaic.paste(tile, (corner[0] * _ZOOM, corner[1] * _ZOOM))
@@ -89,7 +85,6 @@ def draw(shown: Shown, options: Mapping[str, Any]) -> FigureFiles:
     return FigureFiles(svg.encode(), pdf_bytes(_paper(mosaic, corners, notes, labels)))
 
 
-@rc_context(RC)
 def _paper(
     mosaic: Image.Image,
     corners: Sequence[tuple[int, int]],

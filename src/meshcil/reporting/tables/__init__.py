@@ -1,1 +1,1 @@
-"""One file per kind of table: ``build(scores, options) -> DataFrame``; found by name."""
+"""One file per kind of table: ``build(scores[, options]) -> Table``; found by name."""

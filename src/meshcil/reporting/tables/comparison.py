@@ -1,16 +1,15 @@
 """Variants of one method: accuracy, forgetting, pose, and how far each is from the reference over the same seeds."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.evaluation.contrast import FAILS, HOLDS, OPEN, interval_of
-from meshcil.reporting.layout import assemble, percent, spread
-from meshcil.reporting.scores import clean, last_step, overall
+from meshcil.reporting.scores import SOURCES, clean, joined, last_step, less, overall
+from meshcil.reporting.table import Table, assemble, percent
 
-CHANGE = "change [%]"
+CHANGE = "change"
 _VERDICTS = {
     FAILS: "Worse than the reference",
     HOLDS: "Better than the reference",
@@ -28,46 +27,42 @@ class Options(Settings):
     """Further test sets whose accuracy after the last step gets a column."""
 
 
-def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def build(scores: pd.DataFrame, options: Options) -> Table:
     """Rows: runs. Columns in percent, on the clean test set unless they name another.
 
     `average`, `last`, `forgetting` and `pose pi/6` as in a `summary` table. `change`: average accuracy minus that of
     the reference, seed by seed on the same data; its spread is that of the differences. It is blank for the reference.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    settings = validate(Options, dict(options), "options of a `comparison` table")
     average = percent(clean(scores, "average_incremental_accuracy"))
     columns = {
-        "average [%]": average,
-        CHANGE: _change(average, settings.reference or _first(average)),
-        "last [%]": percent(clean(scores, "last_accuracy")),
-        "forgetting [%]": percent(clean(scores, "forgetting_before_last")),
-        "pose pi/6 [%]": percent(last_step(clean(scores, "pose_accuracy_pi6"))),
+        "average": average,
+        CHANGE: replace(average, rows=_change(average.rows, options.reference or _first(average.rows))),
+        "last": percent(clean(scores, "last_accuracy")),
+        "forgetting": percent(clean(scores, "forgetting_before_last")),
+        "pose pi/6": percent(last_step(clean(scores, "pose_accuracy_pi6"))),
     }
-    accuracy = percent(last_step(overall(scores, "accuracy")))
-    columns |= {f"last {name} [%]": accuracy[accuracy["test_set"] == name] for name in settings.test_sets}
+    accuracy = last_step(overall(scores, "accuracy"))
+    columns |= {f"last {name}": percent(accuracy[accuracy["test_set"] == name]) for name in options.test_sets}
     return assemble(scores, columns)
 
 
-def answers(table: pd.DataFrame) -> list[str]:
+def answers(table: Table) -> list[str]:
     """Which variants are worse, better, or cannot be told from the reference: a sentence each.
 
     A variant is told apart when the 95 % interval of its change over seeds leaves out zero (`docs/claims.md`).
 
     Args:
-        table: as text.
+        table: as read from its file.
     """
-    if spread(CHANGE) not in table:
+    if CHANGE not in table.spreads:
         return []
     found: dict[str, list[str]] = {verdict: [] for verdict in _VERDICTS}
-    several = [name for name in ("dataset", "protocol") if name in table]
-    for _, row in table[table[CHANGE] != ""].iterrows():
-        change = float(row[CHANGE])
-        deviation = float(row[spread(CHANGE)] or "nan")
-        name = " ".join([row["label"], *(f"({row[column]})" for column in several)])
-        found[interval_of(change, deviation, int(row["seeds"])).verdict].append(f"{name} ({change:+z.2f})")
+    several = [name for name in ("dataset", "protocol") if name in table.names]
+    for row, names in table.names[table.values[CHANGE] != ""].iterrows():
+        change = float(table.values.at[row, CHANGE])
+        deviation = float(table.spreads.at[row, CHANGE] or "nan")
+        name = " ".join([names["label"], *(f"({names[column]})" for column in several)])
+        found[interval_of(change, deviation, int(names["seeds"])).verdict].append(f"{name} ({change:+z.2f})")
     return [
         f"{text}, in points of average accuracy: {', '.join(found[verdict])}."
         for verdict, text in _VERDICTS.items()
@@ -81,6 +76,6 @@ def _first(average: pd.DataFrame) -> str:
 
 def _change(average: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Values of the other methods minus the reference's of the same data, protocol and seed."""
-    chosen = average[average["method"] == reference].groupby(_PAIRED)["value"].mean().rename("reference")
-    others = average[average["method"] != reference].merge(chosen.reset_index(), on=_PAIRED, how="inner")
-    return others.assign(value=others["value"] - others["reference"])
+    own = average["method"] == reference
+    chosen = average[own].groupby(_PAIRED).agg(value=("value", "mean"), sources=(SOURCES, joined)).reset_index()
+    return less(average[~own], chosen, _PAIRED)

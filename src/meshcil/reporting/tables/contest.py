@@ -6,12 +6,12 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.evaluation.contrast import HOLDS, LEAST, interval_of
-from meshcil.reporting.layout import percent, spread
-from meshcil.reporting.scores import RUN, clean, over_seeds
+from meshcil.reporting.scores import RUN, SOURCES, clean, joined, over_seeds
+from meshcil.reporting.table import Table, percent
 
-LEAD = "lead [%]"
+LEAD = "lead"
 
 _METRIC = {"average": "average_incremental_accuracy", "last": "last_accuracy"}
 
@@ -25,26 +25,25 @@ class Options(Settings):
     """What decides: average incremental accuracy, or accuracy after the last step."""
 
 
-def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def build(scores: pd.DataFrame, options: Options) -> Table:
     """Rows: budgets, rising; `method` and `label` name the winner. Columns: the best of each group, in percent.
 
     `lead`: the winner less the best of the other groups, seed by seed; its spread is that of the differences. A group
     none of whose methods fits into the budget is blank.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    settings = validate(Options, dict(options), "options of a `contest` table")
-    values = percent(clean(scores, _METRIC[settings.accuracy]))
-    means, rows = over_seeds(values), []
+    scored = percent(clean(scores, _METRIC[options.accuracy])).rows
+    means, rows = over_seeds(scored), []
     for budget in sorted(means["budget"].unique(), key=_amount):
-        best = _best(means[means["budget"] == budget], settings.groups)
-        if best:
-            rows.append(_row(budget, best, values))
-    columns = [
-        name for group in settings.groups for name in (f"{group} [%]", spread(f"{group} [%]"), f"{group} method")
-    ]
-    return pd.DataFrame(rows, columns=["method", "label", "budget", "seeds", *columns, LEAD, spread(LEAD)])
+        rivals = means[means["budget"] == budget]
+        groups = {group: rivals[rivals["method"].isin(methods)] for group, methods in options.groups.items()}
+        groups = {group: members for group, members in groups.items() if len(members)}
+        if groups:
+            rows.append(_row(budget, groups, scored))
+    measured = [*options.groups, LEAD]
+    values = [name for group in options.groups for name in (group, f"{group} method")]
+    columns = (["method", "label", "budget", "seeds"], [*values, LEAD], measured, measured)
+    frames = [pd.DataFrame([row[i] for row in rows], columns=names) for i, names in enumerate(columns)]
+    return Table(frames[0], frames[1], dict.fromkeys(measured, "%"), frames[2], sources=frames[3])
 
 
 def _amount(budget: str) -> int:
@@ -52,53 +51,52 @@ def _amount(budget: str) -> int:
     return int(tail) if tail.isdigit() else 0
 
 
-def _best(means: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> dict[str, pd.Series]:
-    found = {}
-    for group, methods in groups.items():
-        rivals = means[means["method"].isin(methods)]
-        if len(rivals):
-            found[group] = rivals.loc[rivals["mean"].idxmax()]
-    return found
-
-
-def _row(budget: str, best: Mapping[str, pd.Series], values: pd.DataFrame) -> dict[str, Any]:
-    order = sorted(best.values(), key=lambda row: -row["mean"])
-    winner = order[0]
-    row = {"method": winner["method"], "label": winner["label"], "budget": budget, "seeds": winner["seeds"]}
-    for group, found in best.items():
-        row |= {f"{group} [%]": found["mean"], spread(f"{group} [%]"): found["std"], f"{group} method": found["label"]}
+def _row(budget: str, groups: Mapping[str, pd.DataFrame], scored: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    """Names, values, spreads and sources of a row."""
+    best = {group: rivals.loc[rivals["mean"].idxmax()] for group, rivals in groups.items()}
+    sources = {group: found[SOURCES] for group, found in best.items()}
+    order = sorted(best, key=lambda group: -best[group]["mean"])
+    winner = best[order[0]]
+    names = {"method": winner["method"], "label": winner["label"], "budget": budget, "seeds": winner["seeds"]}
+    values = {group: found["mean"] for group, found in best.items()}
+    values |= {f"{group} method": found["label"] for group, found in best.items()}
+    spreads = {group: found["std"] for group, found in best.items()}
     if len(order) > 1:
-        lead = _by_seed(values, winner) - _by_seed(values, order[1])
-        row |= {LEAD: lead.mean(), spread(LEAD): lead.std()}
-    return row
+        lead = _by_seed(scored, winner) - _by_seed(scored, best[order[1]])
+        values[LEAD], spreads[LEAD] = lead.mean(), lead.std()
+        sources[LEAD] = joined(sources[group] for group in order[:2])
+    return names, values, spreads, sources
 
 
 def _by_seed(values: pd.DataFrame, run: pd.Series) -> pd.Series:
     return values[(values[RUN] == run[RUN]).all(axis=1)].groupby("seed")["value"].mean()
 
 
-def answers(table: pd.DataFrame) -> tuple[str, ...]:
+def answers(table: Table) -> list[str]:
     """A sentence per budget: who wins, by how much, and whether the lead's 95 % interval over seeds leaves out zero.
 
     Args:
-        table: of `build`, as text.
+        table: as read from its file.
     """
-    groups = [name.removesuffix(" method") for name in table.columns if name.endswith(" method")]
-    return tuple(_sentence(row, groups) for row in table.to_dict("records"))
+    groups = [name for name in table.values.columns if table.units.get(name) and name != LEAD]
+    return [
+        _sentence(names, table.values.loc[row], table.spreads.at[row, LEAD], groups)
+        for row, names in table.names.iterrows()
+    ]
 
 
-def _sentence(row: Mapping[str, str], groups: Sequence[str]) -> str:
-    held = {group: float(row[f"{group} [%]"]) for group in groups if row[f"{group} [%]"]}
+def _sentence(names: pd.Series, values: pd.Series, deviation: str, groups: Sequence[str]) -> str:
+    held = {group: float(values[group]) for group in groups if values[group]}
     first, *others = sorted(held, key=lambda group: -held[group])
-    amount = _amount(row["budget"])
-    place = f"At {amount / 1e6:g} million bytes" if "bytes-" in row["budget"] else f"Under {row['budget']}"
-    found = f"{place} {row[f'{first} method']} ({first}) is best: {held[first]:.1f} %"
+    amount, budget = _amount(names["budget"]), names["budget"]
+    place = f"At {amount / 1e6:g} million bytes" if "bytes-" in budget else f"Under {budget}"
+    found = f"{place} {values[f'{first} method']} ({first}) is best: {held[first]:.1f} %"
     if not others:
         return f"{found}; nothing else fits."
-    lead, count = float(row[LEAD]), int(row["seeds"])
-    ahead = f"{found}, {lead:.1f} points above {row[f'{others[0]} method']} ({others[0]})"
+    lead, count = float(values[LEAD]), int(names["seeds"])
+    ahead = f"{found}, {lead:.1f} points above {values[f'{others[0]} method']} ({others[0]})"
     if count < LEAST:
         return f"{ahead}, in too few seeds to decide."
-    judged = interval_of(lead, float(row[spread(LEAD)]), count)
+    judged = interval_of(lead, float(deviation), count)
     told = "" if judged.verdict == HOLDS else "; they are not to be told apart"
     return f"{ahead} (95 % interval {judged.low:+z.1f} to {judged.high:+z.1f}){told}."

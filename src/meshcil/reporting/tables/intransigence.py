@@ -1,15 +1,12 @@
 """How much worse a method learns new classes than joint training does (Chaudhry et al., ECCV 2018)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 from pydantic import Field
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import Settings
 from meshcil.evaluation.incremental import intransigence
-from meshcil.reporting.layout import assemble, percent
-from meshcil.reporting.scores import RUN, last_step
+from meshcil.reporting.scores import RUN, SOURCES, joined, last_step
+from meshcil.reporting.table import Table, assemble, percent
 
 _PLACE = ["dataset", "protocol", "seed", "step"]
 
@@ -21,25 +18,23 @@ class Options(Settings):
     """Method whose runs are the joint training; those of the same dataset, protocol and seed are compared."""
 
 
-def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def build(scores: pd.DataFrame, options: Options) -> Table:
     """Rows: runs. Columns in percent, on the clean test set, over the images of the classes that arrived in a step.
 
     `intransigence`: accuracy of joint training right after a step less that of the run, mean over the steps; low where
     a method takes in what is new, whatever it forgets. `in the last step`: that of the last step alone.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    settings = validate(Options, dict(options), "options of an `intransigence` table")
     newest = (scores["task"] == scores["step"].astype(str)) & (scores["class_name"] == "")
     rows = scores[newest & (scores["metric"] == "accuracy") & (scores["test_set"] == "clean")]
-    joint = rows[rows["method"] == settings.reference][[*_PLACE, "value"]].rename(columns={"value": "joint"})
-    compared = rows[rows["method"] != settings.reference].merge(joint, on=_PLACE)
-    found = compared.assign(value=compared["joint"] - compared["value"])
-    grouped = compared.groupby([*RUN, "seed"], sort=False)
-    means = [(*key, intransigence(run["joint"], run["value"])) for key, run in grouped]
+    joint = rows[rows["method"] == options.reference][[*_PLACE, "value", SOURCES]]
+    pairs = rows[rows["method"] != options.reference].merge(joint, on=_PLACE, suffixes=("", " of joint"))
+    pairs[SOURCES] = [joined(both) for both in zip(pairs[SOURCES], pairs[f"{SOURCES} of joint"], strict=True)]
+    runs = [
+        (*key, intransigence(run["value of joint"], run["value"]), joined(run[SOURCES]))
+        for key, run in pairs.groupby([*RUN, "seed"], sort=False)
+    ]
     columns = {
-        "intransigence [%]": pd.DataFrame(means, columns=[*RUN, "seed", "value"]),
-        "in the last step [%]": last_step(found),
+        "intransigence": pd.DataFrame(runs, columns=[*RUN, "seed", "value", SOURCES]),
+        "in the last step": last_step(pairs.assign(value=pairs["value of joint"] - pairs["value"])),
     }
-    return assemble(found, {name: percent(values) for name, values in columns.items()})
+    return assemble(pairs, {name: percent(values) for name, values in columns.items()})

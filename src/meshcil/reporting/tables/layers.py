@@ -1,12 +1,8 @@
 """Block by block: gradients, shifts of parameters, likeness between steps (MEMO, section 4.3)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
-from meshcil.config.base import Settings, validate
-from meshcil.reporting.layout import assemble
+from meshcil.reporting.table import Column, Table, assemble
 
 COLUMNS = {
     "gradient norm": "gradient",
@@ -24,23 +20,15 @@ COLUMNS = {
 }
 
 
-class Options(Settings):
-    """None: the table has one form."""
-
-
-def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def build(scores: pd.DataFrame) -> Table:
     """Rows: blocks, counted from the image. Columns: means over seeds and over all steps but the first.
 
     `shift`: mean squared change of the block's parameters in a step. `CKA`: likeness of the networks of two steps, mean
     over pairs; the biased estimate is pushed towards 1 where a map has more entries than there are images. `fresh
     weights`: the control, where a network does not begin as a copy of the one before.
-
-    Raises:
-        InputError: for an unknown option.
     """
-    validate(Options, dict(options), "options of a `layers` table")
     rows = later_steps(scores)
-    columns = {title: rows[rows["metric"] == metric] for title, metric in COLUMNS.items()}
+    columns = {title: Column(rows[rows["metric"] == metric]) for title, metric in COLUMNS.items()}
     return assemble(rows, columns, "block")
 
 

@@ -1,13 +1,10 @@
 """One metric over test sets, after the last step."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
-from meshcil.config.base import Settings, validate
-from meshcil.reporting.layout import assemble, percent
+from meshcil.config.base import Settings
 from meshcil.reporting.scores import last_step, overall, test_set_order
+from meshcil.reporting.table import Table, assemble, percent
 
 
 class Options(Settings):
@@ -19,13 +16,8 @@ class Options(Settings):
     """Columns, in this order; all test sets when absent."""
 
 
-def build(scores: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows: runs. Columns: test sets, in percent.
-
-    Raises:
-        InputError: for an unknown option.
-    """
-    settings = validate(Options, dict(options), "options of a `robustness` table")
-    rows = percent(last_step(overall(scores, settings.metric)))
-    names = test_set_order(scores, settings.test_sets)
-    return assemble(scores, {f"{name} [%]": rows[rows["test_set"] == name] for name in names})
+def build(scores: pd.DataFrame, options: Options) -> Table:
+    """Rows: runs. Columns: test sets, in percent."""
+    rows = last_step(overall(scores, options.metric))
+    names = test_set_order(scores, options.test_sets)
+    return assemble(scores, {name: percent(rows[rows["test_set"] == name]) for name in names})
