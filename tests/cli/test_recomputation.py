@@ -54,7 +54,7 @@ def study(checkout: Path) -> Path:
         STUDY.mkdir(parents=True, exist_ok=True)
         result.evidence.to_parquet(outputs[1], index=False)
         measured = two_tasks.scores_of(result.evidence)
-        outputs[0].write_text(tidy("toy-32", settings.label, result, 0, measured).to_csv(index=False))
+        outputs[0].write_text(tidy("toy-32", "two-tasks", settings.label, result, 0, measured).to_csv(index=False))
     return STUDY / "study.record.json"
 
 

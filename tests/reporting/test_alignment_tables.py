@@ -32,7 +32,7 @@ def scores(seeds: int = 2, spread: float = 1.0, host: str = "icarl", ahead: floa
         names = {"clean": PLAIN, **{f"clean:eli:{gate}": value + shift for gate, value in FOUND.items()}}
         for name, value in names.items():
             for metric in ("last_accuracy", "average_incremental_accuracy", "forgetting_before_last"):
-                run = ["digits", "2-2", host, host.upper(), "total-20", seed]
+                run = ["digits", "2-2", host, host.upper(), "total-20", host, seed]
                 rows.append([*run, 4, name, "", "", metric, value / 100, 10])
     return pd.DataFrame(rows, columns=COLUMNS)
 

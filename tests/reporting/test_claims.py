@@ -1,5 +1,6 @@
 """Verdicts on claims: contrasts by seed, per dataset, from the scores of several experiments."""
 
+import fnmatch
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,12 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 
 from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
-from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.variants import method_names
 from meshcil.core.errors import InputError
+from meshcil.core.naming import available
 from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view
 from meshcil.reporting.reproducibility import _section
+from meshcil.reporting.scores import read_scores
 
 ROOT = Path(__file__).parents[2]
 INEMO = Term(metric="last_accuracy", select={"method": ("inemo",)})
@@ -99,8 +101,29 @@ def test_the_claims_of_the_papers_name_methods_that_exist() -> None:
     known = {*method_names(ROOT / "config"), *(path.stem for path in (ROOT / "config/studies").glob("*.yaml"))}
     blocks = load_claims(ROOT / "config")
     assert [len(block.claims) >= 4 for block in blocks] == [True] * 3
-    named = {str(n) for b in blocks for c in b.claims for t in c.terms for n in t.select.get("method", ())}
-    assert not named - known
+    terms = [term for block in blocks for claim in block.claims for term in claim.terms]
+    for select in (columns for term in terms for columns in (term.select, term.exclude)):
+        for name in map(str, select.get("method", ())):
+            assert fnmatch.filter(known, name), name
+        assert set(select.get("kind", ())) <= set(available("meshcil.methods"))
+
+
+def test_a_new_method_is_a_rival_without_an_edit(scores_of: Callable[..., pd.DataFrame]) -> None:
+    claims = {claim.name: claim for block in load_claims(ROOT / "config") for claim in block.claims}
+    scores = pd.concat(scores_of((name, "total-96", seed)) for name in ("inemo", "icarl") for seed in SEEDS)
+    new = scores[scores["method"] == "icarl"].assign(method="newest-cifar", kind="newest")
+    new["value"] += 0.5
+    before = claims_table([PAPER.model_copy(update={"claims": (claims["inemo-in-domain"],)})], [scores])
+    after = claims_table([PAPER.model_copy(update={"claims": (claims["inemo-in-domain"],)})], [scores, new])
+    assert (before["rivals"].item(), after["rivals"].item()) == ("icarl", "icarl, newest-cifar")
+    assert (before["verdict"].item(), after["verdict"].item()) == ("holds", "does not hold")
+
+
+def test_scores_without_kinds_get_them_by_name(tmp_path: Path, scores_of: Callable[..., pd.DataFrame]) -> None:
+    rows = scores_of(("inemo", "total-96", 0)).drop(columns="kind").iloc[:6]
+    rows["method"] = ["memo-2-cifar", "inemo-study-no-etf", "icarl", "lucir-digits", "toy-32", "derby"]
+    rows.to_csv(tmp_path / "scores.csv", index=False)
+    assert read_scores(tmp_path / "scores.csv")["kind"].tolist() == ["memo", "inemo", "icarl", "lucir", "", ""]
 
 
 @pytest.mark.parametrize("dimensions", [32, 512])
@@ -113,23 +136,9 @@ def test_dimensions_are_compared_with_a_shift_in_a_random_direction(dimensions: 
 
 def test_equal_bytes_are_not_equal_numbers_of_exemplars(scores_of: Callable[..., pd.DataFrame]) -> None:
     scores = scores_of(*((m, b, s) for m in ("inemo", "icarl") for b in ("total-96", "bytes-500000") for s in SEEDS))
-    scores["method"] = scores["method"].map({"inemo": "memo", "icarl": "der"})
+    scores["method"] = scores["kind"] = scores["method"].map({"inemo": "memo", "icarl": "der"})
     claim = next(c for block in load_claims(ROOT / "config") for c in block.claims if c.name == "memo-above-der")
     assert set(judge(claim, scores)) == {"primitives3d, 2-2-2, bytes-500000"}
-
-
-def test_every_comparison_at_equal_bytes_is_judged() -> None:
-    """Methods of a network or part of one per step, under a budget in bytes, are among those that claims name."""
-    claims = {claim.name: claim for block in load_claims(ROOT / "config") for claim in block.claims}
-    memo, der = (set(term.select["method"]) for term in claims["memo-above-der"].terms)
-    for path in (ROOT / "config/experiments").glob("*.yaml"):
-        runs = run_keys(load_experiment(path.stem, ROOT / "config"))
-        found = {run.method for run in runs if "bytes-" in run.budget}
-        assert {name for name in found if name.startswith("der")} <= der, path.stem
-        one_stage = {
-            name for name in found if name.startswith("memo") and not name.startswith(("memo-2", "memo-frozen"))
-        }
-        assert one_stage <= memo, path.stem
 
 
 def test_the_methods_of_which_the_best_is_taken_are_named(three: pd.DataFrame) -> None:

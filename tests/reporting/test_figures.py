@@ -146,7 +146,7 @@ def test_held_bytes_keep_protocols_and_datasets_apart(scores: pd.DataFrame) -> N
 
 
 def test_layers_have_bars_over_seeds() -> None:
-    run = ["digits", "5-5", "layers-digits", "Layers", "none"]
+    run = ["digits", "5-5", "layers-digits", "Layers", "none", "layers"]
     rows = [
         [*run, seed, step, "", "", f"block {block}", metric, 0.1 * (block + step) + 0.05 * seed, 1]
         for seed in (0, 1)

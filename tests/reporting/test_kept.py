@@ -75,7 +75,7 @@ def keep(tmp_path: Path) -> Callable[..., None]:
 def scores_of(data: str, gains: Sequence[float], rivals: Sequence[str]) -> pd.DataFrame:
     """Last accuracies of iNeMo and of its rivals, all of which have 0.5."""
     rows = [
-        [data, "2-2", method, method, "none", seed, 1, "clean", "", "", "last_accuracy", value, 10]
+        [data, "2-2", method, method, "none", method, seed, 1, "clean", "", "", "last_accuracy", value, 10]
         for seed, gain in enumerate(gains)
         for method, value in (("inemo", 0.5 + gain), *((rival, 0.5) for rival in rivals))
     ]

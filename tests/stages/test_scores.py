@@ -54,7 +54,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         folder.mkdir()
         (folder / "scores.csv").write_text(SCORES)
         key = {"dataset": "d", "protocol": "2-2", "method": name, "budget": "none", "seed": 0}
-        (folder / "run.json").write_text(json.dumps({"key": key, "method": {"label": name.upper()}}))
+        (folder / "run.json").write_text(json.dumps({"key": key, "method": {"label": name.upper(), "kind": "replay"}}))
     return ["b", "a"]
 
 

@@ -165,7 +165,7 @@ def test_a_study_runs_from_rendered_images_to_a_table_and_resumes(root: Path, tm
         with filled_with_nan():
             anew = detection.run(chosen, StudyContext("tiny", 0, DEVICE, tmp_path / "anew", said.append))
         pd.testing.assert_frame_equal(first.evidence, anew.evidence, check_exact=True)
-    scores = tidy("tiny", "tiny", first, 0, detection.scores_of(first.evidence))
+    scores = tidy("tiny", "detection", "tiny", first, 0, detection.scores_of(first.evidence))
     built = cells_of("detection", scores)
     assert list(built["gate"]) == [gate for gate in GATES if gate != "oracle-without-alignment"]
     assert built["old without [%]"].notna().all() and built["before [%]"].nunique() == 1

@@ -58,7 +58,7 @@ def test_likeness_is_measured_against_fresh_weights(found: StudyResult) -> None:
 
 
 def test_table_has_a_row_per_block(found: StudyResult) -> None:
-    scores = tidy("layers-digits", "layers", found, 0, layers.scores_of(found.evidence))
+    scores = tidy("layers-digits", "layers", "layers", found, 0, layers.scores_of(found.evidence))
     built = cells_of("layers", pd.DataFrame(scores, columns=COLUMNS))
     assert built["block"].tolist() == ["block 01", "block 02", "block 03"]
     assert (built["gradient norm"] > built["gradient norm per root of parameters"]).all()

@@ -57,7 +57,9 @@ def test_no_test_image_decides_when_to_stop(found) -> None:
 
 
 def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(found) -> None:
-    frames = [tidy(name, name, result, 0, two_tasks.scores_of(result.evidence)) for name, result in found.items()]
+    frames = [
+        tidy(name, "two-tasks", name, result, 0, two_tasks.scores_of(result.evidence)) for name, result in found.items()
+    ]
     scores = pd.concat(frames, ignore_index=True)
     assert set(scores.columns) == set(COLUMNS)
     built = cells_of("two-tasks", scores)
@@ -71,7 +73,7 @@ def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(foun
 
 def test_published_values_for_mnist_stand_beside_ours_which_name_their_data(found) -> None:
     frames = [
-        tidy(name, name, result, seed, two_tasks.scores_of(result.evidence))
+        tidy(name, "two-tasks", name, result, seed, two_tasks.scores_of(result.evidence))
         for name, result in found.items()
         for seed in (0, 1)
     ]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from meshcil.config.base import Settings, check_columns, load_settings
 from meshcil.core.errors import InputError
 
-_COLUMNS = ("dataset", "protocol", "method", "budget", "step", "task", "class_name")
+_COLUMNS = ("dataset", "protocol", "kind", "method", "budget", "step", "task", "class_name")
 
 SCORES, PROVENANCE = "scores.csv", "provenance.json"
 """Of kept results (`meshcil.reporting.kept`)."""
@@ -27,15 +27,17 @@ class Term(Settings):
     test_set: str = "clean"
     """Test set of the scores; empty for ledgers."""
     select: dict[str, tuple[str | int, ...]] = {}
-    """Column of the scores (method, budget, step, ...) -> allowed values, `*` for any characters (`bytes-*`); without
-    mention the last step and, for `task` and `class_name`, the value over all images."""
+    """Column of the scores (kind, method, budget, step, ...) -> allowed values, `*` for any characters (`bytes-*`).
+    Without mention the last step and, for `task` and `class_name`, the value over all images."""
+    exclude: dict[str, tuple[str | int, ...]] = {}
+    """Likewise the values that are left out: so a term takes in methods that are added later."""
     over: Literal["mean", "max", "best"] = "mean"
     """What becomes of several rows of a seed: their mean, the largest, or those of the `best` method, which has the
     largest mean over seeds."""
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Term":
-        check_columns(self.select, _COLUMNS)
+        check_columns([*self.select, *self.exclude], _COLUMNS)
         return self
 
 

@@ -17,6 +17,7 @@ _SELECTABLE = (
     "protocol",
     "method",
     "label",
+    "kind",
     "budget",
     "seed",
     "step",

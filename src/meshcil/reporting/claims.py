@@ -137,6 +137,8 @@ def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
         if rows.empty:
             return rows
         rows = rows[rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
+    for column, patterns in term.exclude.items():
+        rows = rows[~rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
     if "step" not in term.select:
         rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
     return rows.dropna(subset="value")

@@ -1,6 +1,7 @@
 """Scores of an experiment: reading, choosing rows, mean and spread over seeds.
 
-One row is one measured value of one run: ``dataset, protocol, method, label, budget, seed`` name the run,
+One row is one measured value of one run: ``dataset, protocol, method, label, budget, seed`` name the run, ``kind`` the
+module of its method or study,
 ``step, test_set, task, class_name, metric, value, count`` the measurement. A value over all test images has
 empty ``task`` and ``class_name``. ``step`` counts from 0.
 """
@@ -12,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from meshcil.core.errors import InputError
+from meshcil.core.naming import available
 
 RUN = ["dataset", "protocol", "method", "label", "budget"]
 """Columns that name a run, without its seed."""
-COLUMNS = [*RUN, "seed", "step", "test_set", "task", "class_name", "metric", "value", "count"]
+COLUMNS = [*RUN, "kind", "seed", "step", "test_set", "task", "class_name", "metric", "value", "count"]
 """Columns of a scores file."""
 SOURCES = "sources"
 """Column of chosen scores: the numbers of the rows of the scores file that a value was made from."""
@@ -34,6 +36,9 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise InputError(path, "does not exist", "Run the `collect` stage of the experiment") from error
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(path, f"is not a readable CSV file ({error})", "Delete it and collect again") from error
+    if "kind" not in frame.columns and "method" in frame.columns:
+        # Older scores have no such column.
+        frame = frame.assign(kind=frame["method"].map({name: kind_of(name) for name in frame["method"].unique()}))
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise InputError(path, f"lacks the columns {', '.join(missing)}", "Delete it and collect again")
@@ -41,6 +46,12 @@ def read_scores(path: Path) -> pd.DataFrame:
         return frame.assign(**{name: pd.to_numeric(frame[name]).astype(kind) for name, kind in _NUMBERS.items()})
     except ValueError as error:
         raise InputError(path, f"has a text where a number is due ({error})", "Delete it and collect again") from error
+
+
+def kind_of(method: str) -> str:
+    """Kind of a method by its name, which begins with it; "" for a study."""
+    kinds = [kind for kind in available("meshcil.methods") if f"{method}-".startswith(f"{kind}-")]
+    return max(kinds, key=len, default="")
 
 
 def keep(scores: pd.DataFrame, select: Mapping[str, Sequence[str | int]], where: str) -> pd.DataFrame:

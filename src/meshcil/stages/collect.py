@@ -76,7 +76,7 @@ def with_names(run: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
     """The table with the run's names in front."""
     key = run["key"]
     names = {**{k: key[k] for k in ("dataset", "protocol", "method")}, "label": run["method"]["label"]}
-    names |= {"budget": key["budget"], "seed": key["seed"]}
+    names |= {"budget": key["budget"], "kind": run["method"]["kind"], "seed": key["seed"]}
     return pd.DataFrame(names, index=table.index).join(table)
 
 

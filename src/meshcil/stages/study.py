@@ -52,7 +52,9 @@ def main(
         context = StudyContext(study.stem, seed, target, checkpoint, say)
         result = module.run(settings, context)
         write_bytes_atomic(evidence, result.evidence.to_parquet(index=False))
-        table = tidy(study.stem, settings.label, result, seed, module.scores_of(pd.read_parquet(evidence)))
+        table = tidy(
+            study.stem, settings.kind, settings.label, result, seed, module.scores_of(pd.read_parquet(evidence))
+        )
         write_text_atomic(out, table.to_csv(index=False))
     remove_checkpoints(out.parent)
 
@@ -71,7 +73,7 @@ def recompute(record: Record) -> list[Path]:
     # Together with torch, Arrow's own threads can deadlock.
     answers = pq.ParquetFile(evidence).read(use_threads=False).to_pandas(use_threads=False)
     measured = load_module("meshcil.studies", settings.kind).scores_of(answers)
-    text = tidy(str(record.key["study"]), settings.label, found, int(record.key["seed"]), measured)
+    text = tidy(str(record.key["study"]), settings.kind, settings.label, found, int(record.key["seed"]), measured)
     return [] if scores.read_bytes().startswith(text.to_csv(index=False).encode()) else [scores]
 
 

@@ -45,10 +45,10 @@ class StudyResult:
     rows: list[tuple[int, str, str, str, float, int]] = field(default_factory=list)
 
 
-def tidy(name: str, label: str, result: StudyResult, seed: int, measured: list[tuple]) -> pd.DataFrame:
+def tidy(name: str, kind: str, label: str, result: StudyResult, seed: int, measured: list[tuple]) -> pd.DataFrame:
     """Scores of a study in the columns of an experiment's scores; the study stands in the place of the method."""
     names: dict[str, Any] = {"dataset": result.dataset, "protocol": result.protocol, "method": name}
-    names |= {"label": label, "budget": "none", "seed": seed}
+    names |= {"label": label, "budget": "none", "kind": kind, "seed": seed}
     rows = [
         {**names, "step": s, "test_set": t, "task": "", "class_name": c, "metric": m, "value": v, "count": n}
         for s, t, c, m, v, n in [*measured, *result.rows]
