@@ -9,6 +9,7 @@ PORT ?= 5000
 PYTHON ?= python3
 
 BIN := .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -21,9 +22,12 @@ export DO_NOT_TRACK := 1
 # Installed uncompiled; each of some hundred jobs would otherwise compile torch anew, 8 s long, where this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The environment is as good as its lock: the stamp carries the digest, so that file times do not matter.
-DIGEST := $(shell $(PYTHON) -c "import hashlib; print(hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest()[:16])")
-STAMP := .venv/.lock-$(DIGEST)
+# The environment is as good as its lock, and belongs to its folder: scripts and the editable install name it. The stamp
+# carries both digests, so that file times do not matter.
+DIGEST = $(shell $(PYTHON) -c "import hashlib, os, pathlib; print(hashlib.sha256($(1)).hexdigest()[:16])")
+LOCKED := .venv/.lock-$(call DIGEST,pathlib.Path('requirements.lock').read_bytes())
+STAMP := $(LOCKED)-$(call DIGEST,os.fsencode(os.getcwd()))
+FOREIGN := $(filter-out $(STAMP),$(wildcard $(LOCKED)*))
 
 help:  ## Explain the targets
 	@echo "Targets (variables: EXPERIMENT=$(EXPERIMENT), PROFILE=slurm or gpu, CANCEL=1 to end an earlier run's jobs, PYTHON=$(PYTHON), PORT=$(PORT)):"
@@ -34,10 +38,17 @@ setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or t
 $(STAMP):
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 	  { echo "error: $(PYTHON) is missing or older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
-	@echo "Creating .venv from requirements.lock (a few minutes)"
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@if test -n "$(FOREIGN)" && $(BIN)/python -c pass 2> /dev/null; then \
+	  echo "Adapting .venv, which was made for another folder"; \
+	  $(BIN)/python -m venv --without-pip .venv; \
+	  PYTHONPATH=src $(BIN)/python -m meshcil.cli.environment .venv; \
+	  rm -f $(FOREIGN); \
+	else \
+	  echo "Creating .venv from requirements.lock (a few minutes)"; \
+	  $(PYTHON) -m venv --clear .venv; \
+	  $(PIP) --no-compile --require-hashes --no-deps -r requirements.lock; \
+	fi
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # DVC records what the audit vouches for; its lock of an earlier state must not speak against the new one.
@@ -50,10 +61,13 @@ endef
 # One run per folder at a time, its recording included; the lock ends with the processes that hold it, so nothing has
 # to be unlocked by hand.
 reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kept
+	@test -n "$(strip $(EXPERIMENT))" || \
+	  { echo "error: EXPERIMENT is empty. Name one of config/experiments (meshcil list), or leave it out" >&2; exit 2; }
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
-	@$(BIN)/meshcil submit $(EXPERIMENT) $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel)
-	@$(if $(filter $(KEPT),$(EXPERIMENT)),flock --close logs/make.lock $(SHELL) $(.SHELLFLAGS) '$(RECORD)')
-	@echo "Report: reports/index.html"
+	@code=0; $(BIN)/meshcil submit "$(EXPERIMENT)" $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel) || code=$$?; \
+	  test $$code = 0 -o $$code = 3 || exit $$code; \
+	  $(if $(filter $(KEPT),$(EXPERIMENT)),flock --close logs/make.lock $(SHELL) $(.SHELLFLAGS) '$(RECORD)';) \
+	  echo "Report: reports/index.html"; exit $$code
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
 	$(BIN)/ruff check .
@@ -101,10 +115,12 @@ image:  ## Build a container image with the locked packages, meshcil:latest (nee
 
 # What was prepared from one's own raw data took hours; the record of a rendered data set names that of its images.
 clean:  ## Delete rendered data, results, logs and reports; your own data, raw and prepared, and .venv stay
-	@for record in data/prepared/*/prepare.record.json; do \
-	  if grep -qs 'data/raw/[^/]*/generate.record.json' "$$record"; then rm -rf "$$(dirname "$$record")"; fi; done
-	@for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done
-	@rm -rf site results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+	@mkdir -p logs; exec 9>> logs/make.lock; flock --nonblock 9 || \
+	  { echo "error: a run works in this folder. Stop it or wait for its end, then: make clean" >&2; exit 2; }; \
+	  for record in data/prepared/*/prepare.record.json; do \
+	  if grep -qs 'data/raw/[^/]*/generate.record.json' "$$record"; then rm -rf "$$(dirname "$$record")"; fi; done; \
+	  for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done; \
+	  rm -rf site results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
 
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
 	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }

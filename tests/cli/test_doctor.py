@@ -9,6 +9,7 @@ import pytest
 from meshcil.cli import doctor
 from meshcil.cli.doctor import Finding, diagnose, show
 from meshcil.lineage import source
+from meshcil.tracking import stored
 from tests.lineage.test_record import git
 
 CONFIG = "MinJobAge               = {age} sec\nAccountingStorageType   = accounting_storage/none\n"
@@ -113,22 +114,37 @@ def test_slurm_that_forgets_too_early_is_named_with_what_to_set(machine: Path) -
     assert "MinJobAge of 240 s" in found("Slurm").remedy
 
 
-def test_an_old_database_is_told_how_to_move_on(machine: Path) -> None:
+def test_a_database_of_another_mlflow_is_told_how_to_move_on(machine: Path) -> None:
     with sqlite3.connect("mlflow.db") as connection:
         connection.execute("create table alembic_version (version_num text)")
         connection.execute("insert into alembic_version values ('451aebb31d03')")
     connection.close()
     assert found("MLflow").state == "bad" and "db upgrade" in found("MLflow").remedy
     with sqlite3.connect("mlflow.db") as connection:
-        connection.execute("update alembic_version set version_num = ?", [doctor._schema()])
+        connection.execute("update alembic_version set version_num = 'ffffffffffff'")
+        connection.execute("create table experiments (name text, artifact_location text)")
+    connection.close()
+    assert "newer MLflow" in found("MLflow").found and "track --rebuild" in found("MLflow").remedy
+    with sqlite3.connect("mlflow.db") as connection:
+        connection.execute("update alembic_version set version_num = ?", [stored._schemas()[1]])
     connection.close()
     assert found("MLflow").state == "ok"
     Path("mlflow.db").write_text("no database")
-    assert "cannot be read" in found("MLflow").found
+    assert "is not an MLflow database" in found("MLflow").found
+
+
+@pytest.mark.parametrize(("address", "cause"), [("http://127.0.0.1:9", "does not answer"), ("mlruns", "is no server")])
+def test_a_tracking_server_is_asked_before_a_run(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, address: str, cause: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    row = found("MLflow")
+    assert row.state == "bad" and row.found.startswith("MLFLOW_TRACKING_URI is ") and cause in row.found
+    assert "Unset it to log to mlflow.db" in row.remedy
 
 
 def test_the_newest_migration_is_one() -> None:
-    assert doctor._schema() and "," not in doctor._schema()
+    assert stored._schemas()[1] and "," not in stored._schemas()[1]
 
 
 def test_a_gpu_that_torch_cannot_use_is_bad(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,3 +123,16 @@ def test_a_failure_is_the_last_thing_on_a_terminal(tmp_path: Path) -> None:
     after = text[text.rindex("Error in rule train") :]
     assert "epoch 0: loss 1.25" in after and "train.log" in after and "waiting" not in after
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+
+
+def test_a_job_that_starts_while_the_view_is_drawn_does_no_harm() -> None:
+    progress = Progress(planned={"train": 2})
+
+    class Slow(Job):
+        def last_line(self) -> str:
+            progress.start(2, Job("train", "second", 0.0, None))
+            return ""
+
+    progress.start(1, Slow("train", "first", 0.0, None))
+    view(progress, 1.0, 1.0)
+    assert len(progress.running) == 2

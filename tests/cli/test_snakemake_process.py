@@ -18,7 +18,7 @@ def test_the_limit_is_off_and_the_exit_code_is_snakemake_s(
         return done
 
     monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "1"])
-    monkeypatch.setattr(snakemake_process, "args_to_api", take)
+    monkeypatch.setattr("snakemake.cli.args_to_api", take)
     with pytest.raises(SystemExit, match=code):
         snakemake_process.main()
     assert limits == [None]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from meshcil.cli import submit
 from meshcil.cli.submit import bring_to_present, explain, failures
+from meshcil.core.errors import InputError
 
 COMMAND = "python -m meshcil.stages.train --run run.json --out results/a/state.safetensors --threads 1"
 BLOCK = """\
@@ -134,3 +136,53 @@ def test_what_runs_made_takes_the_present_and_nothing_else(tmp_path: Path, name:
     assert (path.stat().st_mtime < time.time() + 1) == made
     assert old.stat().st_mtime == pytest.approx(past)
     assert bring_to_present(tmp_path) == 0
+
+
+REFUSED = """\
+Error in rule train:
+    message: SLURM sbatch failed. The error message was 'sbatch: error: first line
+sbatch: error: Batch job submission failed: Requested time limit is invalid'.
+    sbatch call:
+        sbatch --parsable --job-name x
+
+For further error details see the cluster/cloud log and the log files of the involved rule(s).
+    jobid: 3
+    output: results/a/state.safetensors
+    log: logs/a.log (check log file(s) for error details)
+    shell:
+        python -m meshcil.stages.train > logs/a.log 2>&1
+"""
+
+
+def test_the_words_of_slurm_are_shown_and_no_other_cause_is_guessed() -> None:
+    Path("log").write_text(REFUSED + END)
+    (failure,) = failures(Path("log"))
+    assert failure.outputs == ("results/a/state.safetensors",)
+    text = explain([failure])
+    assert "first line; sbatch: error: Batch job submission failed: Requested time limit is invalid" in text
+    assert "memory" not in text and "by hand:" in text
+
+
+def test_only_tracking_failed_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(submit, "_attend", lambda command, handle: (1, 0))
+    monkeypatch.setattr(submit, "check_options", lambda names, config: None)
+    monkeypatch.setattr(submit, "snakemake_logs", lambda logs=iter([set(), {Path("log")}]): next(logs))
+    Path("log").write_text("Error in rule track:\n    output: results/tracking/smoke.json\n    log: logs/t.log\n" + END)
+    monkeypatch.delenv("MESHCIL_DEVICE", raising=False)
+    for name in ("MESHCIL_PIPELINE_ID", "XDG_CACHE_HOME", "MESHCIL_DEVICE"):
+        monkeypatch.setenv(name, "kept")
+    assert submit.submit("smoke", None) == submit.TRACKING_FAILED == 3
+    assert "The results are complete; only MLflow does not have them yet." in capsys.readouterr().err
+
+
+def test_a_folder_of_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("logs/make.lock").mkdir()
+    with pytest.raises(InputError, match=r"logs/make\.lock: cannot be written .*troubleshooting"):
+        submit.lock()
+    Path("logs/make.lock").rmdir()
+    Path("results").mkdir()
+    Path("results/tracking").write_text("in the way")
+    with pytest.raises(InputError, match=r"results/tracking/.*cannot be written"):
+        submit.check_folders()

@@ -94,7 +94,7 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     assert all("is missing" in finding for finding in check_tags(records)[0][:-1])
     assert stored_tags() == {}
     DATABASE.write_bytes(b"no database")
-    assert "is no MLflow database" in check_tags(records)[0][0]
+    assert "is not an MLflow database" in check_tags(records)[0][0]
 
 
 def printed(table: Table) -> str:

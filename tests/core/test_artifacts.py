@@ -1,5 +1,6 @@
 """Artifact files are whole or absent, and states come back as they were."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from meshcil.core.artifacts import (
     save_state,
     write_bytes_atomic,
     write_json_atomic,
+    write_text_atomic,
 )
 from meshcil.core.errors import InputError
 
@@ -100,3 +102,13 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
     remove_unfinished(tmp_path / "a.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.json.x1.tmp", "a.json", "a.json.tmp"]
     remove_unfinished(tmp_path / "not" / "there")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_says_who_may_read_and_write(mask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        write_text_atomic(tmp_path / "a.json", "{}")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode

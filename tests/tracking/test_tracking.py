@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from meshcil.core.artifacts import write_json_atomic
+from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_json
 from meshcil.tracking.base import Job
 from meshcil.tracking.jobs import job_of
@@ -126,6 +127,37 @@ def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path, monkeypatch: pytes
     assert [m.value for m in client.get_metric_history(child, "ce")] == [2.5, 2.0]
     assert runs[child].data.tags["meshcil.record_sha256"] == train.record_sha256
     assert runs[child].info.status == "FINISHED"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_copied_folder_logs_to_itself_also_what_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from meshcil.tracking.mlflow import MlflowTracker
+
+    first = logged("resolve", "run.json", "{}")
+    second = logged("train", "step0/epochs.csv", "step,phase,epoch,lr,ce\n0,train,0,0.1,2.5\n", step=0)
+    old, new = tmp_path / "o%ld", tmp_path / "n w"
+    for folder in (old, new):
+        folder.mkdir()
+    before = MlflowTracker(old).log("e", [first])
+    (new / "mlflow.db").write_bytes((old / "mlflow.db").read_bytes())
+    tracker = MlflowTracker(new)
+    assert tracker.log("e", [first, second])[first.record] == before[first.record]
+    client = MlflowClient(tracker.uri)
+    place = client.get_experiment_by_name("e")
+    runs = client.search_runs([place.experiment_id])
+    addresses = {place.artifact_location, *(run.info.artifact_uri.partition("/e/")[0] + "/e" for run in runs)}
+    assert addresses == {(new / "mlruns/e").as_uri()} and len(runs) == 3
+    client.delete_experiment(place.experiment_id)
+    assert tracker.log("e", [first])[first.record] == before[first.record]
+    said = capsys.readouterr().err
+    assert "its addresses now lead to this folder" in said and "experiment e had been deleted in MLflow" in said
+    monkeypatch.setattr("meshcil.tracking.mlflow._all_runs", Mock(side_effect=OSError("no route")))
+    with pytest.raises(InputError, match=r"does not take the runs \(no route\)\. The results are complete"):
+        tracker.log("e", [first])
 
 
 @pytest.mark.parametrize("later", ["laptop", "smoke"])

@@ -3,11 +3,9 @@
 import platform
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,9 @@ from meshcil.cli import slurm
 from meshcil.cli.profiles import load_profile
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
-from meshcil.lineage.installed import check_lock, installed
+from meshcil.lineage.installed import check_lock
 from meshcil.lineage.source import changed_files, is_checkout
-from meshcil.tracking.stored import DATABASE
+from meshcil.tracking.stored import check_tracker
 
 _NEEDED_GB = 5.0
 _PATIENCE = 20.0
@@ -109,33 +107,10 @@ def _remote() -> Iterator[Finding]:
 
 
 def _mlflow() -> Iterator[Finding]:
-    if not DATABASE.is_file():
-        yield Finding("MLflow", "ok", f"no {DATABASE} here yet; the first run makes one")
-        return
-    remedy = "Copy it, then: .venv/bin/mlflow db upgrade sqlite:///mlflow.db"
     try:
-        with closing(sqlite3.connect(f"{DATABASE.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            stored = connection.execute("select version_num from alembic_version").fetchone()[0]
-    except (sqlite3.Error, TypeError) as error:
-        yield Finding(
-            "MLflow", "bad", f"{DATABASE} cannot be read ({error})", "meshcil track --rebuild makes a new one"
-        )
-        return
-    current = _schema()
-    fits = stored == current
-    found = f"schema {stored}, installed MLflow {installed().get('mlflow')} wants {current}"
-    yield Finding("MLflow", "ok" if fits else "bad", f"schema {stored}" if fits else found, "" if fits else remedy)
-
-
-def _schema() -> str:
-    """Newest migration of the installed MLflow, read from its files: importing it takes seconds."""
-    folders = [Path(p) / "mlflow/store/db_migrations/versions" for p in sys.path]
-    texts = [path.read_text(encoding="utf-8") for f in folders if f.is_dir() for path in f.glob("*.py")]
-    made, before = (
-        {match[1] for text in texts if (match := re.search(rf'^{name}\s*=\s*"(\w+)"', text, re.MULTILINE))}
-        for name in ("revision", "down_revision")
-    )
-    return ", ".join(sorted(made - before))
+        yield Finding("MLflow", "ok", check_tracker())
+    except InputError as error:
+        yield Finding("MLflow", "bad", f"{error.where} {error.cause}", error.remedy)
 
 
 def _slurm() -> Iterator[Finding]:

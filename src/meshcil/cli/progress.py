@@ -126,13 +126,13 @@ class Progress:
         for rule, count in self.planned.items():
             each = known[rule] if rule in known else mean(durations)
             work += (count - len(self.seconds.get(rule, []))) * each
-        spent = [now - job.started for job in self.running.values()]
+        spent = [now - job.started for job in list(self.running.values())]
         side_by_side = max(1.0, (sum(durations) + sum(spent)) / max(elapsed, 1e-9))
         return max(0.0, work - sum(spent)) / side_by_side
 
     def rows(self) -> list[tuple[str, int, int, int]]:
         """Rule, done, running, waiting; in the order of the pipeline."""
-        active = Counter(job.rule for job in self.running.values())
+        active = Counter(job.rule for job in list(self.running.values()))
         place = {rule: i for i, rule in enumerate(STAGES)}
         found = []
         for rule in sorted(self.planned, key=lambda name: place.get(name, len(place))):
@@ -168,7 +168,10 @@ def view(progress: Progress, now: float, elapsed: float) -> Group:
     for rule, done, active, waiting in progress.rows():
         style = "green" if active else ("dim" if not waiting else "")
         stages.add_row(rule, *(str(number) if number else "·" for number in (done, active, waiting)), style=style)
-    jobs = [Text(f"{job.title}, {clock(now - job.started)}  {job.last_line()}") for job in progress.running.values()]
+    # A copy: Snakemake starts and ends jobs while this thread draws.
+    jobs = [
+        Text(f"{job.title}, {clock(now - job.started)}  {job.last_line()}") for job in list(progress.running.values())
+    ]
     for job in jobs:
         job.truncate(200, overflow="ellipsis")
     left = progress.remaining(now, elapsed)

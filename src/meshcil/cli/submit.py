@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,29 @@ from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.stages.checks import check_options
+from meshcil.tracking.stored import check_tracker
 
 LOCK = Path("logs/make.lock")
-WRITTEN = ("logs", "data/raw", "data/prepared", "results/runs", "results/experiments", "reports", ".snakemake")
+TRACKING_FAILED = 3
+"""Exit code when the results are complete and only MLflow did not take them."""
+CACHE = ".snakemake/cache"
+WRITTEN = (
+    ".",
+    "logs",
+    "data/raw",
+    "data/prepared",
+    "results/runs",
+    "results/studies",
+    "results/experiments",
+    "results/tracking",
+    "reports",
+    CACHE,
+)
 _PROBE_BYTES = 1 << 16
 
 
 def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra: Sequence[str] = ()) -> int:
-    """Run experiments to the end; Snakemake's exit code.
+    """Run experiments to the end; the exit code: Snakemake's, `TRACKING_FAILED`, or 128 and the signal that ended it.
 
     Args:
         experiments: names, separated by commas.
@@ -42,11 +57,14 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     settings = load_profile(profile)
     check_options(experiments.split(","), repository_root() / "config")
     check_folders()
+    check_tracker()
     handle = lock()
     if count := bring_to_present(Path()):
-        print(f"note: {count} files were made by a clock ahead of this one; they bear the present now", file=sys.stderr)
+        print(f"note: {count} files had timestamps in the future; reset to now", file=sys.stderr)
     # A GPU is used where the profile is one for GPUs or clusters; on the CPU the bytes are always the same.
     os.environ.setdefault("MESHCIL_DEVICE", "auto" if profile else "cpu")
+    # Snakemake and matplotlib keep files below HOME, which can be read-only or full.
+    os.environ.setdefault("XDG_CACHE_HOME", str(Path(CACHE).resolve()))
     os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     if settings.get("executor") == "slurm":
         settings = for_slurm(settings, cancel)
@@ -54,13 +72,18 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     before = snakemake_logs()
     with nullcontext() if settings.get("executor") == "slurm" else stage_server(handle):
         code, stopped = _attend(command, handle)
-    if code and not stopped:
+    if stopped:
+        code = 128 + stopped
+    elif code:
         # A full disk or a folder that cannot be written stops Snakemake itself, with a traceback.
         check_folders()
     if code:
         found = [failure for log in sorted(snakemake_logs() - before) for failure in failures(log)]
         end = f"Stopped (exit code {code}). What was finished is kept; the same command goes on."
         print(f"\n{explain(found) if found and not stopped else end}", file=sys.stderr, flush=True)
+        if not stopped and found and {failure.rule for failure in found} == {"track"}:
+            print("The results are complete; only MLflow does not have them yet.", file=sys.stderr, flush=True)
+            return TRACKING_FAILED
     return code
 
 
@@ -157,18 +180,27 @@ def for_slurm(settings: dict[str, Any], cancel: bool) -> dict[str, Any]:
 
 def lock() -> int:
     """Hold the lock of the working folder until this process and all it started have ended."""
-    LOCK.parent.mkdir(exist_ok=True)
-    handle = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("Waiting for another run in this folder", file=sys.stderr, flush=True)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+    while True:
+        try:
+            LOCK.parent.mkdir(exist_ok=True)
+            handle = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+        except OSError as error:
+            remedy = "See docs/troubleshooting.md#a-checkout-for-a-group, or work in a clone of your own"
+            raise InputError(LOCK, f"cannot be written ({error.strerror})", remedy) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another run in this folder", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # `make clean` may have removed the file meanwhile: a lock on a removed file protects nothing.
+        with suppress(FileNotFoundError):
+            if LOCK.stat().st_ino == os.fstat(handle).st_ino:
+                return handle
+        os.close(handle)
 
 
-def _attend(command: Sequence[str], handle: int) -> tuple[int, bool]:
-    """Run Snakemake; its exit code, and whether somebody asked it to stop.
+def _attend(command: Sequence[str], handle: int) -> tuple[int, int]:
+    """Run Snakemake; its exit code, and the first signal by which somebody asked it to stop, or 0.
 
     Signals are Snakemake's to handle: it cancels or finishes jobs. This process lives on to tell the end.
     """
@@ -179,13 +211,18 @@ def _attend(command: Sequence[str], handle: int) -> tuple[int, bool]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: (received.append(number), process.send_signal(number)))
     code = process.wait()
-    return code if code >= 0 else 128 - code, bool(received)
+    return code if code >= 0 else 128 - code, received[0] if received else 0
 
 
 LOGS = Path(".snakemake/log")
 _TAIL = 15
 _KILLED = 128 + 9
 _BLOCK = re.compile(r"^(?:Error in rule (\w+)(?:, jobid: \d+)?:|        rule (\w+):)$")
+_REFUSAL = re.compile(
+    r"(?<=message: SLURM )(sbatch failed\. The error message was '.*?')\.\n"
+    r"\s+sbatch call:\n.*?(?=\n\s+(?:jobid|jobs):)",
+    re.DOTALL,
+)
 _FIELD = re.compile(r"^\s+(log|output|shell|external_jobid|jobid|message|input):\s*(.*)$")
 
 
@@ -200,6 +237,7 @@ class Failure:
         command: its shell command, without the redirection; empty when Snakemake did not say it.
         slurm_log: what Slurm printed, or None.
         status: exit status of the command, where Snakemake said it.
+        reason: what Slurm said, in the words of Snakemake; empty when the job ran and failed by itself.
     """
 
     rule: str
@@ -208,6 +246,7 @@ class Failure:
     command: str
     slurm_log: Path | None = None
     status: int | None = None
+    reason: str = ""
 
 
 def snakemake_logs() -> set[Path]:
@@ -218,11 +257,16 @@ def snakemake_logs() -> set[Path]:
 def failures(log: Path) -> list[Failure]:
     """Jobs that failed according to a log of Snakemake, each once (a retried job at its last attempt)."""
     found: dict[tuple[str, tuple[str, ...]], Failure] = {}
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    text = log.read_text(encoding="utf-8", errors="replace")
+    # Of a refusal of sbatch, the whole call follows, over several lines.
+    lines = _REFUSAL.sub(lambda match: "; ".join(match[1].split("\n")), text).splitlines()
+    reason = ""
     for number, line in enumerate(lines):
+        if line.startswith("Error in "):
+            reason = lines[number + 1].partition("message: ")[2].replace("None", "") if lines[number + 1 :] else ""
         if match := _BLOCK.match(line):
             failure = _failure(match[1] or match[2], lines[number + 1 :])
-            failure = replace(failure, status=_status(failure.command, lines[:number]))
+            failure = replace(failure, status=_status(failure.command, lines[:number]), reason=reason)
             found.pop((failure.rule, failure.outputs), None)
             found[failure.rule, failure.outputs] = failure
     # A group is reported whole; and what was retried with success did not fail.
@@ -269,7 +313,9 @@ def _explain(failure: Failure) -> str:
     tail = _tail(log)
     if log is not None:
         lines += [f"  last lines of {log}:", *(f"    {line}" for line in tail)]
-    if failure.status == _KILLED or not _says_why(tail):
+    if failure.reason:
+        lines.append(f"  {failure.reason}")
+    if failure.status == _KILLED or "OUT_OF_MEMORY" in failure.reason or not (failure.reason or _says_why(tail)):
         lines.append("  It was killed, most often because memory ran out: free some, or run fewer jobs at once.")
     if failure.command:
         python = Path(sys.executable)

@@ -7,12 +7,12 @@ import errno
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from meshcil.core import limits
 from meshcil.core.errors import InputError
@@ -28,13 +28,12 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        # Not `mkstemp`, whose files are for their owner alone: the umask says who may read and write.
+        temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+        with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         if temporary is not None:

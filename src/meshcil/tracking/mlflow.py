@@ -16,14 +16,17 @@ from pathlib import Path
 # Both are read when MLflow is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+# A server that does not answer is given a minute, not five.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from meshcil.core.errors import InputError
 from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
 from meshcil.tracking.registry import register
-from meshcil.tracking.stored import ANCHOR_TAG, RECORD_TAG
+from meshcil.tracking.stored import ANCHOR_TAG, HELP, RECORD_TAG, SERVER, prepare_database
 
 GROUP, PARENT = "meshcil.group", "mlflow.parentRunId"
 _PARAMS_PER_CALL, _METRICS_PER_CALL, _PAGE = 100, 900, 1000
@@ -38,10 +41,22 @@ class MlflowTracker(Tracker):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder / 'mlflow.db'}")
+        self.uri = os.environ.get(SERVER) or f"{_SQLITE}{self.folder / 'mlflow.db'}"
 
     def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
-        """Log the jobs that the database does not hold yet; those it holds keep their ids."""
+        """Log the jobs that the database does not hold yet; those it holds keep their ids.
+
+        Raises:
+            InputError: when MLflow refuses, or cannot be reached.
+        """
+        try:
+            return self._log(experiment, jobs, anchor)
+        except (MlflowException, OSError) as error:
+            reason = " ".join(str(error).split())[:300]
+            remedy = f"The results are complete. Mend it ({HELP}), then run the same command again"
+            raise InputError(f"MLflow at {self.uri}", f"does not take the runs ({reason})", remedy) from error
+
+    def _log(self, experiment: str, jobs: Sequence[Job], anchor: str | None) -> dict[str, str]:
         with _only_one(self.folder / "mlflow.lock"):
             if self.uri.startswith(_SQLITE):
                 _prepare(Path(self.uri.removeprefix(_SQLITE)))
@@ -67,6 +82,9 @@ class MlflowTracker(Tracker):
         if found is None:
             location = (self.folder / "mlruns" / name).as_uri() if self.uri.startswith("sqlite") else None
             found = client.get_experiment(client.create_experiment(name, artifact_location=location))
+        elif found.lifecycle_stage == "deleted":
+            print(f"note: experiment {name} had been deleted in MLflow; it is restored with its runs", file=sys.stderr)
+            client.restore_experiment(found.experiment_id)
         return found
 
 
@@ -86,12 +104,15 @@ def _prepare(database: Path) -> None:
     """
     if database.exists():
         _wait_until_writable(database)
+        prepare_database(database)
         return
     # Under another name: MLflow cannot repeat the making of its tables after that was cut off.
     fresh = database.with_name(f".{database.name}.tmp")
     for leftover in database.parent.glob(f"{escape(fresh.name)}*"):
         leftover.unlink()
     MlflowClient(f"{_SQLITE}{fresh}").search_experiments(max_results=1)
+    # SQLite makes files that only their owner writes; the umask, which the lock's file follows, may say more.
+    fresh.chmod(database.with_name("mlflow.lock").stat().st_mode & 0o777)
     fresh.replace(database)
 
 

@@ -1,10 +1,17 @@
 """What the local MLflow database holds, read without MLflow: its import alone takes longer than a trace."""
 
+import os
+import re
 import sqlite3
+import sys
+import urllib.error
+import urllib.request
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
@@ -12,8 +19,88 @@ from meshcil.core.errors import InputError
 DATABASE = Path("mlflow.db")
 RECORD_TAG = "meshcil.record_sha256"
 ANCHOR_TAG = "meshcil.anchor"
+SERVER = "MLFLOW_TRACKING_URI"
+"""Variable with the address of another place to log to."""
+HELP = "docs/troubleshooting.md#mlflow"
+_PATIENCE = 5.0
+"""Seconds that a server may take to answer before a run."""
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Tables and columns with addresses of files below `mlruns`."""
 _RECORD = ".record.json"
 _REMEDY = "Restore it, or delete it and log the records again with `meshcil track --rebuild`"
+
+
+def check_tracker() -> str:
+    """Ask in a few seconds whether runs can be logged, and where that is.
+
+    Raises:
+        InputError: when the server does not answer, or the database is for another MLflow.
+    """
+    address = os.environ.get(SERVER, "")
+    if not address:
+        return (
+            f"schema {prepare_database()}" if DATABASE.is_file() else f"no {DATABASE} here yet; the first run makes one"
+        )
+    remedy = f"Unset it to log to {DATABASE} here, or give http://HOST:PORT or sqlite:///FILE ({HELP})"
+    if not re.match(r"[a-z0-9+]+:", address):
+        raise InputError(SERVER, f"is `{address}`, which is no server and no database", remedy)
+    if address.startswith("http"):
+        try:
+            urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_PATIENCE).close()
+        except urllib.error.HTTPError:
+            # It answers, be it that it wants a name and a password.
+            pass
+        except OSError as error:
+            cause = f"is {address}, which does not answer ({getattr(error, 'reason', error)})"
+            raise InputError(SERVER, cause, f"Start the server. {remedy}") from error
+    return f"logs to {address}"
+
+
+def prepare_database(database: Path = DATABASE) -> str:
+    """Check the schema of the database and let it name the files of the folder it is in now; the schema.
+
+    MLflow stores absolute addresses, which lead a copied or moved folder to the original.
+
+    Raises:
+        InputError: when the schema is older or newer than that of the installed MLflow.
+    """
+    stored = "".join(row[0] for row in _query(database, "select version_num from alembic_version"))
+    known, newest = _schemas()
+    if stored in known and stored != newest:
+        remedy = f"Copy it, then run: .venv/bin/mlflow db upgrade sqlite:///{database}"
+        raise InputError(database, f"has schema {stored} of an older MLflow; the installed one needs {newest}", remedy)
+    if stored != newest:
+        cause = f"has schema {stored or 'none'} of a newer MLflow; the installed one needs {newest}"
+        remedy = f"Move it away and run `meshcil track --rebuild`, or install the newer MLflow ({HELP})"
+        raise InputError(database, cause, remedy)
+    here = database.resolve().parent.as_uri()
+    with closing(sqlite3.connect(database, timeout=60.0)) as connection, connection:
+        rows = connection.execute("select name, artifact_location from experiments").fetchall()
+        ends = [(str(place), f"/mlruns/{quote(name)}") for name, place in rows]
+        for before in {place.removesuffix(end) for place, end in ends if place.endswith(end)} - {here}:
+            print(f"note: {database} was made in {before}; its addresses now lead to this folder", file=sys.stderr)
+            for table, column in _PLACES:
+                mended = f"update {table} set {column} = ? || substr({column}, ?) where substr({column}, 1, ?) = ?"
+                old = f"{before}/mlruns/"
+                connection.execute(mended, (here, len(before) + 1, len(old), old))
+    return stored
+
+
+def _schemas() -> tuple[set[str], str]:
+    """Migrations of the installed MLflow and the newest of them, from its files: importing it takes seconds."""
+    folders = [Path(p) / "mlflow/store/db_migrations/versions" for p in sys.path]
+    texts = [path.read_text(encoding="utf-8") for f in folders if f.is_dir() for path in f.glob("*.py")]
+    made, before = (
+        {match[1] for text in texts if (match := re.search(rf'^{name}\s*=\s*"(\w+)"', text, re.MULTILINE))}
+        for name in ("revision", "down_revision")
+    )
+    return made, ", ".join(sorted(made - before))
 
 
 def tracked_runs(folder: Path = Path("results/tracking")) -> dict[str, str]:
@@ -84,7 +171,7 @@ def _query(database: Path, query: str) -> list[tuple]:
     try:
         return connection.execute(query).fetchall()
     except sqlite3.Error as error:
-        raise InputError(database, f"is no MLflow database ({error})", _REMEDY) from error
+        raise InputError(database, f"is not an MLflow database ({error})", _REMEDY) from error
     finally:
         connection.close()
 

@@ -1,0 +1,100 @@
+"""What the Makefile itself decides: which environment is good, what `clean` deletes, and who records when."""
+
+import fcntl
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.fabrication import write
+from tests.workflow.conftest import ROOT
+
+RENDERED = '{"parents": [{"path": "data/raw/rendered/generate.record.json"}]}'
+
+
+def copy_makefile(folder: Path) -> None:
+    for name in ("Makefile", "dvc.yaml", "requirements.lock"):
+        shutil.copy(ROOT / name, folder)
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *words, f"PYTHON={sys.executable}"], cwd=folder, capture_output=True, text=True)
+
+
+def test_an_environment_belongs_to_its_folder(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "the re"
+    here.mkdir()
+    copy_makefile(here)
+    assert "Creating .venv" in make(here, "setup", "--dry-run").stdout
+    variables = make(here, "--print-data-base", "--dry-run", "help").stdout
+    (stamp,) = re.findall(r"^STAMP := (.*)$", variables, re.MULTILINE)
+    write(here, {stamp: ""})
+    assert "Nothing to be done" in make(here, "setup").stdout
+    here.rename(there)
+    again = make(there, "setup", "--dry-run").stdout
+    assert f'test -n "{stamp}"' in again and "Nothing to be done" not in again
+
+
+def test_an_empty_experiment_is_named(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    write(tmp_path, {"stamp": ""})
+    done = make(tmp_path, "reproduce", "EXPERIMENT=", "STAMP=stamp", "BIN=nowhere")
+    assert done.returncode == 2 and done.stderr.startswith("error: EXPERIMENT is empty. Name one")
+
+
+def test_a_running_experiment_is_not_cleaned_away(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    write(tmp_path, {"logs/make.lock": "", "results/a.csv": ""})
+    with (tmp_path / "logs/make.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = make(tmp_path, "clean")
+    assert done.returncode == 2 and "error: a run works in this folder" in done.stderr
+    assert (tmp_path / "results/a.csv").is_file() and (tmp_path / "logs/make.lock").is_file()
+
+
+def test_it_deletes_rendered_data_and_results_alone(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    kept = {
+        "data/raw/own/photo.jpg": "",
+        "data/prepared/own/prepare.record.json": '{"parents": []}',
+        "data/prepared/own/train.parquet": "",
+        "data/prepared/unfinished/train.parquet": "",
+        ".venv/bin/python": "",
+    }
+    made = {
+        "data/raw/rendered/generate.record.json": "{}",
+        "data/raw/rendered/picture.png": "",
+        "data/prepared/rendered/prepare.record.json": RENDERED,
+        "data/prepared/rendered/train.parquet": "",
+        "results/runs/run.json": "",
+        "logs/run.log": "",
+        "reports/index.html": "",
+        "mlflow.db": "",
+    }
+    write(tmp_path, kept | made)
+    for _ in range(2):
+        assert make(tmp_path, "clean").returncode == 0
+        left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+        assert left == {*kept, "Makefile", "dvc.yaml", "requirements.lock"}
+
+
+COMMANDS = {
+    "meshcil": "case $1 in submit) mkdir -p logs; touch logs/make.lock;; audit) echo audit >> order; sleep 0.3;; esac",
+    "dvc": 'if [ "$1" = commit ]; then echo commit >> order; fi',
+}
+
+
+def test_two_recordings_follow_each_other(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "bin").mkdir()
+    for name, body in COMMANDS.items():
+        command = tmp_path / "bin" / name
+        command.write_text(f"#!/bin/sh\n{body}\n")
+        command.chmod(0o755)
+    command = ["make", "reproduce", "BIN=bin", "STAMP=Makefile", f"PYTHON={sys.executable}"]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert (tmp_path / "order").read_text().split() == ["audit", "commit"] * 2
