@@ -35,7 +35,7 @@ def test_where_nothing_is_published_the_remote_is_not_blamed(tmp_path: Path, mon
 def test_exporting_what_the_report_shows_is_no_difference_to_it(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = {"measured": "once", "date": "2031-05-04", "commits": [], "runs": {}}
+    facts = {"measured": "once", "date": "2031-05-04", "commits": [], "runs": {}, "tables": {}}
     files = {name: Path("docs/results") / name / "provenance.json" for name in ("smoke", "laptop")}
     for file in files.values():
         write_json_atomic(file, facts)

@@ -52,7 +52,7 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = json.loads(OUT.with_name("track-smoke.record.json").read_text())["inputs"]
-    track.main("smoke", [Path(entry["path"]) for entry in inputs], OUT, "mlflow")
+    track.main("smoke", [Path(entry["path"]) for entry in inputs], OUT)
     records, _ = read_records()
     assert check_tags(records) == ([], [])
     before = tracked_runs()

@@ -11,6 +11,7 @@ from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import SourceFacts
 from meshcil.stages import track
 from meshcil.stages.command import run
+from tests.tracking.untracked import untracked
 
 pytestmark = pytest.mark.usefixtures("locked_packages")
 
@@ -21,7 +22,8 @@ RECORD = OUT.with_name("track-smoke.record.json")
 def run_again() -> SourceFacts:
     """Run the last job once more; what it records of the source."""
     inputs = [Path(entry.path) for entry in read_record(RECORD).inputs]
-    track.main("smoke", inputs, OUT, "null")
+    with untracked():
+        track.main("smoke", inputs, OUT)
     return read_record(RECORD).source
 
 

@@ -38,7 +38,8 @@ planned = job(load_plan(["smoke"], config), "census", {"dataset": "primitives3d-
 info = Path(planned.inputs["data"])
 info.parent.mkdir(parents=True)
 write_json_atomic(info, {"counts": {"train": 3}})
-options = dict(zip(planned.command[3::2], planned.command[4::2], strict=True))
+words = planned.command[planned.command.index("--data") :]
+options = dict(zip(words[::2], words[1::2], strict=True))
 main(Path(options["--data"]), Path(options["--out"]))
 records, findings = read_records()
 assert list(records) == [planned.record] and not findings

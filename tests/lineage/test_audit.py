@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 
 from meshcil.core import code_digest
-from meshcil.lineage.audit import audit
+from meshcil.lineage.audit import check_files, find_records
 from meshcil.lineage.code import templates
 from meshcil.lineage.record import record_job
 from tests.lineage.test_record import job
+
+
+def audit() -> list[str]:
+    """What the audit finds in records and files behind the report."""
+    found = find_records()
+    return [*found.damaged, *check_files(found.behind)]
 
 
 @pytest.fixture(autouse=True)

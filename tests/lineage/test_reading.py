@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshcil.core.errors import InputError
-from meshcil.lineage.audit import audit
+from meshcil.lineage.audit import find_records
 from meshcil.lineage.reading import Records, producer, read_record, read_records, walk
 from tests.lineage.test_record import job
 
@@ -40,7 +40,7 @@ def become_loop() -> None:
 SPOILED: dict[str, tuple[Callable[[], object], str]] = {
     "missing": (RECORD.unlink, "does not exist"),
     "truncated": (lambda: RECORD.write_text(RECORD.read_text()[:100]), "is not valid JSON"),
-    "binary": (lambda: RECORD.write_bytes(b"\xff\xfe\x00"), "is not valid JSON"),
+    "binary": (lambda: RECORD.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text"),
     "no object": (lambda: RECORD.write_text("[]"), "is not a valid record"),
     "newer layout": (
         lambda: edit(lambda c: c.update(schema_version=2)),
@@ -56,7 +56,7 @@ SPOILED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "settings and digest apart": (lambda: edit(lambda c: c["settings"]["values"].update(depth=3)), "`settings.sha256`"),
     "folder": (become_folder, "is not a file"),
-    "loop of links": (become_loop, "cannot be read"),
+    "loop of links": (become_loop, "is a link that leads back to itself"),
 }
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_said(case: str) -> None:
 @pytest.mark.parametrize("case", [case for case in SPOILED if case != "missing"])
 def test_the_audit_names_it(case: str) -> None:
     SPOILED[case][0]()
-    assert any(finding.startswith(f"{RECORD}: ") for finding in audit())
+    assert any(finding.startswith(f"{RECORD}: ") for finding in find_records().damaged)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -9,11 +9,12 @@ import pytest
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_json
+from meshcil.lineage.schema import Record
 from meshcil.tracking.base import Job
 from meshcil.tracking.jobs import job_of
-from meshcil.tracking.null import build as build_null
 from meshcil.tracking.stored import tracked_runs
 from tests.lineage.test_record import job as run_job
+from tests.records import write_record
 
 KEY = {"dataset": "d", "protocol": "2-2", "method": "m", "budget": "none", "seed": 0}
 GROUP = "d/2-2/m/none/seed0"
@@ -29,7 +30,7 @@ def logged(stage: str, output: str, text: str, **key: object) -> Job:
     record = run_job(stage, [], output, text) | {"key": {**KEY, **key}}
     path = Path(output).parent / f"{stage}.record.json"
     path.write_text(json.dumps(record))
-    return job_of(path, record, sha256_file(path))
+    return job_of(path, Record.model_validate(record), sha256_file(path))
 
 
 def test_training_logs_its_loss_terms_per_epoch() -> None:
@@ -64,7 +65,7 @@ def test_jobs_of_an_aligner_belong_to_the_run_that_it_aligns() -> None:
         text = "test_set,task,class_name,metric,value,step\nclean:eli:align-all,,,accuracy,0.5,1\n"
         record = run_job(stage, [], output, text if output.endswith("scores.csv") else "{}")
         record |= {"key": KEY, "settings": {"values": settings, "sha256": sha256_json(settings)}}
-        jobs[stage] = job_of(Path(output).with_name(f"{stage}.record.json"), record, stage)
+        jobs[stage] = job_of(Path(output).with_name(f"{stage}.record.json"), Record.model_validate(record), stage)
     other = jobs.pop("other")
     (group,) = {job.group_id for job in jobs.values()}
     assert other.group == GROUP and other.group_id != group
@@ -86,13 +87,9 @@ def test_the_data_tag_follows_the_bytes_of_the_data() -> None:
         data.parent.mkdir(parents=True, exist_ok=True)
         data.write_text(content)
         record = run_job("train", [data], "epochs.csv", "step,phase,epoch,lr\n") | {"key": {**KEY, "step": 0}}
-        tags.append(job_of(Path("train.record.json"), record, "0" * 64).tags["meshcil.data_sha256"])
+        job = job_of(Path("train.record.json"), Record.model_validate(record), "0" * 64)
+        tags.append(job.tags["meshcil.data_sha256"])
     assert tags[0] == tags[2] != tags[1]
-
-
-def test_null_tracker_takes_every_job() -> None:
-    job = logged("resolve", "run.json", "{}")
-    assert build_null().log("e", [job]) == {"resolve.record.json": ""}
 
 
 class Killed(Exception):
@@ -166,7 +163,7 @@ def test_of_several_experiments_the_one_logged_last_says_which_run_is_the_report
         runs = {"reports/report.record.json": f"run of {name}", f"{name}.record.json": name}
         write_json_atomic(Path(f"results/tracking/{name}.json"), {"experiment": name, "runs": runs})
         ended = "2026-01-02" if name == later else "2026-01-01"
-        write_json_atomic(Path(f"results/tracking/track-{name}.record.json"), {"ended": ended})
+        write_record(f"results/tracking/track-{name}.record.json", "track", ended=ended)
     found = tracked_runs()
     assert found["reports/report.record.json"] == f"run of {later}"
     assert found["laptop.record.json"] == "laptop" and found["smoke.record.json"] == "smoke"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from meshcil.cli.audit import inspect
 from meshcil.cli.trace import as_json, find_trace
 from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED
 from meshcil.core.artifacts import load_state
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.audit import audit
 from meshcil.reporting.scores import read_scores
 from meshcil.reporting.table import read_table, read_texts
 from tests.workflow.conftest import snakemake
@@ -121,4 +121,4 @@ def test_numbers_are_traced_through_the_aligner_and_through_a_study(aligned: Pat
 
 
 def test_records_are_whole(aligned: Path) -> None:
-    assert audit() == []
+    assert inspect().findings == ()

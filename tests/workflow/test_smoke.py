@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from meshcil.cli.audit import inspect
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.audit import audit
 from tests.workflow.conftest import snakemake, snakemake_command
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
@@ -70,12 +70,12 @@ def test_records_form_a_chain_from_report_to_raw_images(smoke: Path) -> None:
 
 def test_audit_accepts_the_run_and_names_a_changed_file(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(smoke)
-    assert audit() == []
+    assert inspect().findings == ()
     table = smoke / "reports/tables/smoke-summary.csv"
     original = table.read_bytes()
     table.write_bytes(original.replace(b"iNeMo", b"INeMo", 1))
     try:
-        assert any("reports/tables/smoke-summary.csv" in finding for finding in audit())
+        assert any("reports/tables/smoke-summary.csv" in finding for finding in inspect().findings)
     finally:
         table.write_bytes(original)
 

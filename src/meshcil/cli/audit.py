@@ -15,11 +15,11 @@ from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import FINAL, anchor, check_anchor
-from meshcil.lineage.audit import beside_report, check_files, current, divide
+from meshcil.lineage.audit import check_files, find_records
 from meshcil.lineage.files import is_configuration, place_of
 from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
-from meshcil.lineage.reading import read_records
+from meshcil.lineage.reading import flat
 from meshcil.lineage.schema import Record
 from meshcil.lineage.versions import check_dvc
 from meshcil.stages.resolve import resolve_run
@@ -67,10 +67,8 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     Raises:
         InputError: when ``against`` cannot be understood.
     """
-    found, damaged = read_records()
-    records, others = divide(current(found))
-    spoilt = beside_report(damaged, found)
-    findings = [finding for finding in damaged if finding not in spoilt]
+    found = find_records()
+    records, others, findings = found.behind, found.others, list(found.damaged)
     same, notes = comparable(records)
     digests: dict[str, str] = {}
     parts = (
@@ -82,7 +80,7 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     for more, remarks in parts:
         findings += more
         notes += remarks
-    notes += _beside(others, [*spoilt, *_differences_elsewhere(others, digests)], findings)
+    notes += _beside(others, [*found.damaged_others, *_differences_elsewhere(others, digests)], findings)
     notes += check_environment(records)
     digest = anchor() if FINAL in records else None
     return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
@@ -171,18 +169,11 @@ def _changed(record: Record) -> list[str]:
 
 def _setting_difference(record: Record, now: Any) -> list[str]:
     """The first setting that differs, as a clause; empty when none does."""
-    before, after = _flat(record.settings.values), _flat(now)
+    before, after = dict(flat(record.settings.values)), dict(flat(now))
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             return [f"has changed (`{name}` was {before.get(name)!r}, is {after.get(name)!r})"]
     return []
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(value, Mapping) and value:
-        parts = [_flat(part, f"{prefix}.{name}" if prefix else str(name)) for name, part in value.items()]
-        return {name: leaf for part in parts for name, leaf in part.items()}
-    return {prefix: value}
 
 
 def _run(record: Record) -> Any:
@@ -258,7 +249,7 @@ def check_tags(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
 
 def _unregistered(runs: Iterable[str], models: set[str], records: Mapping[Path, Record]) -> list[str]:
     tracked = {name: records[Path(name)] for name in runs if Path(name) in records}
-    finished = [name for name, record in tracked.items() if model_of(record.model_dump(mode="json"))]
+    finished = [name for name, record in tracked.items() if model_of(record)]
     return [name for name in finished if sha256_file(Path(name)) not in models]
 
 
@@ -269,7 +260,7 @@ def _tag_differences(run: str, tags: Mapping[str, str] | None, path: Path, recor
         return [f"{DATABASE}: run {run} of {path} is missing"]
     # A tag that is not there was not known yet when the run was logged; the record's digest always was.
     found = {RECORD_TAG: "none", **tags}
-    expected = {RECORD_TAG: sha256_file(path), **tags_of(records[path].model_dump(mode="json"))}
+    expected = {RECORD_TAG: sha256_file(path), **tags_of(records[path])}
     return [
         f"{DATABASE}: tag {name} of run {run} is {found[name]!r}, but {path} says {value!r}"
         for name, value in expected.items()

@@ -1,15 +1,15 @@
 """`meshcil export`: the results for readers who do not use this project."""
 
-import subprocess
 from getpass import getuser
 from pathlib import Path
 
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
-from meshcil.lineage.audit import beside_report, current, divide
+from meshcil.lineage.audit import find_records
 from meshcil.lineage.crate import About, Crate, crate_files
-from meshcil.lineage.reading import read_records, record_files
+from meshcil.lineage.reading import record_files
+from meshcil.lineage.source import git
 
 NOWHERE = "urn:meshcil:source"
 """Address of a checkout that has no remote."""
@@ -27,16 +27,15 @@ def export_crate(folder: Path, *, weights: bool) -> int:
     """
     if not record_files():
         raise InputError("reports", "holds no report", "Run `make reproduce` first")
-    records, damaged = read_records()
-    beside = beside_report(damaged, records)
-    if findings := [finding for finding in damaged if finding not in beside]:
-        raise InputError(Path.cwd(), findings[0], "Run `meshcil audit`; only sound records are exported")
-    experiments = shown_experiments(records)
+    found = find_records()
+    if found.damaged:
+        raise InputError(Path.cwd(), found.damaged[0], "Run `meshcil audit`; only sound records are exported")
+    experiments = shown_experiments(found.behind)
     if experiments is None:
         raise InputError("reports", "holds no report", "Run `make reproduce` first")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "exists already", "Name a new folder")
-    records = current(divide(records)[0])
+    records = found.behind
     files = crate_files(records, weights=weights)
     missing = [path for path, source in files.items() if not source.is_file()]
     if missing:
@@ -55,5 +54,4 @@ def _address() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(repository_root()), *arguments], capture_output=True, text=True)
-    return done.stdout.strip()
+    return (git(repository_root(), *arguments) or b"").decode().strip()

@@ -6,8 +6,7 @@ from pathlib import Path
 from meshcil.cli.audit import inspect
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import ANCHOR, shown_experiments
-from meshcil.lineage.audit import current, divide
-from meshcil.lineage.reading import read_records
+from meshcil.lineage.audit import find_records
 from meshcil.lineage.versions import LOCK, dvc, kept_experiments, uncovered
 
 _DIFFERENCES = "differs from its records or from dvc.lock"
@@ -25,12 +24,12 @@ def publish() -> list[str]:
     """
     if not LOCK.is_file():
         raise InputError(LOCK, "does not exist", "Run `make reproduce` for the experiments that dvc.yaml names")
-    shown = shown_experiments(read_records()[0])
+    shown = shown_experiments(find_records().behind)
     if shown != kept_experiments():
         cause = f"keeps {kept_experiments()}, but the report shows {shown}"
         raise InputError("dvc.yaml", cause, "Correct it, or run `make reproduce` without EXPERIMENT")
     refuse_differences("Run `make audit`, and `make reproduce` for what is missing")
-    missing = uncovered(divide(current(read_records()[0]))[0])
+    missing = uncovered(find_records().behind)
     if missing:
         cause = f"keeps no version of {missing[0]} and {len(missing) - 1} more outputs"
         raise InputError(LOCK, cause, "Name their experiments and rendered datasets in dvc.yaml, then `make reproduce`")

@@ -12,10 +12,11 @@ from PIL import Image, ImageOps
 
 from meshcil.config.run import ANY_BUDGET, RunConfig, load_run
 from meshcil.core import limits
-from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.datasets.images import decode_image
 from meshcil.datasets.prepared import load_info
+from meshcil.lineage.files import record_in
+from meshcil.lineage.reading import read_record
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
@@ -138,9 +139,9 @@ def find_run(results: Path = Path("results/runs")) -> Path:
     finished: dict[Path, tuple[int, str]] = {}
     for scores in results.glob("*/*/*/*/seed*/scores.csv"):
         folder = scores.parent
-        record = folder / "score.record.json"
+        record = record_in(folder, "score")
         if record.is_file() and (run := load_run(folder / "run.json")).method.kind == "inemo":
-            finished[folder] = len(run.classes), read_json(record)["ended"]
+            finished[folder] = len(run.classes), read_record(record).ended
     if not finished:
         raise InputError(results, "holds no finished iNeMo run", _REPRODUCE)
     best = max(finished, key=lambda folder: finished[folder])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from meshcil.core.errors import InputError
-from meshcil.lineage.audit import current
-from meshcil.lineage.reading import read_records, record_files
+from meshcil.lineage.audit import find_records
+from meshcil.lineage.reading import record_files
 from meshcil.stages import track
 
 
@@ -16,14 +16,14 @@ def log_again() -> dict[str, int]:
     """
     if not record_files():
         raise InputError(Path.cwd(), "holds no records: nothing has been run here", "Run `make reproduce`")
-    records, findings = read_records()
-    if findings:
+    found = find_records()
+    if findings := [*found.damaged, *found.damaged_others]:
         raise InputError(Path.cwd(), findings[0], "Run `meshcil audit`; only sound records are logged")
-    tracked = [record for record in current(records).values() if record.stage == "track"]
+    tracked = [record for record in found.behind.values() if record.stage == "track"]
     if not tracked:
         raise InputError(Path.cwd(), "holds no tracked experiment", "`make reproduce` logs what it runs")
     for record in tracked:
         inputs = [Path(entry.path) for entry in record.inputs]
         values = record.settings.values
-        track.main(values["experiment"], inputs, Path(record.outputs[0].path), values["tracker"])
+        track.main(values["experiment"], inputs, Path(record.outputs[0].path))
     return {record.settings.values["experiment"]: len(record.inputs) for record in tracked}

@@ -1,7 +1,6 @@
 """The anchor: the digest of the report's record, which stands at the end of every chain."""
 
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from meshcil.core.hashing import sha256_file
 from meshcil.lineage.files import record_in
 from meshcil.lineage.reading import walk
 from meshcil.lineage.schema import SUFFIX, Record
+from meshcil.lineage.source import git
 
 FINAL = record_in(Path("reports"), "report")
 """Record of the report."""
@@ -57,11 +57,10 @@ def _resolve(against: str) -> str:
     path = Path(against)
     if path.is_file():
         return sha256_file(path) if path.name.endswith(SUFFIX) else _digest_in(path)
-    command = ["git", "-C", str(repository_root()), "show", f"{against}:{ANCHOR.as_posix()}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode or not _DIGEST.match(done.stdout):
+    text = (git(repository_root(), "show", f"{against}:{ANCHOR.as_posix()}") or b"").decode(errors="replace")
+    if not _DIGEST.match(text):
         raise InputError(against, f"is no digest, no file, and no revision that holds {ANCHOR}", "Name one of these")
-    return done.stdout[:64]
+    return text[:64]
 
 
 def _digest_in(path: Path) -> str:

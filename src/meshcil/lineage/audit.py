@@ -1,6 +1,7 @@
 """Check that what the records say is still true of the files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from meshcil.core.errors import InputError
@@ -9,52 +10,44 @@ from meshcil.lineage.anchor import FINAL, shown_experiments, unreached
 from meshcil.lineage.files import file_facts, is_configuration, place_of, record_path
 from meshcil.lineage.reading import read_records, walk
 from meshcil.lineage.schema import FileFacts, Record
+from meshcil.lineage.stages import STAGES
 
 
-def audit() -> list[str]:
-    """What differs between the records in the working folder and the files they name; empty when nothing does.
+@dataclass(frozen=True)
+class FoundRecords:
+    """Records of a working folder, by whether the report rests on them; all of them where there is no report.
 
-    Every record is checked against its schema, every output and input is hashed again, once, and every record of a
-    producer is compared with what its consumers noted of it. Configuration files are left out: comments and layout
-    may change, and the settings that a job used stand in its record. Records that a report does not rest on are left
-    out too; see `divide`.
+    Attributes:
+        behind: sound records that the report rests on, by path, with those of `track`.
+        others: those of experiments that it does not show, of steps that were asked for once, and so on.
+        damaged: one finding for each record behind the report that cannot be used.
+        damaged_others: the same of the others.
     """
-    records, damaged = read_records()
-    behind, _ = divide(current(records))
-    others = beside_report(damaged, records)
-    return [finding for finding in damaged if finding not in others] + check_files(behind)
+
+    behind: dict[Path, Record]
+    others: dict[Path, Record]
+    damaged: tuple[str, ...]
+    damaged_others: tuple[str, ...]
 
 
-def current(records: Mapping[Path, Record]) -> dict[Path, Record]:
-    """Records without those of `track` for experiments that the present report does not show.
+def find_records() -> FoundRecords:
+    """All records of the working folder.
 
-    They were made from an earlier report, which this one has replaced.
+    Those of `track` for experiments that the present report does not show were made from an earlier report, which this
+    one has replaced: they are left out.
     """
+    records, findings = read_records()
     shown = shown_experiments(records)
     if shown is None:
-        return dict(records)
-    return {p: r for p, r in records.items() if r.stage != "track" or r.key.get("experiment") in shown.split(",")}
-
-
-def divide(records: Mapping[Path, Record]) -> tuple[dict[Path, Record], dict[Path, Record]]:
-    """Records that the report rests on, with those of `track`; and the others, which its numbers do not depend on.
-
-    The others are of experiments that it does not show, of steps that were asked for once, and so on. Without a report
-    there are none.
-    """
-    others = set(unreached(records))
-    behind = {path: record for path, record in records.items() if path not in others}
-    return behind, {path: record for path, record in records.items() if path in others}
-
-
-def beside_report(damaged: Sequence[str], records: Mapping[Path, Record]) -> list[str]:
-    """Those findings of `read_records` that are about records which the report does not rest on."""
-    shown = shown_experiments(records)
-    if shown is None:
-        return []
-    tracked = {record_path("track", Path("results/tracking/runs"), name) for name in shown.split(",")}
-    names = tuple(f"{path}: " for path in (FINAL, *walk(records, [FINAL]), *tracked))
-    return [finding for finding in damaged if not finding.startswith(names)]
+        return FoundRecords(records, {}, tuple(findings), ())
+    names = shown.split(",")
+    present = {p: r for p, r in records.items() if r.stage != "track" or r.key.get("experiment") in names}
+    others = {path: records[path] for path in unreached(records)}
+    behind = {path: record for path, record in present.items() if path not in others}
+    tracked = [Path(STAGES["track"].record.format(experiment=name)) for name in names]
+    places = tuple(f"{path}: " for path in (*walk(records, [FINAL]), *tracked))
+    damaged = tuple(finding for finding in findings if finding.startswith(places))
+    return FoundRecords(behind, others, damaged, tuple(finding for finding in findings if finding not in damaged))
 
 
 def check_files(records: Mapping[Path, Record], digests: dict[str, str] | None = None) -> list[str]:

@@ -2,7 +2,6 @@
 
 import functools
 import platform
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from meshcil.core.code_digest import normalised_source, repository_root, source_file
 from meshcil.core.hashing import sha256_bytes
 from meshcil.lineage.schema import Record
-from meshcil.lineage.source import is_checkout
+from meshcil.lineage.source import git, is_checkout
 
 _DIGITS = 16
 """Hex digits of a module's digest in a record."""
@@ -94,7 +93,7 @@ def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
 
 
 def _is_known(commit: str) -> bool:
-    return _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
+    return git(repository_root(), "cat-file", "-e", f"{commit}^{{commit}}") is not None
 
 
 def _compare(commit: str, records: Mapping[Path, Record]) -> list[str]:
@@ -113,7 +112,7 @@ def _compare(commit: str, records: Mapping[Path, Record]) -> list[str]:
 def _committed(commit: str, names: list[str]) -> dict[str, bytes]:
     """Content of files of a commit; those it lacks are left out."""
     request = "".join(f"{commit}:{name}\n" for name in names).encode()
-    answer = _git("cat-file", "--batch", data=request) or b""
+    answer = git(repository_root(), "cat-file", "--batch", data=request) or b""
     found, position = {}, 0
     for name in names:
         end = answer.index(b"\n", position)
@@ -124,11 +123,3 @@ def _committed(commit: str, names: list[str]) -> dict[str, bytes]:
             found[name] = answer[position : position + size]
             position += size + 1
     return found
-
-
-def _git(*arguments: str, data: bytes | None = None) -> bytes | None:
-    command = ["git", "--no-optional-locks", "-C", str(repository_root()), *arguments]
-    try:
-        return subprocess.run(command, input=data, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -3,6 +3,7 @@
 What is wrong with a record is said in a sentence, never shown as a traceback.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,17 +35,14 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: when it is missing, truncated, no file, unreadable, of another layout, or contradicts itself.
     """
-    try:
-        content = read_json(path)
-        text = path.read_bytes()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "Check the file and its permissions") from error
+    content = read_json(path)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         cause = f"is a record of layout {version}; this MeshCIL knows layouts up to {SCHEMA_VERSION}"
         raise InputError(path, cause, "Use the version of MeshCIL that wrote it")
     try:
-        record = Record.model_validate_json(text, strict=True)
+        # As JSON, in which a list stands for a tuple.
+        record = Record.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         cause = "; ".join(f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in error.errors())
         raise InputError(path, f"is not a valid record ({cause})", _REMEDY) from error
@@ -134,6 +132,15 @@ def parents_of(records: Mapping[Path, Record], path: Path, choose: Choice | None
     record = records.get(path)
     parents = [Path(parent.path) for parent in record.parents] if record else []
     return [parent for parent in parents if choose is None or record is None or choose(record, records[parent])]
+
+
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by their dotted name, `a.b`; an empty block is a value itself."""
+    if isinstance(value, Mapping) and value:
+        for name, part in value.items():
+            yield from flat(part, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, value
 
 
 def find_parents(inputs: Iterable[FileFacts]) -> tuple[ParentFacts, ...]:

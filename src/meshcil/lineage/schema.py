@@ -124,9 +124,9 @@ class Record(Facts):
     """UTC, ISO 8601."""
     seconds: float
     """Duration by a clock that cannot step back."""
-    processor_seconds: float
+    processor_seconds: float | None = None
     """Processor time of the job and the processes that it started."""
-    peak_bytes: int
+    peak_bytes: int | None = None
     """Largest memory of one of its processes."""
     exit_code: int
     """Always 0: a failed job leaves no record."""

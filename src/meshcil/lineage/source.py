@@ -24,11 +24,11 @@ def source_facts() -> SourceFacts:
     root = repository_root()
     lock = root / "requirements.lock"
     lock_digest = sha256_file(lock) if lock.is_file() else None
-    commit = _git(root, "rev-parse", "HEAD") if is_checkout(root) else None
+    commit = git(root, "rev-parse", "HEAD") if is_checkout(root) else None
     if commit is None:
         tree = _source_digest(root)
         return SourceFacts(commit=None, dirty=None, diff_sha256=None, tree_sha256=tree, lock_sha256=lock_digest)
-    diff = _git(root, "diff", "HEAD", *_TRACKED) or b""
+    diff = git(root, "diff", "HEAD", *_TRACKED) or b""
     added = "".join(f"{name} {_digest(root / name)}\n" for name in _new_files(root))
     return SourceFacts(
         commit=commit.decode().strip(),
@@ -60,21 +60,22 @@ def _digest(path: Path) -> str:
 
 
 def _names(root: Path, *arguments: str) -> list[str]:
-    return [os.fsdecode(name) for name in (_git(root, *arguments) or b"").split(b"\0") if name]
+    return [os.fsdecode(name) for name in (git(root, *arguments) or b"").split(b"\0") if name]
 
 
 def is_checkout(root: Path) -> bool:
     """Whether git keeps this very folder."""
     # A tarball unpacked inside somebody's repository must not take that repository's commit for its own.
-    top = _git(root, "rev-parse", "--show-toplevel")
+    top = git(root, "rev-parse", "--show-toplevel")
     return top is not None and Path(top.decode().strip()).resolve() == root
 
 
-def _git(root: Path, *arguments: str) -> bytes | None:
+def git(root: Path, *arguments: str, data: bytes | None = None) -> bytes | None:
+    """What git prints of a checkout, given ``data``; None where it fails."""
     # No lock is taken, so that jobs side by side do not hinder each other or the user.
     command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     try:
-        return subprocess.run(command, capture_output=True, check=True).stdout
+        return subprocess.run(command, input=data, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
 

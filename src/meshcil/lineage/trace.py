@@ -1,6 +1,6 @@
 """Walk the records from a file back to the data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.files import file_facts
-from meshcil.lineage.reading import Choice, Records, find_parents, parents_of, walk
+from meshcil.lineage.reading import Choice, Records, find_parents, flat, parents_of, walk
 from meshcil.lineage.schema import SUFFIX, Record
 from meshcil.lineage.stages import STAGES
 
@@ -134,14 +134,11 @@ def shown_settings(record: Record) -> dict[str, str]:
     values = record.settings.values
     chosen = {name: values[name] for name in _shown(record.stage) if name in values}
     skipped = ("description", "label")
-    return {name: text for name, text in _flat(chosen) if name.rpartition(".")[2] not in skipped}
+    found = {name: _text(value) for name, value in flat(chosen) if value != {}}
+    return {name: text for name, text in found.items() if name.rpartition(".")[2] not in skipped}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
-    elif isinstance(value, list | tuple):
-        yield prefix, ", ".join("+".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in value)
-    else:
-        yield prefix, str(value)
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join("+".join(map(str, part)) if isinstance(part, list | tuple) else str(part) for part in value)
+    return str(value)

@@ -15,15 +15,17 @@ from meshcil.lineage.record import record_job
 from meshcil.stages.command import execute
 from meshcil.tracking.jobs import job_of
 
+TRACKER = "mlflow"
+"""Module of `meshcil.tracking`."""
+
 
 def main(
     experiment: Annotated[str, typer.Option(help="Name of the experiment.")],
     records: Annotated[list[Path], typer.Option(help="Records of all its jobs.")],
     out: Annotated[Path, typer.Option(help="<experiment>.json: the tracker's id of each record.")],
-    tracker: Annotated[str, typer.Option(help="Module of meshcil.tracking: mlflow or null.")] = "mlflow",
 ) -> None:
     """Log every record that the tracker does not hold yet."""
-    settings = {"experiment": experiment, "tracker": tracker}
+    settings = {"experiment": experiment, "tracker": TRACKER}
     with record_job(
         "track",
         inputs=records,
@@ -33,11 +35,11 @@ def main(
         key={"experiment": experiment},
         name=experiment,
     ):
-        jobs = [job_of(path, read_record(path).model_dump(mode="json"), sha256_file(path)) for path in records]
-        build = load_object("meshcil.tracking", tracker, "build")
+        jobs = [job_of(path, read_record(path), sha256_file(path)) for path in records]
+        build = load_object("meshcil.tracking", TRACKER, "build")
         anchors = [sha256_file(path) for path in records if path.name == FINAL.name]
         runs = build().log(experiment, jobs, anchors[0] if anchors else None)
-        write_json_atomic(out, {"experiment": experiment, "tracker": tracker, "runs": runs})
+        write_json_atomic(out, {"experiment": experiment, "tracker": TRACKER, "runs": runs})
 
 
 if __name__ == "__main__":

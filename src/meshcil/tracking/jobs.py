@@ -8,51 +8,57 @@ from pathlib import Path
 from typing import Any
 
 from meshcil.core.hashing import sha256_json
+from meshcil.lineage.reading import flat
+from meshcil.lineage.schema import Record
 from meshcil.tracking.base import DataVersion, Job, Measurement, Model
 
 _RUN_KEY = ("dataset", "protocol", "method", "budget", "seed")
 _EPOCH_NAMES = ("step", "phase", "epoch")
 
 
-def job_of(path: Path, record: Mapping[str, Any], sha256: str) -> Job:
+def job_of(path: Path, record: Record, sha256: str) -> Job:
     """What is logged of the job whose record lies at ``path``.
 
     Args:
         path: of the record, relative to the working folder.
-        record: its content, validated.
+        record: its content.
         sha256: its digest.
     """
-    key, stage = record["key"], record["stage"]
+    key, stage = record.key, record.stage
     is_run = "method" in key
-    files = {Path(entry["path"]).name: Path(entry["path"]) for entry in record["outputs"]}
+    files = {Path(entry.path).name: Path(entry.path) for entry in record.outputs}
     detail = [f"step{key['step']}"] if "step" in key else []
-    detail += [record["name"]] if record["name"] else []
+    detail += [record.name] if record.name else []
     group = _group(key, stage)
     return Job(
         name=" ".join([stage, *detail]),
         group=group,
-        group_id=f"{group}@{_run_digest(record['settings']['values'])[:12]}" if is_run else group,
+        group_id=f"{group}@{_run_digest(record.settings.values)[:12]}" if is_run else group,
         record=path.as_posix(),
         record_sha256=sha256,
-        started=_milliseconds(record["started"]),
-        ended=_milliseconds(record["ended"]),
+        started=_milliseconds(record.started),
+        ended=_milliseconds(record.ended),
         params={name: str(value) for name, value in key.items()},
-        group_params=dict(_flat(record["settings"]["values"])) if is_run and stage == "resolve" else {},
+        group_params=_params(record) if is_run and stage == "resolve" else {},
         tags=tags_of(record),
-        measurements=(Measurement("seconds", record["seconds"], 0), *_epochs(files.get("epochs.csv"))),
+        measurements=(Measurement("seconds", record.seconds, 0), *_epochs(files.get("epochs.csv"))),
         group_measurements=tuple(_scores(files.get("scores.csv"))) if is_run else (),
         data=tuple(_data(record)),
         model=model_of(record),
     )
 
 
-def model_of(record: Mapping[str, Any]) -> Model | None:
+def _params(record: Record) -> dict[str, str]:
+    return {name: str(value) for name, value in flat(record.settings.values) if value != {}}
+
+
+def model_of(record: Record) -> Model | None:
     """The model that is finished once the exemplars of a run's last step are chosen; none of other jobs."""
-    if record["stage"] != "select" or record["key"]["step"] < len(record["settings"]["values"]["steps"]) - 1:
+    if record.stage != "select" or int(record.key["step"]) < len(record.settings.values["steps"]) - 1:
         return None
-    entries = [entry for entry in (*record["inputs"], *record["outputs"]) if entry["base"] == "work"]
-    step = Path(record["outputs"][0]["path"]).parent
-    return Model(step.parent.as_posix(), {entry["path"]: entry["sha256"] for entry in entries})
+    entries = [entry for entry in (*record.inputs, *record.outputs) if entry.base == "work"]
+    step = Path(record.outputs[0].path).parent
+    return Model(step.parent.as_posix(), {entry.path: entry.sha256 for entry in entries})
 
 
 def _group(key: Mapping[str, Any], stage: str) -> str:
@@ -70,40 +76,32 @@ def _milliseconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def tags_of(record: Mapping[str, Any]) -> dict[str, str]:
+def tags_of(record: Record) -> dict[str, str]:
     """Facts of a record that are logged as tags."""
-    source, environment = record["source"], record["environment"]
+    source, environment = record.source, record.environment
     data = {version.name: version.sha256 for version in _data(record)}
     facts = {
-        "stage": record["stage"],
-        "commit": source["commit"],
-        "dirty": source["dirty"],
-        "diff_sha256": source["diff_sha256"],
-        "tree_sha256": source["tree_sha256"],
-        "lock_sha256": source["lock_sha256"],
-        "config_sha256": record["settings"]["sha256"],
+        "stage": record.stage,
+        "commit": source.commit,
+        "dirty": source.dirty,
+        "diff_sha256": source.diff_sha256,
+        "tree_sha256": source.tree_sha256,
+        "lock_sha256": source.lock_sha256,
+        "config_sha256": record.settings.sha256,
         "data_sha256": sha256_json(data) if data else None,
-        "code": record["code"]["digest"],
-        "pipeline": record["pipeline"],
-        "host": environment["host"],
-        "device": environment["device"],
-        "slurm_job_id": environment["slurm_job_id"],
+        "code": record.code.digest,
+        "pipeline": record.pipeline,
+        "host": environment.host,
+        "device": environment.device,
+        "slurm_job_id": environment.slurm_job_id,
     }
     return {f"meshcil.{name}": str(value) for name, value in facts.items() if value is not None}
 
 
-def _data(record: Mapping[str, Any]) -> Iterator[DataVersion]:
-    for entry in record["inputs"]:
-        if entry["base"] == "work" and entry["path"].startswith("data/"):
-            yield DataVersion(entry["path"], entry["sha256"])
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
-    else:
-        yield prefix, str(value)
+def _data(record: Record) -> Iterator[DataVersion]:
+    for entry in record.inputs:
+        if entry.base == "work" and entry.path.startswith("data/"):
+            yield DataVersion(entry.path, entry.sha256)
 
 
 def _rows(path: Path | None) -> list[dict[str, str]]:

@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
+from meshcil.lineage.files import record_in
+from meshcil.lineage.reading import read_record
+from meshcil.lineage.schema import SUFFIX
 
 DATABASE = Path("mlflow.db")
 RECORD_TAG = "meshcil.record_sha256"
@@ -32,7 +35,6 @@ _PLACES = (
     ("model_versions", "storage_location"),
 )
 """Tables and columns with addresses of files below `mlruns`."""
-_RECORD = ".record.json"
 _REMEDY = "Restore it, or delete it and log the records again with `meshcil track --rebuild`"
 
 
@@ -112,7 +114,7 @@ def tracked_runs(folder: Path = Path("results/tracking")) -> dict[str, str]:
         InputError: when such a file is damaged.
     """
     found: dict[str, str] = {}
-    written = [path for path in folder.glob("*.json") if not path.name.endswith(_RECORD)]
+    written = [path for path in folder.glob("*.json") if not path.name.endswith(SUFFIX)]
     for path in sorted(written, key=lambda path: (_written_at(path), path)):
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("runs"), dict):
@@ -123,8 +125,8 @@ def tracked_runs(folder: Path = Path("results/tracking")) -> dict[str, str]:
 
 def _written_at(path: Path) -> str:
     try:
-        return str(read_json(path.with_name(f"track-{path.stem}{_RECORD}"))["ended"])
-    except (InputError, KeyError, TypeError):
+        return read_record(record_in(path.parent, "track", path.stem)).ended
+    except InputError:
         # That the record is missing or damaged is for the audit to say.
         return ""
 
