@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from meshcil.reporting.latex import to_latex
 from meshcil.reporting.table import from_texts
 
 
@@ -17,7 +16,7 @@ def test_cells_are_those_of_the_csv() -> None:
             "L1 [%]": [""],
         }
     )
-    lines = to_latex(from_texts(table)).splitlines()
+    lines = from_texts(table).latex().splitlines()
     assert lines[0] == r"\begin{tabular}{llrrr}"
     assert lines[2] == r"method & label & seeds & last [\%] & L1 [\%] \\"
     assert lines[4] == r"a\_b \& c & 50 \% & 3 & 12.50 $\pm$ 1.00 & -- \\"

@@ -10,10 +10,10 @@ import pandas as pd
 
 from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.config.gates import CONTROL, GATES, ORACLE_GATES, RESTRICTED, View
-from meshcil.reporting.alignment import METRICS
 from meshcil.reporting.kinds import build_table
 from meshcil.reporting.scores import COLUMNS, RUN, keep, less, read_scores
 from meshcil.reporting.table import SPREAD
+from meshcil.reporting.tables.alignment import METRICS
 from tests.reporting.conftest import artifact, table_of
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 
 from meshcil.config.experiment import Artifact, ExperimentSettings, RunBlock
 from meshcil.core.errors import InputError
-from meshcil.reporting.inline import inline_svg
+from meshcil.reporting.html import inline_svg
 from meshcil.reporting.page import blocks, cards, flat_settings, table_view
 from meshcil.reporting.table import Table, from_texts, read_table
 

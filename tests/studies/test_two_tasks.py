@@ -64,11 +64,11 @@ def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(foun
     assert set(scores.columns) == set(COLUMNS)
     built = cells_of("two-tasks", scores)
     assert list(built["method"]) == ["toy-32", "toy-512"] and built["aligned [%]"].notna().all()
-    assert len(figure_of("two-tasks-course", scores).axes[0].lines) == 4
-    assert len(figure_of("two-tasks-movement", scores).axes) == 2
-    assert len(figure_of("two-tasks-picture", scores).axes) == 6
-    for kind in ("two-tasks-course", "two-tasks-movement", "two-tasks-picture"):
-        figure_of(kind, scores.iloc[:0])
+    assert len(figure_of("two-tasks", scores, show="course").axes[0].lines) == 4
+    assert len(figure_of("two-tasks", scores, show="movement").axes) == 2
+    assert len(figure_of("two-tasks", scores, show="picture").axes) == 6
+    for show in ("course", "movement", "picture"):
+        figure_of("two-tasks", scores.iloc[:0], show=show)
 
 
 def test_published_values_for_mnist_stand_beside_ours_which_name_their_data(found) -> None:

@@ -12,13 +12,13 @@ from meshcil.config.base import Name, Seed, Settings, check_columns, load_settin
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 
-_SELECTABLE = (
+SELECTABLE = (
     "dataset",
     "protocol",
     "method",
     "label",
-    "kind",
     "budget",
+    "kind",
     "seed",
     "step",
     "test_set",
@@ -26,6 +26,7 @@ _SELECTABLE = (
     "class_name",
     "metric",
 )
+"""Columns of the scores that say what was measured; their value and count follow."""
 
 
 class RunBlock(Settings):
@@ -77,7 +78,7 @@ class Artifact(Settings):
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Artifact":
-        check_columns(self.select, _SELECTABLE)
+        check_columns(self.select, SELECTABLE)
         return self
 
     @property

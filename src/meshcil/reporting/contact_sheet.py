@@ -13,8 +13,8 @@ from PIL import Image
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
-from meshcil.reporting.mosaic import REMEDY, decode_png, jpeg_text, render_svg
-from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
+from meshcil.reporting.html import render_svg
+from meshcil.reporting.overlay import REMEDY, View, cuboid_edges, decode_png, draw_overlay, jpeg_text
 from meshcil.reporting.palette import INK
 
 TRAIN_IMAGES = 4

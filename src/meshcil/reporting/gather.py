@@ -17,7 +17,7 @@ from meshcil.lineage.reading import Records, walk
 from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import sources_view
 from meshcil.reporting.facts import Fact, duration, extent, facts, runtime, total_seconds
-from meshcil.reporting.inline import inline_svg
+from meshcil.reporting.html import inline_svg
 from meshcil.reporting.page import (
     DatasetView,
     Report,

@@ -1,8 +1,10 @@
-"""A predicted cuboid drawn over its image, and which cells of it something else explains better. Without torch.
+"""Images of figures: a predicted cuboid drawn over its image, and which cells of it something else explains better.
 
 Frames and angles are those of docs/conventions.md; here in pixels of the image, whose centre is the principal point.
 """
 
+import base64
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +12,12 @@ from itertools import product
 
 import numpy
 from jaxtyping import Bool, Float
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageColor, ImageDraw, UnidentifiedImageError
 
+from meshcil.core.errors import InputError
 from meshcil.reporting.palette import INK, ORANGE, PAPER, SKY, VERMILION
 
+REMEDY = "Delete the prepared folder and prepare the dataset again"
 SEEN, HIDDEN, OUTLINE = SKY, VERMILION, ORANGE
 """Cells that the mesh explains better, cells that the background explains better, and edges."""
 _SMOOTH = 3
@@ -169,3 +173,32 @@ def _dashes(
     (u, v), (across, down) = start, (end[0] - start[0], end[1] - start[1])
     marks = [(u + across * i / pieces, v + down * i / pieces) for i in range(pieces + 1)]
     return list(zip(marks[:-1:2], marks[1::2], strict=True))
+
+
+def decode_png(data: bytes, where: str, mode: str = "RGB") -> Image.Image:
+    """An image from its bytes.
+
+    Args:
+        data: of the file.
+        where: file and row, for the message.
+        mode: of the result, e.g. ``RGB``, or ``1`` for a mask.
+
+    Raises:
+        InputError: when it is damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert(mode)
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise InputError(where, f"holds a damaged image ({error})", REMEDY) from error
+
+
+def jpeg_text(mosaic: Image.Image, max_bytes: int) -> str:
+    """Base64 of the best JPEG of an image whose text has at most ``max_bytes``, down to a quality of 20."""
+    for quality in (84, 76, 68, 60, 50, 40, 30, 20):
+        stream = io.BytesIO()
+        mosaic.save(stream, "JPEG", quality=quality, optimize=True)
+        text = base64.b64encode(stream.getvalue()).decode()
+        if len(text) <= max_bytes:
+            break
+    return text

@@ -12,7 +12,7 @@ from meshcil.config.experiment import Artifact, ExperimentSettings
 from meshcil.core.naming import load_module
 from meshcil.reporting.claims import Source, counts_apart
 from meshcil.reporting.facts import Fact
-from meshcil.reporting.inline import inline_svg
+from meshcil.reporting.html import environment, inline_svg
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
 from meshcil.reporting.table import PUBLISHED, SPREAD, VALUE, Part, Table, shown_unit
@@ -346,6 +346,10 @@ class Report:
     def verdicts(self) -> dict[str, dict[str, int]]:
         """Number of judged claims by who judged and verdict."""
         return counts_apart(self.claims)
+
+    def html(self) -> str:
+        """Text of the page."""
+        return environment().get_template("report.html.j2").render(report=self)
 
     def fact(self, name: str) -> str:
         """Value of a fact, "" when it is not known."""

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from meshcil.config.experiment import SELECTABLE
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
 
 RUN = ["dataset", "protocol", "method", "label", "budget"]
 """Columns that name a run, without its seed."""
-COLUMNS = [*RUN, "kind", "seed", "step", "test_set", "task", "class_name", "metric", "value", "count"]
+COLUMNS = [*SELECTABLE, "value", "count"]
 """Columns of a scores file."""
 SOURCES = "sources"
 """Column of chosen scores: the numbers of the rows of the scores file that a value was made from."""

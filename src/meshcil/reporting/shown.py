@@ -11,8 +11,7 @@ from PIL import Image
 
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
-from meshcil.reporting.mosaic import REMEDY, decode_png
-from meshcil.reporting.overlay import Edge, View, cuboid_edges
+from meshcil.reporting.overlay import REMEDY, Edge, View, cuboid_edges, decode_png
 
 _AGAIN = "Delete it and predict again"
 

@@ -4,6 +4,7 @@ In a CSV file a column is ``name [unit]``, its spread over seeds ``name std [uni
 published [unit]``. A value that was not measured is blank.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,12 @@ _DIFFERENCES = ("gain", "change", "lead", "low", "high")
 _NO_KEYS = ("label", "seeds")
 VALUE, SPREAD, PUBLISHED = "", "std", "published"
 """Parts of a column."""
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_SPECIAL |= {character: "\\" + character for character in "&%$#_{}"}
+_PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
+_DIRECTLY = {"±": r"$\pm$", "π": r"$\pi$", "°": r"$^\circ$", "\u202f": r"\,", "–": "--"}
+_RIGHT = ("exemplars", "seeds")
+"""Counts that stand at the right of their columns in LaTeX, as numbers with a unit do."""
 Sources = tuple[int, ...]
 """Numbers of the scores' rows that a cell was made from."""
 
@@ -128,6 +135,29 @@ class Table:
         """Text of the CSV file, with `\\n` line ends."""
         return self.texts().to_csv(index=False, lineterminator="\n")
 
+    def latex(self) -> str:
+        """The table for a paper, with the rules of the package booktabs.
+
+        A spread over seeds joins its value, what was not measured is a dash.
+        """
+        texts = self.texts()
+        columns = [part for part in self.parts() if part.kind != SPREAD]
+        spreads = {part.name: texts[part.heading] for part in self.parts() if part.kind == SPREAD}
+        lines = [
+            rf"\begin{{tabular}}{{{''.join('r' if part.unit or part.name in _RIGHT else 'l' for part in columns)}}}",
+            r"\toprule",
+            f"{' & '.join(escape(part.head) for part in columns)} \\\\",
+            r"\midrule",
+        ]
+        for row in texts.index:
+            cells = []
+            for part in columns:
+                text = texts.at[row, part.heading]
+                deviation = spreads[part.name][row] if part.kind == VALUE and part.name in spreads else ""
+                cells.append(escape(f"{text} ± {deviation}" if deviation else text or "–"))
+            lines.append(f"{' & '.join(cells)} \\\\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
     def origins(self) -> dict[tuple[str, str], Sources]:
         """(Row, heading) of each number made from scores -> these; a spread is made from what its value is."""
         found = {}
@@ -182,6 +212,14 @@ class Table:
             known = ", ".join(part.heading for part in parts)
             raise InputError(where, f"has no single column `{column}`", f"Columns: {known}")
         return found[0]
+
+
+def escape(text: str) -> str:
+    """Text in which LaTeX finds no command."""
+    escaped = _PATTERN.sub(lambda found: _SPECIAL[found.group()], text)
+    for character, command in _DIRECTLY.items():
+        escaped = escaped.replace(character, command)
+    return escaped
 
 
 def _heading(name: str, unit: str, kind: str) -> str:

@@ -14,7 +14,6 @@ from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import claims_table
-from meshcil.reporting.latex import to_latex
 from meshcil.reporting.scores import read_scores
 from meshcil.reporting.table import from_texts
 from meshcil.stages.command import execute
@@ -39,7 +38,7 @@ def main(
     ):
         table = _judged(config, scores)
         write_text_atomic(out, _csv(table))
-        write_text_atomic(out.with_suffix(".tex"), to_latex(from_texts(table[list(_IN_LATEX)])))
+        write_text_atomic(out.with_suffix(".tex"), from_texts(table[list(_IN_LATEX)]).latex())
 
 
 def claims_text(config: Path, scores: Sequence[Path]) -> str:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
+from meshcil.evaluation.scoring import HEADS
 from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.command import execute, limit_threads
@@ -24,8 +25,6 @@ from meshcil.training.setup import (
     require_step,
 )
 
-HEADS = ("linear", "nearest_mean")
-"""Classifiers that a method may answer with besides the one it is known for."""
 OF_MESH = ("distance", "covered", "occluded", "fit")
 """What only methods with meshes answer."""
 _BATCH = 32

@@ -19,9 +19,7 @@ from meshcil.lineage.schema import Record
 from meshcil.lineage.source import packages_digest
 from meshcil.reporting.facts import runtime
 from meshcil.reporting.gather import Places, gather, record_files, sources
-from meshcil.reporting.html import render
 from meshcil.reporting.kept import kept_claims
-from meshcil.reporting.latex import to_latex
 from meshcil.stages.command import execute
 
 
@@ -57,9 +55,9 @@ def main(
         report, numbers = gather(settings, places, records, _versions(records.values()), verdicts)
         taken = runtime(list(records.values()))
         write_text_atomic(times, taken.csv())
-        write_text_atomic(times.with_suffix(".tex"), to_latex(taken))
+        write_text_atomic(times.with_suffix(".tex"), taken.latex())
         write_text_atomic(origins, numbers)
-        write_text_atomic(out, render(report))
+        write_text_atomic(out, report.html())
     write_text_atomic(out.parent / ANCHOR.name, anchor_text(record_path("report", out)))
 
 

@@ -17,9 +17,8 @@ from meshcil.lineage.code import settings_modules
 from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
+from meshcil.memory.ledger import COUNTS
 from meshcil.stages.command import execute
-
-COUNTS = ("paper", "deploy", "carry", "peak")
 
 
 def main(

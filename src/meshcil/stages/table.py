@@ -15,7 +15,6 @@ from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 from meshcil.reporting.kinds import build_table
-from meshcil.reporting.latex import to_latex
 from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import read_scores
 from meshcil.stages.command import execute
@@ -60,7 +59,7 @@ def table_texts(table: Artifact, scores: pd.DataFrame, published: Path) -> tuple
         InputError: when the settings do not suit the scores.
     """
     built = add_published(build_table(table, scores), published)
-    return built.csv(), to_latex(built)
+    return built.csv(), built.latex()
 
 
 def recompute(record: Record) -> list[Path]:

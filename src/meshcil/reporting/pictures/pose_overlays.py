@@ -16,8 +16,8 @@ from pydantic import Field
 
 from meshcil.config.base import Settings
 from meshcil.core.errors import InputError
-from meshcil.reporting.mosaic import jpeg_text, render_svg
-from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay
+from meshcil.reporting.html import render_svg
+from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay, jpeg_text
 from meshcil.reporting.palette import INK
 from meshcil.reporting.shown import Shown, cells
 from meshcil.reporting.style import FigureFiles, pdf_bytes

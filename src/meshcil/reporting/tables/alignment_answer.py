@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from meshcil.evaluation.contrast import Interval, interval
-from meshcil.reporting.alignment import gains, told
 from meshcil.reporting.scores import RUN, SOURCES, joined
 from meshcil.reporting.table import Table
+from meshcil.reporting.tables.alignment import gains, told
 
 TOGETHER = "all that are not told"
 """In the place of a gate: each host's mean over the gates that are not told the task."""

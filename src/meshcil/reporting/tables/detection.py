@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from meshcil.config.gates import CONTROL, GATES, RESTRICTED
-from meshcil.reporting.alignment import told
 from meshcil.reporting.scores import RUN, less
 from meshcil.reporting.table import Table, assemble, percent
+from meshcil.reporting.tables.alignment import told
 
 _KEYS = [*RUN, "seed", "gate"]
 

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
+from meshcil.memory.ledger import COUNTS
 from meshcil.reporting.scores import overall
 from meshcil.reporting.table import Column, Table, assemble
-
-LEDGERS = ("paper", "deploy", "carry", "peak")
 
 
 def build(scores: pd.DataFrame) -> Table:
@@ -15,6 +14,6 @@ def build(scores: pd.DataFrame) -> Table:
     `carry` what is kept until the next step; `peak` what training holds, without activations.
     """
     columns = {"exemplars": Column(overall(scores, "exemplars"))}
-    columns |= {ledger: Column(overall(scores, f"{ledger}_bytes"), "bytes") for ledger in LEDGERS}
-    rows = overall(scores, "exemplars", *(f"{ledger}_bytes" for ledger in LEDGERS))
+    columns |= {ledger: Column(overall(scores, f"{ledger}_bytes"), "bytes") for ledger in COUNTS}
+    rows = overall(scores, "exemplars", *(f"{ledger}_bytes" for ledger in COUNTS))
     return assemble(rows, columns, "step")
