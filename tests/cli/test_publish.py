@@ -13,7 +13,7 @@ from meshcil.lineage.anchor import ANCHOR, FINAL
 from meshcil.lineage.audit import check_files
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.versions import LOCK
-from meshcil.reporting import kept_claims
+from meshcil.reporting import kept
 from meshcil.stages import report
 from tests.cli.fabrication import CONFIG
 from tests.lineage.test_record import job
@@ -42,8 +42,8 @@ def test_exporting_what_the_report_shows_is_no_difference_to_it(
         shutil.copy("results/experiments/smoke.csv", file.with_name("scores.csv"))
     read: list[str] = []
     with monkeypatch.context() as patch:
-        judge = kept_claims.together
-        patch.setattr(kept_claims, "together", lambda c, kept: judge(c, read.extend(k.name for k in kept) or kept))
+        judge = kept.together
+        patch.setattr(kept, "together", lambda c, found: judge(c, read.extend(k.name for k in found) or found))
         report.main(CONFIG, ["smoke"], FINAL.with_name("index.html"))
     assert read == ["laptop"]
     for name, expected in (("smoke", []), ("laptop", ["docs/results/laptop/provenance.json: has changed"])):

@@ -10,9 +10,13 @@ import pytest
 from meshcil.cli.status import JobState, Scheduling, progress, remaining_seconds, scheduling, show
 from meshcil.config.gates import GATES
 from meshcil.core.code_digest import repository_root
+from meshcil.core.hashing import sha256_json
+from meshcil.lineage.jobs import listed
 from meshcil.lineage.lock import exclusive
-from meshcil.lineage.stages import records
+from meshcil.lineage.plan import Plan
+from meshcil.lineage.stages import planned_jobs, records
 from meshcil.stages.plan import load_plan
+from tests.cli.fabrication import write
 from tests.records import write_record
 
 
@@ -52,7 +56,7 @@ def test_states_come_from_records_locks_and_logs(folder: Path) -> None:
     paths = records(plan, "smoke")
     train = [path for path in paths if "/train" in path]
     for path in (paths[0], train[0]):
-        write_record(path, "train", seconds=120.0)
+        complete(plan, path, seconds=120.0)
     lock = Path(train[1]).with_name(".state.safetensors.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     log = folder / ".snakemake/log/1.snakemake.log"
@@ -96,11 +100,23 @@ def test_a_fresh_folder_has_no_estimate_and_a_full_one_is_done(folder: Path) -> 
     plan = load_plan(["smoke"], repository_root() / "config")
     assert "unknown time left" in show(progress(plan), "smoke")
     for path in records(plan, "smoke"):
-        finished(path, "20261120T120000Z-7", "2026-11-20T12:00:50.000+00:00", 1.0)
+        complete(plan, path, pipeline="20261120T120000Z-7", ended="2026-11-20T12:00:50.000+00:00", seconds=1.0)
     text = show(progress(plan), "smoke").splitlines()
     assert text[-1] == "Everything is done."
     share = 1 - len(records(plan, "smoke")) / 100
     assert text[-2] == f"{share:.0%} of 2 cores x 0.8 min was spent outside stages."
+    Path(next(path for path in records(plan, "smoke") if "/train" in path)).with_name("state.safetensors").unlink()
+    assert "Not running; `make reproduce EXPERIMENT=smoke` resumes it" in show(progress(plan), "smoke")
+
+
+def complete(plan: Plan, path: str, **facts: object) -> None:
+    """Files and record of a finished job of the plan."""
+    job = planned_jobs(plan)[Path(path)]
+    write(Path(), dict.fromkeys([*listed(job.outputs), *([] if job.stage.folder else [str(job.first)])], ""))
+    if job.stage.folder:
+        job.first.mkdir(parents=True, exist_ok=True)
+    settings = {"values": job.settings, "sha256": sha256_json(job.settings)}
+    write_record(path, job.stage.name, settings=settings, **facts)
 
 
 def finished(path: Path | str, pipeline: str, ended: str, seconds: float, **environment: object) -> None:

@@ -244,11 +244,15 @@ def publish() -> None:
 
 
 @app.command()
-def restore() -> None:
+def restore(
+    here: Annotated[
+        str, typer.Option(help="Experiments whose results were copied into this folder by hand; fetches nothing.")
+    ] = "",
+) -> None:
     """Get the published results of this commit from the DVC remote, audit them, and train nothing."""
     from meshcil.cli.restore import restore as pull
 
-    print(f"Restored; the audit found no difference. Left to run: {pull()}")
+    print(f"Restored; the audit found no difference. Left to run: {pull(here)}")
 
 
 @export.command()

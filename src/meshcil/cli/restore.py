@@ -11,8 +11,11 @@ from meshcil.core.errors import InputError
 from meshcil.lineage.versions import LOCK, kept_experiments
 
 
-def restore() -> str:
+def restore(here: str = "") -> str:
     """Get results from the remote and let the workflow take them for its own, if the audit passes.
+
+    Args:
+        here: experiments whose results were copied into this folder by other means; then nothing is fetched.
 
     Returns:
         What the workflow says it would still run.
@@ -20,25 +23,29 @@ def restore() -> str:
     Raises:
         InputError: when results cannot be had, or are not what the records and dvc.lock say.
     """
-    if not LOCK.is_file():
+    if not (here or LOCK.is_file()):
         raise InputError(LOCK, "does not exist; this commit publishes no results", "Run `make reproduce`")
     lock()
-    call_dvc("pull", "Check the remote: `dvc remote list`; another place: `dvc remote modify --local local url PLACE`")
-    refuse_differences("Check out the commit that was published; nothing was marked as up to date")
+    if not here:
+        call_dvc(
+            "pull", "Check the remote: `dvc remote list`; another place: `dvc remote modify --local local url PLACE`"
+        )
+    refuse_differences("Check out the commit that made them; nothing was marked as up to date")
+    experiments = here or kept_experiments()
     # File times of a clone mean nothing. Only what was just checked is marked as newer than what it was made from.
-    _snakemake("--touch", "--forceall")
-    left = _snakemake("--dry-run", "--quiet", "rules")
+    _snakemake(experiments, "--touch", "--forceall")
+    left = _snakemake(experiments, "--dry-run", "--quiet", "rules")
     return "nothing" if "Nothing to be done" in left else left
 
 
-def _snakemake(*arguments: str) -> str:
+def _snakemake(experiments: str, *arguments: str) -> str:
     place = [
         "--snakefile",
         str(repository_root() / "Snakefile"),
         "--workflow-profile",
         str(profile_folder() / "default"),
     ]
-    chosen = ["--nolock", *arguments, "--config", f"experiment={kept_experiments()}"]
+    chosen = ["--nolock", *arguments, "--config", f"experiment={experiments}"]
     done = subprocess.run([sys.executable, "-m", "snakemake", *place, *chosen], capture_output=True, text=True)
     if done.returncode:
         raise InputError("snakemake", done.stderr.strip() or done.stdout.strip(), "Run `make reproduce`")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from meshcil.cli import slurm
+from meshcil.cli.freshness import is_missing
 from meshcil.cli.profiles import load_profile
 from meshcil.cli.submit import LOCK, Failure, failures, job_prefix, snakemake_logs
 from meshcil.config.run import ANY_BUDGET
@@ -91,7 +92,9 @@ def _state(job: Job, failed: Iterable[str]) -> JobState:
     chain = job.plan.key(names).path if "method" in names else job.record.as_posix()
     seconds = None
     with suppress(InputError):
-        seconds = read_record(job.record).seconds
+        record = read_record(job.record)
+        # What is altered or was made with other settings is run again by `make reproduce`.
+        seconds = record.seconds if record.settings.values == job.settings and not is_missing(job) else None
     if seconds is not None:
         state = "done"
     elif str(job.record) in failed:

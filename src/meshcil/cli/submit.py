@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from meshcil.cli import slurm
+from meshcil.cli.check import plan_of
+from meshcil.cli.freshness import described, outdated
 from meshcil.cli.profiles import load_profile, write_profile
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.code_digest import repository_root
@@ -68,6 +70,9 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     if settings.get("executor") == "slurm":
         settings = for_slurm(settings, cancel)
+    if found := outdated(plan_of(experiments, repository_root() / "config")):
+        print(described(found), file=sys.stderr)
+        extra = [*extra, "--forcerun", *map(str, found)]
     command = snakemake_command(write_profile(settings), experiments, extra)
     before = snakemake_logs()
     with nullcontext() if settings.get("executor") == "slurm" else stage_server(handle):
