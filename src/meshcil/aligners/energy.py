@@ -30,7 +30,7 @@ class EnergyNetwork(nn.Module):
 
     def forward(self, latents: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
         """Negative energy of each latent."""
-        for layer in self.linear[:-1]:
+        for layer in list(self.linear)[:-1]:
             latents = functional.leaky_relu(layer(latents), _SLOPE)
         return self.linear[-1](latents)[:, 0]
 
@@ -44,7 +44,8 @@ class EnergyNetwork(nn.Module):
 
     def pull(self, hidden: Float[Tensor, "n H"]) -> Float[Tensor, "n H"]:
         """Gradient of g with respect to the first layer's output ``hidden``."""
-        middle, inputs, x = self.linear[1:-1], [], hidden
+        # A slice of a ModuleList is a new module: a third of the sampler's time.
+        middle, inputs, x = list(self.linear)[1:-1], [], hidden
         for layer in middle:
             inputs.append(x)
             x = layer(functional.leaky_relu(x, _SLOPE))

@@ -74,6 +74,9 @@ class DatasetSettings(Settings):
     unusable: Literal["refuse", "skip"] = "refuse"
     """An image that cannot be read, or an annotation without a viewpoint: `refuse` stops with a message, `skip` leaves
     it out and lists it in `skipped.csv`."""
+    strict_objects: bool = False
+    """Pascal3D+: count an image as unusable whose first object is of another class than its list, or has no positive
+    distance, as NeMo's later preparation does; its earlier one keeps both, as does `false`."""
     cuboid_coverage: float = Field(0.99, gt=0, le=1)
     """Share of CAD vertices per axis that a class's cuboid covers."""
     test_sets: dict[TestSetName, TestSet]

@@ -7,10 +7,9 @@ Tree: ``Images/<name>.JPEG``, ``Annotations/<name>.mat``, ``CAD/off/<class>/NN.o
 from collections.abc import Sequence
 from pathlib import Path
 
-from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import REMEDY, RawImage, RawSample, read_list, require_folder
-from meshcil.datasets.pascal3d import read_posed, require_distance
+from meshcil.datasets.base import RawImage, RawSample, read_list, require_folder
+from meshcil.datasets.pascal3d import read_posed, require_class, require_distance
 
 VIEWPORT = 2000.0
 
@@ -51,9 +50,7 @@ class Reader(base.Reader):
             InputError: when a file is damaged, the object is of another class, or its distance is unknown.
         """
         raw = read_posed(sample, [self.source.root], VIEWPORT)
-        stated = raw.annotation.class_name if raw.annotation else ""
-        if stated.lower() != sample.class_name.lower():
-            raise InputError(sample.annotation or sample.image, f"object 0 is of class '{stated}'", REMEDY)
+        require_class(sample, raw)
         require_distance(sample, raw)
         return raw
 

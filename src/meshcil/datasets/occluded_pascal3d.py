@@ -17,7 +17,7 @@ from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
 from meshcil.datasets.base import REMEDY, OcclusionMasks, RawImage, RawSample, read_list, refuse_escape, require_folder
-from meshcil.datasets.pascal3d import read_posed
+from meshcil.datasets.pascal3d import read_posed, require_class, require_distance
 
 
 def read_masks(path: Path) -> OcclusionMasks:
@@ -91,6 +91,9 @@ class Reader(base.Reader):
     def read(self, sample: RawSample) -> RawImage:
         """Decode one image and its masks; the pose is that of the original."""
         raw = read_posed(sample, [self.source.root, self.source.main])
+        if self.source.options.get("strict_objects"):
+            require_class(sample, raw)
+            require_distance(sample, raw)
         refuse_escape(sample.occlusion, [self.source.root])
         masks = read_masks(sample.occlusion)
         if masks.object.shape != raw.pixels.shape[:2]:

@@ -140,6 +140,18 @@ def read_posed(sample: RawSample, roots: Sequence[Path], viewport: float = 3000.
     return RawImage(pixels, annotation)
 
 
+def require_class(sample: RawSample, raw: RawImage) -> None:
+    """Refuse an object of another class than its list, as NeMo's preparation does.
+
+    Raises:
+        InputError: naming the class.
+    """
+    stated = raw.annotation.class_name if raw.annotation else ""
+    if stated.lower() != sample.class_name.lower():
+        where = sample.annotation or sample.image
+        raise InputError(where, f"object {sample.object_index} is of class '{stated}'", REMEDY)
+
+
 def require_distance(sample: RawSample, raw: RawImage) -> None:
     """Refuse an object whose distance was not fitted (the NeMo scripts leave it out of ObjectNet3D and OOD-CV).
 
@@ -187,7 +199,11 @@ class Reader(base.Reader):
 
     def read(self, sample: RawSample) -> RawImage:
         """Decode one image and read its annotation."""
-        return read_posed(sample, [self.source.root])
+        raw = read_posed(sample, [self.source.root])
+        if self.source.options.get("strict_objects"):
+            require_class(sample, raw)
+            require_distance(sample, raw)
+        return raw
 
     def known_classes(self) -> list[str]:
         """Classes with a folder of images."""

@@ -17,7 +17,7 @@ def fit_cuboid(vertices: Float[Tensor, "V 3"], coverage: Real = 0.99) -> Float[T
     """Bounds of the box that holds most of a class's CAD vertices (NeMo).
 
     On each axis by itself: of the windows of the sorted coordinates that span int(coverage * V) steps, the shortest;
-    the first of equals.
+    the first of those that are equal but for rounding.
 
     Args:
         vertices: CAD coordinates of all models of the class.
@@ -37,9 +37,11 @@ def fit_cuboid(vertices: Float[Tensor, "V 3"], coverage: Real = 0.99) -> Float[T
     ordered = vertices.sort(dim=0).values
     span = min(int(coverage * len(vertices)), len(vertices) - 1)
     windows = torch.stack((ordered[: len(ordered) - span], ordered[span:]), -1)
-    # argmin may return any of several equal minima; the first is wanted.
     length = windows[..., 1] - windows[..., 0]
-    first = (length == length.amin(0)).to(torch.int8).argmax(0)
+    # Coordinates of CAD files are decimal fractions: lengths that are equal there differ by the rounding of both ends.
+    rounding = 2 * torch.finfo(length.dtype).eps * ordered.abs().amax(0)
+    # argmin may return any of several equal minima; the first is wanted.
+    first = (length <= length.amin(0) + rounding).to(torch.int8).argmax(0)
     return windows[first, torch.arange(3, device=vertices.device)]
 
 

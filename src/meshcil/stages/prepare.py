@@ -71,6 +71,7 @@ def readers_of(settings: DatasetSettings) -> dict[str, Reader]:
     """Readers of the training images and of every test set."""
     options = {"train": {"layout": settings.layout}}
     options |= {test: t.model_dump(exclude_none=True) for test, t in settings.test_sets.items()}
+    options = {split: own | {"strict_objects": settings.strict_objects} for split, own in options.items()}
     root = Path(settings.root)
     return {split: make_reader(root, settings.classes, o, settings.layout) for split, o in options.items()}
 

@@ -4,7 +4,10 @@ Digits 0-4, then 5-9; one linear map to the latents, one head per task (ELI, sec
 """
 
 import copy
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,14 +15,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.datasets import MNIST
+from torch.utils.data import DataLoader
 
-from meshcil.aligners.base import Aligner, LatentPairs
+from meshcil.aligners.base import Aligner, LatentPairs, Monitor
 from meshcil.aligners.eli import LatentAligner
+from meshcil.aligners.energy import EnergyNetwork
 from meshcil.config.studies.two_tasks import Settings
 from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
 from meshcil.datasets.digits import GeneratorSettings, read_digits
+from meshcil.datasets.mnist import read_split
 from meshcil.studies.base import StudyContext, StudyResult
 
 _HALF = 5
@@ -64,26 +69,26 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     """
     name, train, test = load_tasks(settings, context.seed)
     train, test = ([part.to(context.device) for part in half] for half in (train, test))
-    order = torch.randperm(len(train[0].labels), generator=torch_generator(context.seed, "two-tasks", "held-out"))
-    aside = round(settings.held_out_share * len(order))
-    held_out, train[0] = train[0].subset(order[:aside]), train[0].subset(order[aside:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_generator(context.seed, "two-tasks", "network").initial_seed())
-        model = TwoHeads(train[0].pixels.shape[1], settings.width).to(context.device)
+    course = (_Published if settings.notebook_looks else _Separate)(settings, context)
+    held_out, train[0] = course.set_aside(train[0])
+    model = course.draw(lambda: TwoHeads(train[0].pixels.shape[1], settings.width)).to(context.device)
     optimizer = build_optimizer(model, settings)
     epochs = settings.epochs if name == "mnist" else settings.digits_epochs
     looks: list[pd.DataFrame] = []
-    fit_task(model, train[0], 0, optimizer, settings.batch_size, epochs, context.seed)
+    fit_task(model, train[0], 0, optimizer, course.epochs(train[0], 0, epochs))
     first = copy.deepcopy(model.base).requires_grad_(False)
     with torch.no_grad():
         looks.append(look("after-first", "first", 0, model.classify(first(test[0].pixels), 0), test[0]))
-    fit_task(model, train[1], 1, optimizer, settings.batch_size, epochs, context.seed)
+    course.pass_over(0)
+    fit_task(model, train[1], 1, optimizer, course.epochs(train[1], 1, epochs))
     model.requires_grad_(False)
     for split, part, task in (("first", test[0], 0), ("second", test[1], 1)):
         looks.append(look("after-second", split, 0, model.classify(model.base(part.pixels), task), part))
+    course.pass_over(1)
     context.say("both tasks are trained")
-    watched = {"held-out": held_out, "first": test[0]}
-    aligner = align(model, first, train[1], watched, looks, settings, context)
+    watched = {"first": test[0]} | ({"held-out": held_out} if len(held_out.labels) else {})
+    pairs = LatentPairs(first(train[1].pixels), model.base(train[1].pixels))
+    aligner = course.align(pairs, _monitor(model, watched, looks))
     places = [first(test[0].pixels), model.base(test[0].pixels)]
     places.append(aligner.align(places[1]))
     rows = movement(*places)
@@ -92,29 +97,103 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     return StudyResult(name, "5-5", pd.concat(looks, ignore_index=True), rows)
 
 
-def align(
-    model: TwoHeads,
-    first: nn.Linear,
-    train: Part,
-    watched: dict[str, Part],
-    looks: list[pd.DataFrame],
-    settings: Settings,
-    context: StudyContext,
-) -> LatentAligner:
-    """Fit the aligner on the second task's images; every look classifies the aligned latents of ``watched``."""
-    aligner = LatentAligner(settings.aligner, settings.width, 1, context.seed, context.device)
+def _monitor(model: TwoHeads, watched: Mapping[str, Part], looks: list[pd.DataFrame]) -> Monitor:
+    """Classifies the aligned latents of ``watched`` and notes the answers."""
     latents = {split: model.base(part.pixels) for split, part in watched.items()}
 
     def monitor(current: Aligner, iteration: int) -> float:
         for split, part in watched.items():
-            logits = model.classify(current.align(latents[split]), 0)
-            looks.append(look("aligning", split, iteration, logits, part))
+            looks.append(look("aligning", split, iteration, model.classify(current.align(latents[split]), 0), part))
         return 0.0
 
-    pairs = LatentPairs(first(train.pixels), model.base(train.pixels))
-    report = aligner.fit(pairs, torch_generator(context.seed, "two-tasks", "aligner"), monitor)
-    context.say(f"aligned; {report.outcome}")
-    return aligner
+    return monitor
+
+
+class _Separate:
+    """Every purpose draws from a generator of its own."""
+
+    def __init__(self, settings: Settings, context: StudyContext) -> None:
+        self.settings, self.context = settings, context
+
+    def set_aside(self, part: Part) -> tuple[Part, Part]:
+        """Images that only decide when to stop, and those that are trained on."""
+        order = torch.randperm(len(part.labels), generator=self._generator("held-out"))
+        aside = round(self.settings.held_out_share * len(order))
+        return part.subset(order[:aside]), part.subset(order[aside:])
+
+    def draw(self, make: Callable[[], TwoHeads]) -> TwoHeads:
+        """The network."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._generator("network").initial_seed())
+            return make()
+
+    def epochs(self, part: Part, task: int, count: int) -> Iterator[Iterable[Tensor]]:
+        """Rows of each batch of each epoch; a last partial batch is dropped unless it is the only one."""
+        generator, size = self._generator("batches", task), min(self.settings.batch_size, len(part.labels))
+        for _ in range(count):
+            batches = torch.randperm(len(part.labels), generator=generator).split(size)
+            yield [rows for rows in batches if len(rows) == size]
+
+    def pass_over(self, task: int) -> None:
+        """Look at test images after a task: draws nothing."""
+
+    def align(self, pairs: LatentPairs, monitor: Monitor) -> LatentAligner:
+        """Fit the aligner on the second task's images."""
+        aligner = LatentAligner(self.settings.aligner, self.settings.width, 1, self.context.seed, self.context.device)
+        report = aligner.fit(pairs, self._generator("aligner"), monitor)
+        self.context.say(f"aligned; {report.outcome}")
+        return aligner
+
+    def _generator(self, *purpose: str | int) -> torch.Generator:
+        return torch_generator(self.context.seed, "two-tasks", *purpose)
+
+
+class _Published(_Separate):
+    """All purposes draw from one generator, in the order of the public notebook."""
+
+    LOOK = 1000
+    """The notebook passes over the test images whenever so many iterations of the aligner are done, and at first."""
+
+    def set_aside(self, part: Part) -> tuple[Part, Part]:
+        """The notebook knows no held-out images."""
+        torch.manual_seed(self.context.seed)
+        return part.subset(torch.arange(0)), part
+
+    def draw(self, make: Callable[[], TwoHeads]) -> TwoHeads:
+        """The network, first of all."""
+        return make()
+
+    def epochs(self, part: Part, task: int, count: int) -> Iterator[Iterable[Tensor]]:
+        """PyTorch's loader, which draws a number of its own before the order of each epoch."""
+        loader = self._loader(len(part.labels))
+        yield from (loader for _ in range(count))
+
+    def pass_over(self, task: int) -> None:
+        """Draw what the loaders of test images draw."""
+        for _ in range(self.settings.notebook_looks[task] if self.settings.notebook_looks else 0):
+            iter(DataLoader(range(1)))
+
+    def align(self, pairs: LatentPairs, monitor: Monitor) -> LatentAligner:
+        """The notebook's loop: the energy network and its average are drawn, then batches and looks."""
+        settings = self.settings.aligner
+        aligner = LatentAligner(settings, self.settings.width, 1, self.context.seed, self.context.device)
+        state, _ = (EnergyNetwork(self.settings.width, settings.layers, settings.hidden).state_dict() for _ in "xx")
+        for network in (aligner.network, aligner.average):
+            network.load_state_dict(state)
+        loader = self._loader(len(pairs))
+        batches = itertools.chain.from_iterable(itertools.repeat(loader))
+        monitor(aligner, 0)
+        for iteration in range(1, settings.iterations + 1):
+            if aligner.train_batch(pairs.subset(next(batches).to(self.context.device))) is None:
+                raise InputError(f"iteration {iteration}", "the aligner is no longer finite", "Lower its `lr`")
+            if iteration % self.LOOK == 1:
+                iter(DataLoader(range(1)))
+            if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
+                monitor(aligner, iteration)
+        return aligner
+
+    def _loader(self, count: int) -> DataLoader:
+        return DataLoader(range(count), self.settings.batch_size, shuffle=True, drop_last=True)
 
 
 def load_tasks(settings: Settings, seed: int) -> tuple[str, list[Part], list[Part]]:
@@ -127,8 +206,8 @@ def load_tasks(settings: Settings, seed: int) -> tuple[str, list[Part], list[Par
     if settings.dataset == "mnist" and not files:
         raise InputError(settings.mnist_root, "does not hold MNIST", "Put its four files into MNIST/raw, or use digits")
     if files:
-        splits = [MNIST(settings.mnist_root, train=train, download=False) for train in (True, False)]
-        arrays = [(split.data.numpy() / 255, split.targets.numpy()) for split in splits]
+        splits = [read_split(Path(settings.mnist_root), name) for name in ("train", "test")]
+        arrays = [(split.images / 255, split.labels) for split in splits]
     else:
         parts = read_digits(GeneratorSettings(seed=seed))
         arrays = [(part.images / 255, part.labels) for part in parts]
@@ -149,15 +228,11 @@ def build_optimizer(model: TwoHeads, settings: Settings) -> torch.optim.SGD:
 
 
 def fit_task(
-    model: TwoHeads, part: Part, task: int, optimizer: torch.optim.Optimizer, size: int, epochs: int, seed: int
+    model: TwoHeads, part: Part, task: int, optimizer: torch.optim.Optimizer, epochs: Iterable[Iterable[Tensor]]
 ) -> None:
-    """Train on one task; a last partial batch is dropped unless it is the only one."""
-    generator = torch_generator(seed, "two-tasks", "batches", task)
-    size = min(size, len(part.labels))
-    for _ in range(epochs):
-        for rows in torch.randperm(len(part.labels), generator=generator).split(size):
-            if len(rows) < size:
-                continue
+    """Train on one task, batch by batch of all epochs."""
+    for batches in epochs:
+        for rows in batches:
             loss = functional.cross_entropy(model.classify(model.base(part.pixels[rows]), task), part.labels[rows])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -209,12 +284,15 @@ def scores_of(evidence: pd.DataFrame) -> list[tuple]:
     rows = []
     for (moment, split, _), (value, count) in table.drop(index="aligning").iterrows():
         rows.append((0, split, "", moment.replace("-", "_"), float(value), int(count)))
-    course = {split: table.loc[("aligning", split)] for split in ("first", "held-out")}
+    splits = table.loc["aligning"].index.get_level_values("split").unique()
+    course = {split: table.loc[("aligning", split)] for split in splits}
     for split, part in course.items():
         rows += [(int(i), split, "", "course", float(v), int(n)) for i, (v, n) in part.iterrows()]
-    test, stop = course["first"], int(course["held-out"]["mean"].idxmax())
+    test = course["first"]
     count = int(test["size"].iloc[0])
     rows.append((0, "first", "", "aligned", float(test["mean"].iloc[-1]), count))
-    rows.append((0, "first", "", "aligned_held_out", float(test["mean"].loc[stop]), count))
-    rows.append((0, "first", "", "held_out_iteration", float(stop), 1))
+    if "held-out" in course:
+        stop = int(course["held-out"]["mean"].idxmax())
+        rows.append((0, "first", "", "aligned_held_out", float(test["mean"].loc[stop]), count))
+        rows.append((0, "first", "", "held_out_iteration", float(stop), 1))
     return rows

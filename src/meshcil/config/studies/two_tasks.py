@@ -34,6 +34,10 @@ class Settings(StudySettings):
     """Share of the first task's training images that only decide when to stop the aligner."""
     aligner: AlignerSettings
     """The aligner; `iterations` is the published stopping point."""
+    notebook_looks: tuple[int, int] | None = None
+    """Draw all numbers in the order of the public notebook, from one generator that the seed starts (the notebook's is
+    120): with so many passes over test images after the first and after the second task, each of which draws one. No
+    training image is set aside then. Absent: each purpose has a generator of its own."""
     picture_points: int = Field(200, ge=0)
     """Test images of the first task in the picture of the latents (first seed only)."""
 
@@ -46,7 +50,8 @@ class Settings(StudySettings):
         return self
 
     def input_files(self) -> tuple[Path, ...]:
-        """MNIST's four files, if all are there and may be used."""
+        """MNIST's four files, unpacked or as published, if all are there and may be used."""
         names = [f"{p}-{kind}-ubyte" for p in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
-        found = tuple(Path(self.mnist_root) / "MNIST" / "raw" / name for name in names)
+        plain = [Path(self.mnist_root) / "MNIST" / "raw" / name for name in names]
+        found = tuple(path if path.is_file() else path.with_name(f"{path.name}.gz") for path in plain)
         return found if self.dataset != "digits" and all(path.is_file() for path in found) else ()
