@@ -1,6 +1,7 @@
 """A finished run of the smoke experiment without learning: the real stages from scores on, made-up files before."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ import pandas as pd
 from meshcil.config.base import yaml_files
 from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
-from meshcil.lineage.code import generator_modules, reader_modules
+from meshcil.lineage.code import generator_modules, reader_modules, run_modules
 from meshcil.lineage.inputs import predictions_of
 from meshcil.lineage.plan import Plan
-from meshcil.lineage.record import record_job, record_run_job
+from meshcil.lineage.record import record_job
 from meshcil.lineage.stages import records
 from meshcil.stages import claims, collect, figure, report, resolve, score, table, track
 from meshcil.stages.plan import load_plan
@@ -96,9 +97,18 @@ def make_run(plan: Plan, key: RunKey) -> None:
     score.main(folder / "run.json", [Path(p) for p in predictions_of(plan, key)], ledgers, folder / "scores.csv")
 
 
+def recorded(
+    run: RunConfig, stage: str, step: int, inputs: Iterable[Path], outputs: list[Path], suite: str = ""
+) -> AbstractContextManager[str]:
+    """Record of a job on a step, without its process."""
+    key = {**run.key.model_dump(), "step": step, **({"suite": suite} if suite else {})}
+    job = {"settings": run.model_dump(mode="json"), "modules": run_modules(stage, run), "key": key, "name": suite}
+    return record_job(stage, inputs=inputs, outputs=outputs, seed=run.key.seed, **job)
+
+
 def make(run: RunConfig, stage: str, step: int, inputs: Iterable[Path], texts: dict[Path, str]) -> None:
     """A job of a run that writes texts."""
-    with record_run_job(stage, run, step=step, inputs=inputs, outputs=list(texts), threads=1):
+    with recorded(run, stage, step, inputs, list(texts)):
         for path, text in texts.items():
             write_text_atomic(path, text)
 
@@ -106,7 +116,7 @@ def make(run: RunConfig, stage: str, step: int, inputs: Iterable[Path], texts: d
 def make_predictions(run: RunConfig, step: int, suite: str, inputs: list[Path], place: Path) -> None:
     """Predictions of a suite: eight images per class, most of them right."""
     out = place / f"predictions-{suite}.parquet"
-    with record_run_job("predict", run, step=step, inputs=inputs, outputs=[out], threads=1, suite=suite):
+    with recorded(run, "predict", step, inputs, [out], suite):
         frames = [predictions(run, step, test_set) for test_set in run.dataset.suites[suite]]
         write_bytes_atomic(out, pd.concat(frames).to_parquet(index=False))
 

@@ -72,7 +72,7 @@ def test_a_protocol_may_name_the_classes_in_order_of_arrival(tmp_path: Path) -> 
         ),
         ("[chair, aeroplane, car, bottle, car]", r"missing \[\], unknown \[\], repeated \['car'\]"),
         ("[chair]", r"missing \['aeroplane', 'bottle', 'car'\]"),
-        ("[1, 2, 3, 4]", r"stated.yaml: .*`order\.tuple.*valid string"),
+        ("[1, 2, 3, 4]", r"stated.yaml: .*`order\.tuple.*1 is not text"),
         ("alphabetical", r"stated.yaml: .*`order.*'dataset' or 'seed'"),
     ],
 )

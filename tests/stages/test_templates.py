@@ -32,8 +32,7 @@ def test_a_contact_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("name", "filled"), [("smoke-overlays", True), ("smoke-steps", False)])
 def test_a_figure_of_images_but_none_of_scores(name: str, filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure, "load_object", lambda *_names: lambda *_arguments: FigureFiles(b"<svg/>", b"%PDF"))
-    monkeypatch.setattr(figure, "figure_files", lambda drawn: drawn)
+    monkeypatch.setattr(figure, "draw_figure", lambda *_arguments: FigureFiles(b"<svg/>", b"%PDF"))
     for read in ("read_scores", "read_shown", "keep"):
         monkeypatch.setattr(figure, read, lambda *_arguments: None)
     figure.main(

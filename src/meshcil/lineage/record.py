@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import remove_unfinished, write_json_atomic
 from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, source_file
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_json
-from meshcil.lineage.code import run_modules
 from meshcil.lineage.files import file_facts, place_of, record_path
 from meshcil.lineage.lock import exclusive
 from meshcil.lineage.reading import find_parents
@@ -105,35 +103,6 @@ def record_job(
         # Asked again: an output that is a folder may not have been there before.
         # In the order of the settings, which a table's columns may follow: the audit computes them again from here.
         write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"), sort_keys=False)
-
-
-@contextmanager
-def record_run_job(
-    stage: str,
-    run: RunConfig,
-    *,
-    step: int,
-    inputs: Iterable[Path],
-    outputs: Iterable[Path],
-    threads: int,
-    device: str = "cpu",
-    suite: str = "",
-) -> Iterator[str]:
-    """`record_job` for train, select and predict: code, settings, seed and key follow from ``run``."""
-    key = {**run.key.model_dump(), "step": step, **({"suite": suite} if suite else {})}
-    with record_job(
-        stage,
-        inputs=inputs,
-        outputs=outputs,
-        settings=run.model_dump(mode="json"),
-        modules=run_modules(stage, run),
-        key=key,
-        name=suite,
-        seed=run.key.seed,
-        threads=threads,
-        device=device,
-    ) as identity:
-        yield identity
 
 
 def _refuse_changes(before: Iterable[FileFacts]) -> None:

@@ -9,18 +9,15 @@ import typer
 
 from meshcil.config.aligners.base import load_aligner
 from meshcil.config.base import yaml_files
-from meshcil.config.run import load_run
 from meshcil.core.artifacts import save_state, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.lineage.code import aligner_modules
-from meshcil.lineage.record import record_job
 from meshcil.memory.ledger import LedgerRow, training_only
 from meshcil.methods.base.ledger import tensor_bytes
 from meshcil.methods.base.method import Method
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute
+from meshcil.stages.step_job import Data, Device, Run, Threads, step_job
 from meshcil.training.alignment import fit_aligner
 from meshcil.training.setup import (
-    choose_device,
     exemplar_pool,
     load_method,
     load_pool,
@@ -30,8 +27,8 @@ from meshcil.training.setup import (
 
 
 def align(
-    run: Annotated[Path, typer.Option()],
-    data: Annotated[Path, typer.Option()],
+    run: Run,
+    data: Data,
     step: Annotated[int, typer.Option(help="Step after which it aligns; at least 1.")],
     previous: Annotated[Path, typer.Option(help="State after the step before.")],
     state: Annotated[Path, typer.Option(help="State after the step.")],
@@ -41,30 +38,18 @@ def align(
     out: Annotated[Path, typer.Option()],
     progress: Annotated[Path, typer.Option(help="CSV: loss, energies and held-out value by iteration.")],
     ledger: Annotated[Path, typer.Option(help="CSV: the run's ledger with the aligner's rows.")],
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+    threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Fit the aligner of step STEP to the step's training images; no test image is read."""
-    limit_threads(threads)
-    config, settings = load_run(run), load_aligner(aligner)
+    job, settings = step_job(run, data, step, threads, device), load_aligner(aligner)
+    config = job.run
     require_step(config, step, first=1)
-    target = choose_device(device, threads)
-    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", previous, state, exemplars]
-    with record_job(
-        "align",
-        inputs=[*inputs, held, *yaml_files(aligner)],
-        outputs=[out, progress, ledger],
-        settings={**config.model_dump(mode="json"), "aligner": settings.model_dump(mode="json")},
-        modules=aligner_modules("align", (config, settings)),
-        key={**config.key.model_dump(), "step": step, "aligner": aligner.stem},
-        name=aligner.stem,
-        seed=config.key.seed,
-        threads=threads,
-        device=str(target),
-    ):
+    inputs = [previous, state, exemplars, held, *yaml_files(aligner)]
+    with job.record("align", inputs, [out, progress, ledger], aligner=(aligner.stem, settings)):
         kept = exemplar_pool(config, data, read_exemplars(exemplars, step - 1))
         before, after = (
-            load_method(config, data, path, k, target) for path, k in ((previous, step - 1), (state, step))
+            load_method(config, data, path, k, job.device) for path, k in ((previous, step - 1), (state, step))
         )
         images = load_pool(config, data / "train.parquet", config.steps[step])
         try:

@@ -9,15 +9,14 @@ import torch
 import typer
 from tqdm import tqdm
 
-from meshcil.config.run import RunConfig, load_run
+from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.datasets.prepared import PreparedSplit, encode_png, load_split
 from meshcil.evaluation.scoring import HEADS
-from meshcil.lineage.record import record_run_job
 from meshcil.methods.base.method import Method, Prediction
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute
+from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.setup import (
-    choose_device,
     exemplar_pool,
     labelled_images,
     load_method,
@@ -32,28 +31,24 @@ _DECODED = 16 * _BATCH
 
 
 def predict(
-    run: Annotated[Path, typer.Option()],
-    data: Annotated[Path, typer.Option()],
-    step: Annotated[int, typer.Option()],
+    run: Run,
+    data: Data,
+    step: Step,
     state: Annotated[Path, typer.Option()],
     exemplars: Annotated[Path, typer.Option()],
     suite: Annotated[str, typer.Option()],
     out: Annotated[Path, typer.Option()],
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+    threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Write one row per test image of SUITE that shows a class seen up to step STEP."""
-    limit_threads(threads)
-    config = load_run(run)
+    job = step_job(run, data, step, threads, device)
+    config = job.run
     require_step(config, step)
-    target = choose_device(device, threads)
     test_sets = config.test_sets(suite)
     splits = [data / f"{name}.parquet" for name in test_sets]
-    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, *splits]
-    with record_run_job(
-        "predict", config, step=step, inputs=inputs, outputs=[out], threads=threads, device=str(target), suite=suite
-    ):
-        method = load_method(config, data, state, step, target)
+    with job.record("predict", [state, exemplars, *splits], [out], suite=suite):
+        method = load_method(config, data, state, step, job.device)
         method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars, step)))
         tables = [
             predict_split(config, method, split, name, step) for name, split in zip(test_sets, splits, strict=True)

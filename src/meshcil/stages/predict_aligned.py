@@ -11,19 +11,16 @@ from meshcil.aligners.gates import apply_gate
 from meshcil.config.aligners.base import aligner_settings
 from meshcil.config.base import validate
 from meshcil.config.gates import GATES, ORACLE_GATES, View
-from meshcil.config.run import load_run
 from meshcil.core.artifacts import load_state, write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import load_split
-from meshcil.lineage.code import aligner_modules
-from meshcil.lineage.record import record_job
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, Prediction
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute
 from meshcil.stages.predict import prediction_frame
+from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.alignment import GateInputs, build_aligner, gate_inputs, latent_width, read_task_identity
 from meshcil.training.setup import (
-    choose_device,
     exemplar_pool,
     labelled_images,
     load_method,
@@ -35,39 +32,27 @@ TEST_SET = "clean"
 
 
 def predict_aligned(
-    run: Annotated[Path, typer.Option()],
-    data: Annotated[Path, typer.Option()],
-    step: Annotated[int, typer.Option()],
+    run: Run,
+    data: Data,
+    step: Step,
     state: Annotated[Path, typer.Option()],
     exemplars: Annotated[Path, typer.Option()],
     aligner: Annotated[Path, typer.Option(help="Of the stage align, for this step.")],
     task_identity: Annotated[Path, typer.Option(help="Test set with the true tasks; only the oracle gates read it.")],
     out: Annotated[Path, typer.Option(help="Folder: predictions-<gate>.parquet")],
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+    threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Write one table of predictions per gate."""
-    limit_threads(threads)
-    config, stored = load_run(run), load_state(aligner)
+    job, stored = step_job(run, data, step, threads, device), load_state(aligner)
+    config, name = job.run, aligner.parent.name
     require_step(config, step, first=1)
-    target, name = choose_device(device, threads), aligner.parent.name
-    kind = stored["settings"]["kind"]
-    settings = validate(aligner_settings(kind), stored["settings"], aligner)
+    settings = validate(aligner_settings(stored["settings"]["kind"]), stored["settings"], aligner)
     split = data / f"{TEST_SET}.parquet"
-    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state, exemplars, aligner]
-    with record_job(
-        "predict_aligned",
-        inputs=[*inputs, *dict.fromkeys([split, task_identity])],
-        outputs=[out / f"predictions-{gate}.parquet" for gate in GATES],
-        settings={**config.model_dump(mode="json"), "aligner": stored["settings"]},
-        modules=aligner_modules("predict_aligned", (config, settings)),
-        key={**config.key.model_dump(), "step": step, "aligner": name},
-        name=name,
-        seed=config.key.seed,
-        threads=threads,
-        device=str(target),
-    ):
-        method = load_method(config, data, state, step, target)
+    inputs = [state, exemplars, aligner, *dict.fromkeys([split, task_identity])]
+    outputs = [out / f"predictions-{gate}.parquet" for gate in GATES]
+    with job.record("predict_aligned", inputs, outputs, aligner=(name, settings)):
+        method = load_method(config, data, state, step, job.device)
         method.consolidate(exemplar_pool(config, data, read_exemplars(exemplars, step)))
         model = build_aligner(settings, method, latent_width(method))
         model.load_state(stored, str(aligner))

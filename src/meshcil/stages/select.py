@@ -6,44 +6,39 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from meshcil.config.run import RunConfig, load_run
+from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_json_atomic, write_text_atomic
 from meshcil.core.seeding import derive_seed
 from meshcil.core.tables import csv_text
-from meshcil.lineage.record import record_run_job
 from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import Ledger, annotation_size, exemplars
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute
+from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.planning import quota
 from meshcil.training.selection import selection_inputs
-from meshcil.training.setup import choose_device, load_method, load_pool, read_exemplars, require_start
+from meshcil.training.setup import load_method, load_pool, read_exemplars, require_start
 
 
 def select(
-    run: Annotated[Path, typer.Option()],
-    data: Annotated[Path, typer.Option()],
-    step: Annotated[int, typer.Option()],
+    run: Run,
+    data: Data,
+    step: Step,
     state: Annotated[Path, typer.Option()],
     out: Annotated[Path, typer.Option()],
     ledger: Annotated[Path, typer.Option()],
     previous: Annotated[Path | None, typer.Option()] = None,
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+    threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Write the exemplar ids and the ledger after step STEP of RUN."""
-    limit_threads(threads)
-    config = load_run(run)
+    job = step_job(run, data, step, threads, device)
+    config = job.run
     require_start(config, step, previous=previous)
-    target = choose_device(device, threads)
-    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet", state]
-    inputs += [previous] if previous is not None else []
-    with record_run_job(
-        "select", config, step=step, inputs=inputs, outputs=[out, ledger], threads=threads, device=str(target)
-    ):
-        method = load_method(config, data, state, step, target)
+    with job.record("select", [state, previous], [out, ledger]):
+        method = load_method(config, data, state, step, job.device)
         kept = ExemplarStore.of(read_exemplars(previous, step - 1))
         rows = [*method.ledger_rows(), *method.training_rows()]
         budget = parse_budget(config.key.budget)

@@ -9,16 +9,15 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from meshcil.config.run import ANY_BUDGET, load_run
+from meshcil.config.run import ANY_BUDGET
 from meshcil.core.artifacts import save_state, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.tables import csv_text
-from meshcil.lineage.record import record_run_job
-from meshcil.stages.command import execute, limit_threads
+from meshcil.stages.command import execute
+from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.checkpoint import Interrupted, remove_checkpoints
 from meshcil.training.setup import (
     build_method,
-    choose_device,
     exemplar_pool,
     load_method,
     read_exemplars,
@@ -32,34 +31,29 @@ INTERRUPTED = 75
 
 
 def train(
-    run: Annotated[Path, typer.Option()],
-    data: Annotated[Path, typer.Option()],
-    step: Annotated[int, typer.Option()],
+    run: Run,
+    data: Data,
+    step: Step,
     out: Annotated[Path, typer.Option()],
     epochs: Annotated[Path, typer.Option()],
     previous: Annotated[Path | None, typer.Option()] = None,
     exemplars: Annotated[Path | None, typer.Option()] = None,
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option(envvar="MESHCIL_DEVICE")] = "cpu",
+    threads: Threads = 1,
+    device: Device = "cpu",
 ) -> None:
     """Train step STEP of RUN; writes the method's state and the loss terms of every epoch."""
-    limit_threads(threads)
-    config = load_run(run)
+    job = step_job(run, data, step, threads, device)
+    config = job.run
     require_start(config, step, previous=previous, exemplars=exemplars)
     if config.key.trained_as(step) != config.key:
         cause = f"is of budget {config.key.budget}, but step {step} is trained once for all budgets"
         raise InputError(run, cause, f"Give the run.json of budget {ANY_BUDGET}")
-    target = choose_device(device, threads)
-    inputs = [run, data / "dataset.json", data / "cuboids.json", data / "train.parquet"]
-    inputs += [path for path in (previous, exemplars, config.method.backbone.weights_file) if path is not None]
-    with record_run_job(
-        "train", config, step=step, inputs=inputs, outputs=[out, epochs], threads=threads, device=str(target)
-    ) as identity:
+    with job.record("train", [previous, exemplars, config.method.backbone.weights_file], [out, epochs]) as identity:
         kept = exemplar_pool(config, data, read_exemplars(exemplars, step - 1))
         if previous is None:
-            method = build_method(config, data, target)
+            method = build_method(config, data, job.device)
         else:
-            method = load_method(config, data, previous, step - 1, target)
+            method = load_method(config, data, previous, step - 1, job.device)
             method.consolidate(kept)
         method.begin_step(step)
         images = training_data(config, data, step, method, kept)
