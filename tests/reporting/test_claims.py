@@ -15,7 +15,7 @@ from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
 from meshcil.config.variants import method_names
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
-from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view
+from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view, verdicts
 from meshcil.reporting.reproducibility import _section
 from meshcil.reporting.scores import read_scores
 
@@ -113,8 +113,8 @@ def test_a_new_method_is_a_rival_without_an_edit(scores_of: Callable[..., pd.Dat
     scores = pd.concat(scores_of((name, "total-96", seed)) for name in ("inemo", "icarl") for seed in SEEDS)
     new = scores[scores["method"] == "icarl"].assign(method="newest-cifar", kind="newest")
     new["value"] += 0.5
-    before = claims_table([PAPER.model_copy(update={"claims": (claims["inemo-in-domain"],)})], [scores])
-    after = claims_table([PAPER.model_copy(update={"claims": (claims["inemo-in-domain"],)})], [scores, new])
+    before = claims_table([PAPER.model_copy(update={"claims": (claims["ours-in-domain"],)})], [scores])
+    after = claims_table([PAPER.model_copy(update={"claims": (claims["ours-in-domain"],)})], [scores, new])
     assert (before["rivals"].item(), after["rivals"].item()) == ("icarl", "icarl, newest-cifar")
     assert (before["verdict"].item(), after["verdict"].item()) == ("holds", "does not hold")
 
@@ -172,3 +172,49 @@ def test_wrong_claims_are_refused_by_name(tmp_path: Path) -> None:
     (folder / "b.yaml").write_text(yaml.safe_dump(block))
     with pytest.raises(InputError, match="colour"):
         load_claims(tmp_path)
+
+
+def test_a_share_is_what_occlusion_leaves_of_the_accuracy_above_guessing(three: pd.DataFrame) -> None:
+    hidden = three[three["metric"] == "last_accuracy"].assign(test_set="L1")
+    hidden["value"] = 0.1 + 0.5 * hidden["value"]
+    share = Term(metric="last_accuracy", test_set="L1", of="clean", chance=0.1, select={"method": ("inemo",)})
+    claim = BETTER.model_copy(update={"terms": (share,), "unit": "share"})
+    found = judge(claim, pd.concat([three, hidden], ignore_index=True))
+    clean = [value(three, "inemo", "total-96", seed) for seed in SEEDS]
+    expected = sum((0.1 + 0.5 * v - 0.1) / (v - 0.1) for v in clean) / 3
+    assert found["primitives3d, 2-2-2, total-96"].mean == pytest.approx(expected)
+
+
+def test_nothing_is_decided_below_the_floor(three: pd.DataFrame) -> None:
+    rival = max(value(three, "icarl", "total-96", seed) for seed in SEEDS)
+    assert judge(BETTER, three)["primitives3d, 2-2-2, total-96"].verdict == "holds"
+    for floor, verdict in ((rival - 0.5, "holds"), (rival + 0.001, "not decided")):
+        claim = BETTER.model_copy(update={"floor": floor})
+        assert judge(claim, three)["primitives3d, 2-2-2, total-96"].verdict == verdict
+
+
+def test_a_mirrored_claim_is_shown_and_not_counted(three: pd.DataFrame) -> None:
+    mirrored = BETTER.model_copy(update={"name": "again", "same_as": "better"})
+    (source,) = sources_view(claims_table([PAPER.model_copy(update={"claims": (BETTER, mirrored)})], [three]))
+    assert counts([source]) == {"holds": 2}
+    assert _section(source).count("✓ holds") == 4
+
+
+def test_verdicts_that_holm_does_not_confirm_say_so(three: pd.DataFrame) -> None:
+    table = claims_table([PAPER], [three])
+    one, many = table.assign(p=["0.02", "0.9", ""]), table.assign(p=["0.04", "0.9", ""])
+    texts = [_section(sources_view(rows)[0]) for rows in (one, many)]
+    assert "holds (uncorrected)" not in texts[0].split("\n")[6]
+    assert "holds (uncorrected)" in texts[1].split("\n")[6]
+
+
+def test_claims_of_one_form_share_their_variance(three: pd.DataFrame) -> None:
+    noise = three["value"].where(three["method"] != "icarl", three["value"] + 0.01 * (three["seed"] - 1))
+    scores = three.assign(value=noise)
+    third = scores[scores["method"] == "icarl"].assign(method="lwf", value=three["value"] - 0.004 * three["seed"] ** 2)
+    scores = pd.concat([scores, third], ignore_index=True)
+    lwf = ICARL.model_copy(update={"select": {"method": ("lwf",)}})
+    other = BETTER.model_copy(update={"name": "b", "terms": (INEMO, lwf)})
+    alone = judge(BETTER, scores)["primitives3d, 2-2-2, total-96"]
+    both = verdicts([BETTER, other], scores)[0]["primitives3d, 2-2-2, total-96"]
+    assert both.mean == alone.mean and both.high - both.low != alone.high - alone.low

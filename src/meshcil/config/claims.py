@@ -26,6 +26,11 @@ class Term(Settings):
     """Metric of the scores."""
     test_set: str = "clean"
     """Test set of the scores; empty for ledgers."""
+    of: str | None = None
+    """Test set that the value is a share of, after `chance` has been taken from both: (value - chance) / (value on this
+    test set - chance), e.g. what occlusion leaves. Points of accuracy shrink near the floor; shares do not."""
+    chance: float = Field(0.0, ge=0, lt=1)
+    """Accuracy of guessing, for `of`."""
     select: dict[str, tuple[str | int, ...]] = {}
     """Column of the scores (kind, method, budget, step, ...) -> allowed values, `*` for any characters (`bytes-*`).
     Without mention the last step and, for `task` and `class_name`, the value over all images."""
@@ -58,6 +63,13 @@ class Claim(Settings):
     """Columns, besides dataset and protocol, for each value of which the claim is judged by itself."""
     unit: str = POINTS
     """Fractions as percent `points`, or the name of the quantity whose numbers are taken as they are."""
+    bound: float | None = Field(None, gt=0)
+    """Size in this unit below which a difference does not matter, chosen before it is measured: an interval around zero
+    that is narrower says that there is no such difference. Never said when absent."""
+    floor: float | None = None
+    """What guessing gives: a claim is not decided where either side of the contrast is no better."""
+    same_as: str | None = None
+    """Claim that rests on the same contrast: this one is shown and not counted again."""
 
 
 class ClaimsSettings(Settings):
@@ -102,4 +114,7 @@ def load_claims(config: Path) -> list[ClaimsSettings]:
             if claim.name in names:
                 raise InputError(path, f"claim `{claim.name}` is also in {names[claim.name]}", "Rename one of the two")
             names[claim.name] = path
+    for claim in (claim for block in found for claim in block.claims):
+        if claim.same_as is not None and claim.same_as not in names:
+            raise InputError(names[claim.name], f"`same_as` {claim.same_as} is not a claim", "Name one of the claims")
     return found

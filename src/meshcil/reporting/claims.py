@@ -1,7 +1,7 @@
 """From scores to verdicts: which claims of the papers hold on which data."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 from itertools import groupby
@@ -11,7 +11,17 @@ from types import MappingProxyType
 import pandas as pd
 
 from meshcil.config.claims import POINTS, Claim, ClaimsSettings, Term
-from meshcil.evaluation.contrast import FAILS, HOLDS, LEAST, OPEN, UNMEASURED, Interval, interval
+from meshcil.evaluation.contrast import (
+    FAILS,
+    HOLDS,
+    LEAST,
+    OPEN,
+    SAME,
+    UNMEASURED,
+    Interval,
+    holm,
+    pooled_intervals,
+)
 from meshcil.reporting.scores import RUN
 from meshcil.reporting.table import row_keys
 
@@ -32,7 +42,10 @@ COLUMNS = [
     "high",
     "unit",
     "seeds",
+    "p",
+    "bound",
     "verdict",
+    "same_as",
 ]
 _RUN = [*RUN, "seed"]
 
@@ -49,9 +62,10 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
         methods of which a term takes the best one.
     """
     together, rows = joined(scores), []
+    judged = iter(verdicts([claim for block in claims for claim in block.claims], together))
     for block in claims:
         for claim in block.claims:
-            found = judge(claim, together)
+            found = next(judged)
             compared = rivals(claim, together) if found else {}
             found = found or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
             for data, result in found.items():
@@ -67,6 +81,26 @@ def joined(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
     """The contrast's interval for each dataset and protocol (and value of ``by``) where all terms were measured."""
+    return verdicts([claim], scores)[0]
+
+
+def verdicts(claims: Sequence[Claim], scores: pd.DataFrame) -> list[dict[str, Interval]]:
+    """`judge` of each claim; those of the same form on the same data share the variance over seeds."""
+    found: list[dict[str, Interval]] = [{} for _ in claims]
+    families: dict[tuple, list[tuple[int, str, list[float], bool]]] = {}
+    for place, claim in enumerate(claims):
+        form = tuple((term.weight, term.metric, term.test_set, term.of) for term in claim.terms)
+        for data, (values, telling) in _contrasts(claim, scores).items():
+            families.setdefault((data, form), []).append((place, data, values, telling))
+    for members in families.values():
+        intervals = pooled_intervals([values for _, _, values, _ in members])
+        for (place, data, _, telling), result in zip(members, intervals, strict=True):
+            found[place][data] = replace(result, bound=claims[place].bound, telling=telling)
+    return found
+
+
+def _contrasts(claim: Claim, scores: pd.DataFrame) -> dict[str, tuple[list[float], bool]]:
+    """Values of the contrast over seeds for each data, and whether both of its sides are above the claim's floor."""
     rows = _chosen_of_all(claim, scores)
     if not rows:
         return {}
@@ -76,10 +110,24 @@ def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
     ]
     values = reduce(add, parts).dropna()
     factor = 100.0 if claim.unit == POINTS else 1.0
-    found = {}
-    for key, numbers in values.groupby(level=groups, sort=False):
-        found[", ".join(map(str, key))] = interval((factor * numbers).tolist())
-    return found
+    telling = _above_floor(claim, parts, groups)
+    return {
+        ", ".join(map(str, key)): ((factor * numbers).tolist(), key not in telling or telling[key])
+        for key, numbers in values.groupby(level=groups, sort=False)
+    }
+
+
+def _above_floor(claim: Claim, parts: Sequence[pd.Series], groups: Sequence[str]) -> dict[object, bool]:
+    """For each data, whether the mean over seeds of either side is above the floor; nothing without a floor."""
+    if claim.floor is None:
+        return {}
+    above = []
+    for sign in (1, -1):
+        side = [(t.weight, p) for t, p in zip(claim.terms, parts, strict=True) if sign * t.weight > 0]
+        if side:
+            mean = reduce(add, (part for _, part in side)) / sum(weight for weight, _ in side)
+            above.append(mean.groupby(level=list(groups)).mean() > claim.floor)
+    return pd.concat(above, axis=1).all(axis=1).to_dict()
 
 
 def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -114,9 +162,21 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
 
 def measured(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """Values of a term from the scores `chosen` for it, one for each value of ``by``, whose last is the seed."""
+    rows = _shares(term, rows)
     if term.over == "best":
         return _of_best_method(rows, list(by))
     return rows.groupby(list(by), sort=False)["value"].agg(term.over)
+
+
+def _shares(term: Term, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the term's test set, as shares of those of the set that it is measured by."""
+    if term.of is None:
+        return rows
+    names = [*_RUN, "step"]
+    whole = rows[rows["test_set"] == term.of].set_index(names)["value"]
+    part = rows[rows["test_set"] == term.test_set]
+    base = whole.reindex(pd.MultiIndex.from_frame(part[names])).to_numpy()
+    return part.assign(value=(part["value"] - term.chance) / (base - term.chance)).dropna(subset="value")
 
 
 def _of_best_method(rows: pd.DataFrame, by: list[str]) -> pd.Series:
@@ -131,7 +191,8 @@ def _of_best_method(rows: pd.DataFrame, by: list[str]) -> pd.Series:
 
 def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
     """Measured scores that a term is computed from."""
-    rows = scores[(scores["metric"] == term.metric) & (scores["test_set"] == term.test_set)]
+    sets = [term.test_set, *([] if term.of is None else [term.of])]
+    rows = scores[(scores["metric"] == term.metric) & scores["test_set"].isin(sets)]
     selected = {"task": ("",), "class_name": ("",)} | term.select
     for column, patterns in selected.items():
         if rows.empty:
@@ -165,7 +226,10 @@ def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> di
         "high": _number(result.high, claim.unit),
         "unit": claim.unit,
         "seeds": str(result.count) if result.count else "",
+        "p": "" if pd.isna(result.p) else f"{result.p:.3g}",
+        "bound": "" if claim.bound is None else f"{claim.bound:g}",
         "verdict": result.verdict,
+        "same_as": claim.same_as or "",
     }
 
 
@@ -180,7 +244,9 @@ class Judged:
     """One row of the table of claims; ``key`` is its name, ``origin`` where the page explains its difference.
 
     ``rivals`` are the methods of which the best is compared; ``unit`` is "" for percentage points; ``kept`` names the
-    experiment of a verdict that was not made by the page's runs, and is "" for one that was.
+    experiment of a verdict that was not made by the page's runs, and is "" for one that was. ``alone`` says that the
+    verdict is no longer one when all claims of its source are tested together (Holm); ``same_as`` names the claim that
+    rests on the same contrast, and counts.
     """
 
     key: str
@@ -196,6 +262,17 @@ class Judged:
     verdict: str
     origin: str = ""
     kept: str = ""
+    bound: str = ""
+    alone: bool = False
+    same_as: str = ""
+
+    @property
+    def told(self) -> str:
+        """The verdict in words."""
+        if self.verdict == SAME:
+            unit = self.unit or ("point" if self.bound == "1" else "points")
+            return f"no difference larger than {self.bound} {unit}"
+        return f"{self.verdict} (uncorrected)" if self.alone else self.verdict
 
     @property
     def compared(self) -> str:
@@ -205,7 +282,7 @@ class Judged:
     @property
     def mark(self) -> str:
         """Sign before the verdict, so that it is not told by colour alone."""
-        return {HOLDS: "✓", FAILS: "✗", OPEN: "?"}.get(self.verdict, "–")
+        return {HOLDS: "✓", FAILS: "✗", SAME: "≈", OPEN: "?"}.get(self.verdict, "–")
 
     @property
     def kind(self) -> str:
@@ -242,11 +319,24 @@ def sources_view(
         rows = _with_kept(rows, kept)
     found = []
     for (name, url), part in rows.groupby(["source", "url"], sort=False):
-        judged = [_judged(row, anchors.get((row["key"], DIFFERENCE), "")) for _, row in part.iterrows()]
+        alone = _alone(part)
+        judged = [
+            replace(_judged(row, anchors.get((row["key"], DIFFERENCE), "")), alone=bool(alone[i]))
+            for i, (_, row) in enumerate(part.iterrows())
+        ]
         measured = [row for row in judged if row.verdict != UNMEASURED]
         claims = tuple(tuple(group) for _, group in groupby(measured, lambda row: row.statement))
         found.append(Source(name, url, claims, tuple(row for row in judged if row.verdict == UNMEASURED)))
     return tuple(found)
+
+
+def _alone(rows: pd.DataFrame) -> list[bool]:
+    """Of the rows of one source, those whose verdict Holm's procedure over all that are counted does not confirm."""
+    decided = rows["verdict"].isin([HOLDS, FAILS]).tolist()
+    p = pd.to_numeric(rows["p"]).where(rows["same_as"] == "").tolist()
+    tested = [i for i, value in enumerate(p) if not pd.isna(value)]
+    confirmed = dict(zip(tested, holm([p[i] for i in tested]), strict=True))
+    return [is_decided and not confirmed.get(i, True) for i, is_decided in enumerate(decided)]
 
 
 def _with_kept(table: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
@@ -265,7 +355,18 @@ def _judged(row: pd.Series, origin: str) -> Judged:
     span = f"{row['low']} to {row['high']}" if row["low"] else ""
     texts = [str(row[name]) for name in ("statement", "where", "published", "data", "rivals", "difference")]
     unit = "" if row["unit"] == POINTS else str(row["unit"])
-    return Judged(str(row["key"]), *texts, unit, span, str(row["seeds"]), str(row["verdict"]), origin, str(row["kept"]))
+    return Judged(
+        str(row["key"]),
+        *texts,
+        unit,
+        span,
+        str(row["seeds"]),
+        str(row["verdict"]),
+        origin,
+        str(row["kept"]),
+        bound=str(row["bound"]),
+        same_as=str(row["same_as"]),
+    )
 
 
 def counts(sources: Sequence[Source]) -> dict[str, int]:
@@ -284,6 +385,6 @@ def counts_apart(sources: Sequence[Source]) -> dict[str, dict[str, int]]:
 
 
 def _verdicts(rows: Iterable[Judged]) -> dict[str, int]:
-    verdicts = [row.verdict for row in rows]
-    found = {name: verdicts.count(name) for name in (HOLDS, FAILS, OPEN, UNMEASURED)}
+    told = [row.verdict for row in rows if not row.same_as]
+    found = {name: told.count(name) for name in (HOLDS, FAILS, SAME, OPEN, UNMEASURED)}
     return {name: count for name, count in found.items() if count}

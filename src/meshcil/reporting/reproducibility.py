@@ -21,12 +21,13 @@ Written by `meshcil export claims` from [docs/results](docs/results), which `mes
 scores and records of finished experiments; nothing here is typed by hand.
 
 A claim is a contrast of scores between runs with the same training seed. It *holds* when the 95 % confidence interval
-of its mean over seeds is above zero, and *does not hold* when it is below. With fewer than three seeds, or with zero
-in the interval, it is *not decided*. Intervals are not corrected for multiple comparisons: expect one false verdict
-among twenty claims without any effect ([docs/claims.md](docs/claims.md)). Differences are in percentage points unless
-a unit is given. "Best of" lists the methods of which the one with the best mean over seeds is compared; an experiment
-may have only one. Published values were measured on the data of the papers, ours on the data named next to them, so
-their sizes cannot be compared."""
+of its mean over seeds is above zero, and *does not hold* when it is below. Where a claim states in advance how large
+a difference must be to matter, an interval around zero that is narrower says that there is *no such difference*. With
+fewer than three seeds, or otherwise, it is *not decided*. Verdicts that do not survive Holm's correction over all
+claims of a paper are marked *uncorrected* ([docs/claims.md](docs/claims.md)). Differences are in percentage points
+unless a unit is given. "Best of" lists the methods of which the one with the best mean over seeds is compared; an
+experiment may have only one. Published values were measured on the data of the papers, ours on the data named next to
+them, so their sizes cannot be compared."""
 
 
 def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> None:
@@ -71,7 +72,7 @@ def verdict_lines(sources: Sequence[Source]) -> str:
     for source in sources:
         lines.append(f"| **{source.name}** | |")
         for first, *others in source.measured:
-            marks = [f"{row.mark} {row.verdict}" for row in (first, *others)]
+            marks = [f"{row.mark} {row.told}" for row in (first, *others)]
             found = [f"{mark} ({marks.count(mark)})" if others else mark for mark in dict.fromkeys(marks)]
             lines.append(f"| {first.statement.replace('|', '/')} | {', '.join(found)} |")
         if source.unmeasured:
@@ -99,7 +100,7 @@ def _line(row: Judged, *, first: bool) -> str:
     stated = (f"{row.statement} ({row.where})", row.published) if first else ("", "")
     difference = f"{row.difference} ({row.span}) {row.unit}".replace(" ()", "").rstrip()
     measured = f"[{row.data}]({row.origin})" + (f"; {row.compared}" if row.rivals else "")
-    cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.verdict}"]
+    cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.told}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
