@@ -147,7 +147,7 @@ def test_a_locked_mlflow_database(reference: Path, folder: Path) -> None:
         waited = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     assert waited > LOCKED_SECONDS - 10
-    log = (folder / "logs/experiments/smoke/track.log").read_text()
+    log = (folder / "logs/tracking/track-smoke.log").read_text()
     said(log.splitlines())
     assert "waiting for" in log and "database is locked" in log
     finish(folder, reference)

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from meshcil.cli.audit import inspect
+from meshcil.core.code_digest import import_closure
 from meshcil.core.hashing import sha256_file
-from tests.workflow.conftest import snakemake, snakemake_command
+from meshcil.lineage.reading import Records
+from meshcil.lineage.stages import parents, planned_jobs
+from meshcil.stages.plan import load_plan
+from tests.workflow.conftest import ROOT, snakemake, snakemake_command
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
@@ -66,6 +70,17 @@ def test_records_form_a_chain_from_report_to_raw_images(smoke: Path) -> None:
             assert sha256_file(smoke / parent["path"]) == parent["sha256"]
             waiting += [parent["path"]] if parent["path"] not in reached else []
     assert reached == set(known)
+
+
+def test_records_state_what_the_plan_says(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(smoke)
+    plan, found = load_plan(["smoke"], Path(os.path.relpath(ROOT / "config"))), Records()
+    for path, job in planned_jobs(plan).items():
+        record, width = found[path], len(job.command)
+        assert record.argv[:width] == job.command and record.argv[width::2] in ((), ("--threads",), ("--workers",))
+        assert record.settings.values == job.settings and record.name == job.names.get(job.stage.label, "")
+        assert list(record.code.modules) == import_closure(job.modules)
+        assert [Path(parent.path) for parent in record.parents] == parents(job), path
 
 
 def test_audit_accepts_the_run_and_names_a_changed_file(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:

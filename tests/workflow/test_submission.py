@@ -25,7 +25,7 @@ def test_a_failure_is_the_last_thing_on_the_screen(obstructed: Path) -> None:
     done = subprocess.run(command, cwd=obstructed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 1, done.stdout
     end = done.stdout[done.stdout.rindex("FAILED: generate") :].splitlines()
-    assert end[1].strip() == "last lines of logs/data/primitives3d-tiny/generate.log:"
+    assert end[1].strip() == "last lines of logs/data/raw/primitives3d-tiny/generate.log:"
     assert "primitives3d-tiny.partial" in end[2] and end[3].strip() == "by hand:"
     assert end[-1] == "1 job failed. What was finished is kept; the same command goes on."
     # The command repeats the failure by hand.

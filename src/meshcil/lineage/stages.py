@@ -27,6 +27,12 @@ def writer(path: Path | str) -> tuple[Stage, dict[str, str]] | None:
     return find(STAGES.values(), Path(path).as_posix())
 
 
+def parents(of: Job) -> list[Path]:
+    """Records of the jobs whose files a job reads, sorted."""
+    found = [(pair[0], pair[1]) for path in listed(of.inputs) if (pair := writer(path))]
+    return sorted({Path(stage.record.format(**names)) for stage, names in found})
+
+
 def planned_jobs(plan: Plan) -> dict[Path, Job]:
     """All jobs of a plan by the path of their record, in the order of the pipeline."""
     logged = [paths.TRACKED.format(experiment=name) for name in plan.experiments]
