@@ -151,3 +151,11 @@ def test_a_gpu_that_torch_cannot_use_is_bad(machine: Path, monkeypatch: pytest.M
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     command(machine, "nvidia-smi", "Some GPU, 470.1\n")
     assert found("GPU").state == "bad" and "Update the driver" in found("GPU").remedy
+
+
+def test_the_reason_of_git_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").write_text("gitdir: nowhere")
+    monkeypatch.setattr(doctor, "repository_root", lambda: tmp_path)
+    (row,) = doctor._git()
+    assert row.state == "note" and "no commit (fatal: not a git repository: " in row.found
+    assert "what git says" in row.remedy

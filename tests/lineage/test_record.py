@@ -224,3 +224,21 @@ def test_a_file_of_an_installed_package_is_named_within_the_packages(tmp_path: P
     entry = file_facts(path)
     assert (entry.base, entry.path) == ("packages", "sklearn/datasets/images/china.jpg")
     assert place_of(entry) == path.resolve()
+
+
+def test_results_on_another_disk_keep_their_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, other = tmp_path / "work", tmp_path / "scratch"
+    work.mkdir()
+    (other / "runs").mkdir(parents=True)
+    (work / "results").symlink_to(other)
+    monkeypatch.chdir(work)
+    (work / "results/runs/run.json").write_text("{}")
+    facts = file_facts(Path("results/runs/run.json"))
+    assert (facts.base, facts.path) == ("work", "results/runs/run.json")
+
+
+def test_a_variable_that_changes_arithmetic_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    before = source.environment_facts("cpu", 1).instructions
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert source.environment_facts("cpu", 1).instructions.split() == [*before.split(), "ATEN_CPU_CAPABILITY=default"]

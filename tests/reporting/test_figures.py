@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy
 import pandas as pd
 import pytest
+from cycler import cycler
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -20,9 +22,9 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import available
 from meshcil.reporting.drawing import apart, series
 from meshcil.reporting.palette import CSS_VARIABLES, INK, LOOKS, looks
-from meshcil.reporting.scores import COLUMNS
-from meshcil.reporting.style import pdf_bytes, svg_bytes
-from tests.reporting.conftest import figure_of, table_of
+from meshcil.reporting.scores import COLUMNS, keep
+from meshcil.reporting.style import draw_figure, pdf_bytes, svg_bytes
+from tests.reporting.conftest import artifact, figure_of, table_of
 
 ROOT = Path(__file__).parents[2]
 KINDS = available("meshcil.reporting.figures")
@@ -209,3 +211,10 @@ def test_equal_figures_give_equal_pdf_files(scores: pd.DataFrame) -> None:
     draw = partial(figure_of, "steps")
     first, second = pdf_bytes(draw(scores)), pdf_bytes(draw(scores))
     assert first == second and first.startswith(b"%PDF")
+
+
+def test_a_user_s_settings_of_matplotlib_change_no_byte(scores: pd.DataFrame) -> None:
+    figure, chosen = artifact("steps"), keep(scores, {}, "t")
+    plain = draw_figure(figure, chosen)
+    with rc_context({"axes.titlesize": 30.0, "lines.marker": "x", "axes.prop_cycle": cycler(color=["red"])}):
+        assert draw_figure(figure, chosen) == plain

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.fabrication import write
+from tests.lineage.test_record import git
 from tests.workflow.conftest import ROOT
 
 RENDERED = '{"parents": [{"path": "data/raw/rendered/generate.record.json"}]}'
@@ -98,3 +99,15 @@ def test_two_recordings_follow_each_other(tmp_path: Path) -> None:
     printed = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], printed
     assert (tmp_path / "order").read_text().split() == ["audit", "commit"] * 2
+
+
+def test_a_clone_has_the_bytes_of_the_commit(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    git(source, "init", "--quiet")
+    shutil.copy(ROOT / ".gitattributes", source)
+    (source / "requirements.lock").write_bytes(b"a==1\nb==2\n")
+    git(source, "add", ".")
+    git(source, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
+    git(tmp_path, "clone", "--quiet", "-c", "core.autocrlf=true", "source", "clone")
+    assert (tmp_path / "clone/requirements.lock").read_bytes() == b"a==1\nb==2\n"

@@ -14,7 +14,7 @@ from meshcil.cli.profiles import load_profile
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.lineage.installed import check_lock
-from meshcil.lineage.source import changed_files, is_checkout
+from meshcil.lineage.source import changed_files, git_refusal, is_checkout
 from meshcil.tracking.stored import check_tracker
 
 _NEEDED_GB = 5.0
@@ -81,6 +81,10 @@ def _git() -> Iterator[Finding]:
     root = repository_root()
     commit = _output("git", "-C", str(root), "rev-parse", "--short", "HEAD") if is_checkout(root) else None
     if commit is None:
+        if reason := git_refusal(root):
+            remedy = "Do what git says; until then, records name a digest of the source instead of a commit"
+            yield Finding("git", "note", f"no commit ({reason})", remedy)
+            return
         remedy = "Works, but records name a digest of the source, not a commit: clone the repository to get one"
         yield Finding("git", "note", "no commit", remedy)
         return

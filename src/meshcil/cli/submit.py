@@ -22,6 +22,7 @@ from meshcil.cli.profiles import load_profile, write_profile
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
+from meshcil.lineage.source import git_refusal
 from meshcil.stages.checks import check_options
 from meshcil.tracking.stored import check_tracker
 
@@ -60,6 +61,8 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     check_options(experiments.split(","), repository_root() / "config")
     check_folders()
     check_tracker()
+    if reason := git_refusal(repository_root()):
+        print(f"note: records will name no commit: {reason}", file=sys.stderr)
     handle = lock()
     if count := bring_to_present(Path()):
         print(f"note: {count} files had timestamps in the future; reset to now", file=sys.stderr)

@@ -1,16 +1,15 @@
 """What is wrong with raw files, before anything is prepared: every image is opened, nothing is written."""
 
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_bytes, sha256_file
+from meshcil.core.processes import mapper
 from meshcil.datasets.base import RawSample, Reader, Source
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.preparation import Frame, list_unique, place, prepare_sample
@@ -231,11 +230,8 @@ def _examine_all(
     look = partial(examine, reader=reader, frame=frame, split=split)
     found: list[Problem] = []
     good: list[RawSample] = []
-    if workers > 1 and len(samples) > workers:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            results = list(_counted(pool.map(look, samples, chunksize=32), progress))
-    else:
-        results = list(_counted(map(look, samples), progress))
+    with mapper(workers if len(samples) > workers else 1, chunk=32) as each:
+        results = list(_counted(each(look, samples), progress))
     for sample, (problems, _) in zip(samples, results, strict=True):
         found += problems
         if not any(problem.unusable for problem in problems):

@@ -15,11 +15,12 @@ from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_path
 from meshcil.core.naming import load_module
+from meshcil.core.processes import mapper
 from meshcil.datasets.base import RawImage, RawSample, Reader, Source, require_folder
 from meshcil.datasets.borders import border_texture
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.prepared import DatasetInfo, PreparedRow, encode_jpeg, encode_png, write_info
-from meshcil.datasets.shards import PROGRESS, Left, Recipe, mapper, write_skipped, write_table
+from meshcil.datasets.shards import PROGRESS, Left, Recipe, write_skipped, write_table
 from meshcil.datasets.windows import DISTANCE, Window, cover, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 

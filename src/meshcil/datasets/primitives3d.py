@@ -5,10 +5,8 @@ models), ``occluded-pascal3d`` (every test image at three occlusion levels) and 
 has a generator of its own, seeded by (seed, class, split, index), so nothing depends on order or on workers.
 """
 
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from meshcil.core.errors import InputError
+from meshcil.core.processes import mapper
 from meshcil.datasets.base import Annotation
 from meshcil.datasets.primitives import release
 from meshcil.datasets.primitives.nuisances import NUISANCES
@@ -211,12 +210,8 @@ def _write_tree(
     jobs = list(_jobs(settings))
     make = partial(_make, root, settings)
     _write_cad(root, settings)
-    if workers == 1:
-        _drain(map(make, jobs), len(jobs), progress)
-    else:
-        # A fresh interpreter per worker: forking after libraries started threads is not safe.
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            _drain(pool.map(make, jobs, chunksize=8), len(jobs), progress)
+    with mapper(workers) as each:
+        _drain(each(make, jobs), len(jobs), progress)
     _write_lists(root, settings)
 
 

@@ -4,9 +4,7 @@ Images differ in size, objects do not overlap, every object has a box of its vis
 of its own, seeded by (seed, split, index), so nothing depends on order or on workers.
 """
 
-import multiprocessing
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 from jaxtyping import Float
 
+from meshcil.core.processes import mapper
 from meshcil.datasets.primitives import backgrounds, release
 from meshcil.datasets.primitives.raycast import Viewpoint, render
 from meshcil.datasets.primitives.scene import ELEVATION, THETA, draw_light
@@ -80,12 +79,8 @@ def generate(
     """
     jobs = [(split, index) for split in SPLITS for index in range(_count(settings, split))]
     make = partial(_make, root, settings)
-    if workers == 1:
-        _drain(map(make, jobs), len(jobs), progress)
-    else:
-        # A fresh interpreter per worker: forking after libraries started threads is not safe.
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            _drain(pool.map(make, jobs, chunksize=8), len(jobs), progress)
+    with mapper(workers) as each:
+        _drain(each(make, jobs), len(jobs), progress)
     for split in SPLITS:
         names = "".join(f"{_name(split, index)}\n" for kind, index in jobs if kind == split)
         release.write_file(root / FOLDER / "ImageSets" / "Main" / f"{split}.txt", names.encode())

@@ -7,10 +7,7 @@ pyarrow, pandas and DuckDB read as one.
 
 import csv
 import io
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -137,14 +134,3 @@ def _write_part(file: Path, results: Iterator[PreparedRow | Left], recipe: Recip
             recipe.progress(done + count, recipe.total)
     write_split(file, rows)
     return left_out
-
-
-@contextmanager
-def mapper(workers: int) -> Iterator[Mapper]:
-    """A `map` over processes that keeps the order; starting them takes seconds, so all tables share them."""
-    if workers == 1:
-        yield map
-        return
-    # A fresh interpreter per worker: forking after libraries started threads is not safe.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield partial(pool.map, chunksize=8)

@@ -1,5 +1,6 @@
 """Digests of a job's inputs and outputs, and where its record lies."""
 
+import os
 import sysconfig
 from pathlib import Path
 
@@ -49,7 +50,15 @@ def is_configuration(entry: FileFacts) -> bool:
 
 
 def _locate(path: Path) -> tuple[str, str]:
-    absolute, work, repository = path.resolve(), Path.cwd().resolve(), repository_root()
+    # A link out of the folder, such as results on another disk, leaves the path what it is here.
+    for place in (path.resolve(), Path(os.path.abspath(path))):  # noqa: PTH100
+        if found := _below(place):
+            return found
+    return "absolute", path.resolve().as_posix()
+
+
+def _below(absolute: Path) -> tuple[str, str] | None:
+    work, repository = Path.cwd().resolve(), repository_root()
     # Configuration belongs to the checkout, whether or not the outputs are in it too.
     for base, root, part in (
         ("packages", _packages(), _packages()),
@@ -59,7 +68,7 @@ def _locate(path: Path) -> tuple[str, str]:
     ):
         if absolute.is_relative_to(part):
             return base, absolute.relative_to(root).as_posix()
-    return "absolute", absolute.as_posix()
+    return None
 
 
 def _packages() -> Path:

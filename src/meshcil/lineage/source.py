@@ -16,6 +16,16 @@ _WRITTEN = ("dvc.lock", "reports", "results")
 # Where a new file can change what a job does. What jobs read elsewhere as data stands in their records with its digest.
 _SOURCES = ("src", "config", "workflow", "Snakefile", "dvc.yaml", "pyproject.toml", "requirements.lock")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
+# Variables by which the same processor computes other bytes.
+_ARITHMETIC = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 _TRACKED = ("--", ".", *(f":(exclude){name}" for name in _WRITTEN))
 
 
@@ -70,6 +80,17 @@ def is_checkout(root: Path) -> bool:
     return top is not None and Path(top.decode().strip()).resolve() == root
 
 
+def git_refusal(root: Path) -> str:
+    """Why git does not answer for a folder that it keeps, such as one of another owner; empty where it does."""
+    if not (root / ".git").exists() or is_checkout(root):
+        return ""
+    try:
+        done = subprocess.run(["git", "-C", str(root), "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+    except OSError as error:
+        return f"git: {error.strerror}"
+    return " ".join(done.stderr.split())
+
+
 def git(root: Path, *arguments: str, data: bytes | None = None) -> bytes | None:
     """What git prints of a checkout, given ``data``; None where it fails."""
     # No lock is taken, so that jobs side by side do not hinder each other or the user.
@@ -107,7 +128,8 @@ def _instructions() -> str:
         words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
         return ""
-    return " ".join(name for name in _INSTRUCTIONS if name in words)
+    chosen = [f"{name}={os.environ[name]}" for name in _ARITHMETIC if os.environ.get(name)]
+    return " ".join([*(name for name in _INSTRUCTIONS if name in words), *chosen])
 
 
 def packages_digest() -> str:

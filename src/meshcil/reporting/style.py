@@ -1,10 +1,12 @@
 """The look of every figure: one set of matplotlib settings, SVG that is the same for equal scores."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
 
 from meshcil.config.experiment import Artifact
@@ -49,10 +51,19 @@ RC: dict[str, Any] = {
 }
 
 
+@contextmanager
+def look() -> Iterator[None]:
+    """These settings on top of matplotlib's own: a user's matplotlibrc changes no byte of a figure."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(RC)
+        yield
+
+
 def pdf_bytes(figure: Figure) -> bytes:
     """PDF of a figure with its fonts inside: no date, equal figures give equal bytes."""
     stream = io.BytesIO()
-    with rc_context(RC):
+    with look():
         figure.savefig(stream, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return stream.getvalue()
 
@@ -60,7 +71,7 @@ def pdf_bytes(figure: Figure) -> bytes:
 def svg_bytes(figure: Figure) -> bytes:
     """SVG of a figure: text stays text, no date, equal figures give equal bytes."""
     stream = io.BytesIO()
-    with rc_context(RC):
+    with look():
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(stream, format="svg", metadata=metadata)
     return stream.getvalue()
@@ -89,7 +100,7 @@ def draw_figure(figure: Artifact, source: Any) -> FigureFiles:
     Raises:
         InputError: when the settings do not suit the source.
     """
-    with rc_context(RC):
+    with look():
         return figure_files(make(figure.folder, "draw", figure, source))
 
 
