@@ -70,3 +70,11 @@ class ProxySettings(CosineSettings):
     """Stages at the end of the backbone whose outputs are distilled."""
     balanced: BalancedSettings
     """Training on a balanced set."""
+
+
+class FrozenSettings(ClassifierSettings):
+    """What methods have whose network stays as the first step left it."""
+
+    replay = "never"
+    adapt: bool = True
+    """Train the network in the first step; otherwise it stays as it is loaded, which needs `backbone.weights`."""

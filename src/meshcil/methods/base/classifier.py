@@ -137,12 +137,16 @@ class IncrementalClassifier(Method):
         return torch.cat([self.features(batch) for batch in images.batches(64, self.device)])
 
     def classify(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
-        """Class scores of pooled features: softmax of the linear head."""
-        return functional.softmax(self.network.head(features), dim=1)
+        """Class scores of pooled features: softmax of the head."""
+        return functional.softmax(self.logits(features), dim=1)
+
+    def logits(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
+        """What the head says of pooled features."""
+        return self.network.head(features)
 
     def heads(self, features: Float[Tensor, "B D"]) -> dict[str, Int[Tensor, " B"]]:
         """Classes by the linear (or cosine) head and, with exemplars of every class, by the nearest mean."""
-        answers = {"linear": self.network.head(features).argmax(dim=1)}
+        answers = {"linear": self.logits(features).argmax(dim=1)}
         if self.means is not None:
             answers["nearest_mean"] = nearest_mean_scores(features, self.means).argmax(dim=1)
         return answers
@@ -166,9 +170,8 @@ class IncrementalClassifier(Method):
 
     @torch.no_grad()
     def scores(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
-        """Softmax of the linear head."""
-        self.network.eval()
-        return functional.softmax(self.network(images), dim=1)
+        """Softmax of the head."""
+        return functional.softmax(self.logits(self.features(images)), dim=1)
 
     @torch.no_grad()
     def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 D"]:
@@ -178,7 +181,7 @@ class IncrementalClassifier(Method):
     @torch.no_grad()
     def latent_logits(self, latents: Float[Tensor, "B 1 D"]) -> Float[Tensor, "B C"]:
         """The head's logits."""
-        return self.network.head(latents[:, 0])
+        return self.logits(latents[:, 0])
 
     def ledger_rows(self) -> list[LedgerRow]:
         """Backbone and heads."""
