@@ -37,6 +37,19 @@ def test_the_shared_part_trains_on_only_if_told_to(trainable: bool) -> None:
     assert all(id(p) in chosen for p in method.network.head.parameters())
 
 
+@pytest.mark.parametrize("trainable", [True, False])
+def test_earlier_specialised_parts_train_on_only_if_told_to(trainable: bool) -> None:
+    method = build(train_specialised=trainable)
+    for step in range(3):
+        method.begin_step(step)
+    chosen = {id(p) for p in method.phases()[0].parameters}
+    method.network.train()
+    for part in method.network.backbone.parts[:-1]:
+        assert part.training == trainable and all((id(p) in chosen) == trainable for p in part.parameters())
+    method.network.eval()
+    assert not any(part.training for part in method.network.backbone.parts)
+
+
 def test_too_many_stages_are_a_clear_error() -> None:
     with pytest.raises(InputError, match="specialised: stages must be from 1 to 3 for ResNet10, got 4"):
         build(specialised=4)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from meshcil.config.methods.base import AugmentationSettings
 from meshcil.config.run import load_method
 from meshcil.core.naming import load_object
 from meshcil.methods.base.method import Phase
@@ -35,7 +36,7 @@ RECIPES = {
     ),
 }
 LATER_RATE = {"fetril": 0.05}
-BALANCED = {"podnet": (20, 5e-3), "afc": (20, 0.05)}
+BALANCED = {"podnet": (20, 5e-3, "cosine"), "afc": (20, 0.05, "constant")}
 GRADIENT_LIMIT = {"afc": 5.0}
 
 
@@ -55,10 +56,41 @@ def test_recipe(kind: str) -> None:
         assert main.lr == (LATER_RATE.get(kind, 0.1) if step else 0.1)
         assert block.gradient_limit == GRADIENT_LIMIT.get(kind)
         balanced = [(phase.epochs, phase.lr, phase.training.schedule) for phase in rest]
-        assert balanced == ([(*BALANCED[kind], "cosine")] if step and kind in BALANCED else [])
+        assert balanced == ([BALANCED[kind]] if step and kind in BALANCED else [])
+        assert block.keep_partial
 
 
 def recipe(phase: Phase) -> tuple[int, tuple[int, ...] | None, float]:
     """Epochs, milestones (None: cosine), weight decay."""
     block = phase.training
     return phase.epochs, block.milestones if block.schedule == "steps" else None, block.weight_decay
+
+
+CROP_AND_FLIP = AugmentationSettings(flip=True, crop=4)
+BRIGHTNESS = 63 / 255
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # LUCIR, AANet and ELI's hosts change no brightness; the PyCIL toolbox, PODNet's and AFC's code do.
+        *((f"{kind}-cifar", CROP_AND_FLIP) for kind in ("lucir", "aanet", "icarl-linear")),
+        *(
+            (f"{kind}-cifar", CROP_AND_FLIP.model_copy(update={"brightness": 0.247}))
+            for kind in ("icarl", "podnet", "afc")
+        ),
+        *(
+            (f"{kind}-imagenet", AugmentationSettings(flip=True, resized_crop=0.08))
+            for kind in ("icarl", "memo", "der")
+        ),
+    ],
+)
+def test_published_changes_of_images(name: str, expected: AugmentationSettings) -> None:
+    found = load_method(name, CONFIG).training.augmentation
+    assert found == expected and found.brightness in (0, pytest.approx(BRIGHTNESS, abs=1e-4))
+
+
+def test_what_differs_between_two_codes_is_as_the_recipe_says() -> None:
+    podnet, afc, lucir = (load_method(f"{kind}-cifar", CONFIG) for kind in ("podnet", "afc", "lucir"))
+    assert not podnet.imprint and afc.imprint and lucir.imprint
+    assert afc.mirrored_means and not podnet.mirrored_means

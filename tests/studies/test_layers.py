@@ -62,6 +62,8 @@ def test_table_has_a_row_per_block(found: StudyResult) -> None:
     built = cells_of("layers", pd.DataFrame(scores, columns=COLUMNS))
     assert built["block"].tolist() == ["block 01", "block 02", "block 03"]
     assert (built["gradient norm"] > built["gradient norm per root of parameters"]).all()
+    # One later step: the mean over steps is its value. The blocks have 304, 896 and 3520 parameters.
+    assert built["norm of change"].pow(2).tolist() == pytest.approx((built["shift"] * [304, 896, 3520]).tolist())
 
 
 def assert_same(again: StudyResult, found: StudyResult) -> None:

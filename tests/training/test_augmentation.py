@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from meshcil.config.methods.base import AugmentationSettings
 from meshcil.config.run import load_method
 from meshcil.geometry.cameras import Camera, project
-from meshcil.training.augmentation import augment, jitter, rotate
+from meshcil.training.augmentation import augment, enlarged_part, jitter, rotate
 
 CAMERA = Camera(200.0, (32.0, 24.0), (48, 64))
 # Off the object's mirror plane, so that a wrong sign shows.
@@ -78,14 +78,6 @@ def test_a_crop_moves_images_and_fills_with_black() -> None:
         assert int((image.amax(dim=1) == 0).sum()) == abs(y - 2)
 
 
-def test_mesh_models_refuse_crops() -> None:
-    method = load_method("inemo", Path(__file__).parents[2] / "config")
-    settings = method.model_dump()
-    settings["training"]["augmentation"]["crop"] = 4
-    with pytest.raises(ValidationError, match="crop must be 0"):
-        type(method).model_validate(settings)
-
-
 def test_brightness_scales_all_values_of_an_image() -> None:
     images = torch.full((64, 3, 4, 4), 0.5)
     changed, _ = augment(
@@ -102,3 +94,36 @@ def test_same_generator_gives_same_images() -> None:
     first = augment(images, poses, settings, torch.Generator().manual_seed(5))
     second = augment(images, poses, settings, torch.Generator().manual_seed(5))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_an_enlarged_part_is_a_part_of_the_image() -> None:
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
+    image = torch.stack([rows / 48, columns / 64, torch.zeros(48, 64)])
+    generator, areas, ratios, corners = torch.Generator().manual_seed(0), [], [], set()
+    for _ in range(200):
+        part = enlarged_part(image, 0.08, generator)
+        assert part.shape == image.shape and float(part.min()) >= 0 and float(part.max()) < 1
+        # A step of one pixel is one of h / 48 rows or w / 64 columns of the image, which differ by 1 / 48 and 1 / 64.
+        high, wide = (n * n * float(part[i].diff(dim=i).median()) for i, n in ((0, 48), (1, 64)))
+        areas.append(high * wide / (48 * 64))
+        ratios.append(wide / high)
+        corners.add((round(float(part[0, 0, 0]), 2), round(float(part[1, 0, 0]), 2)))
+    assert 0.06 < min(areas) < 0.15 and 0.8 < max(areas) <= 1.02
+    assert 0.7 < min(ratios) < 0.85 and 1.2 < max(ratios) < 1.45
+    assert len(corners) > 100
+
+
+def test_an_image_too_narrow_for_a_part_stays_whole() -> None:
+    image = torch.rand(3, 2, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(enlarged_part(image, 1.0, torch.Generator()), image)
+    images, _ = augment(image[None], torch.zeros(1, 3), AugmentationSettings(resized_crop=1.0), torch.Generator())
+    assert torch.equal(images, image[None])
+
+
+@pytest.mark.parametrize("change", [{"crop": 4}, {"resized_crop": 0.08}])
+def test_mesh_models_refuse_to_move_the_object(change: dict[str, float]) -> None:
+    method = load_method("inemo", Path(__file__).parents[2] / "config")
+    settings = method.model_dump()
+    settings["training"]["augmentation"] |= change
+    with pytest.raises(ValidationError, match=f"{next(iter(change))} must be 0: a moved object"):
+        type(method).model_validate(settings)

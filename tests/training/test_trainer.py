@@ -232,3 +232,13 @@ def test_gradients_are_logged_by_block_and_cut_where_they_are_too_large(tmp_path
     after = method.network.backbone.parameters()
     decay = 2 * method.settings.training.weight_decay
     assert all(bool(((a - b).abs() <= 1e-8 + decay * b.abs()).all()) for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize(("keep", "sizes"), [(False, [8, 8]), (True, [8, 8, 4])])
+def test_the_last_partial_batch_is_kept_if_told_to(keep: bool, sizes: list[int], tmp_path: Path) -> None:
+    method, taken = build("finetune", epochs=1, batch_size=8, keep_partial=keep), []
+    real = method.losses
+    method.losses = lambda batch: taken.append(len(batch.labels)) or real(batch)
+    method.begin_step(0)
+    train_step(method, TrainingData(pool([0, 1] * 10), torch.zeros(20, dtype=torch.bool)), tmp_path / "checkpoint")
+    assert taken == sizes

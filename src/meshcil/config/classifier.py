@@ -27,6 +27,8 @@ class ClassifierSettings(MethodSettings):
     """What the first step does differently; what is absent is as in `training`."""
     pose: PoseHeadSettings | None = None
     """Pose head; none when absent."""
+    mirrored_means: bool = False
+    """Take the mirror images of exemplars into the means of the nearest-mean classifier too, as AFC's code does."""
 
 
 class ExpandableSettings(ClassifierSettings):
@@ -44,6 +46,8 @@ class CosineSettings(ClassifierSettings):
     """What the learned factor of the cosines starts from."""
     proxies: int = Field(1, ge=1)
     """Rows of the classifier per class."""
+    imprint: bool = True
+    """Start new rows from images of their classes; otherwise at random, as PODNet in PyCIL does."""
 
 
 class BalancedSettings(Settings):

@@ -19,7 +19,11 @@ class Learner(ExpandableMethod):
             shared, specialised = cut(whole, self.settings.specialised)
         except ValueError as error:
             raise InputError("specialised", str(error), "Name a backbone with that many stages, or fewer") from error
-        freeze = not self.settings.train_generalised
         return ExpandableBackbone(
-            shared, specialised, stride=whole.stride, channels=whole.channels, freeze_shared=freeze
+            shared,
+            specialised,
+            stride=whole.stride,
+            channels=whole.channels,
+            freeze_shared=not self.settings.train_generalised,
+            freeze_parts=not self.settings.train_specialised,
         )

@@ -14,7 +14,7 @@ from meshcil.models.heads import GrowingLinear
 class ExpandableBackbone(Backbone):
     """Shared layers followed by one part per step; the parts' maps are concatenated along channels.
 
-    All parts but the newest are frozen, and in eval mode even while the network trains.
+    What is frozen is in eval mode even while the network trains.
 
     Args:
         shared: layers that all parts read; the identity for DER.
@@ -22,15 +22,26 @@ class ExpandableBackbone(Backbone):
         stride: image pixels per map cell.
         channels: channels of one part's map.
         freeze_shared: freeze the shared layers as soon as there is a second part.
+        freeze_parts: freeze all parts but the newest.
     """
 
-    def __init__(self, shared: nn.Module, part: nn.Module, *, stride: int, channels: int, freeze_shared: bool) -> None:
+    def __init__(
+        self,
+        shared: nn.Module,
+        part: nn.Module,
+        *,
+        stride: int,
+        channels: int,
+        freeze_shared: bool,
+        freeze_parts: bool = True,
+    ) -> None:
         super().__init__()
         self.shared = shared
         self.parts = nn.ModuleList([part])
         self.stride = stride
         self.part_channels = channels
         self.freeze_shared = freeze_shared
+        self.freeze_parts = freeze_parts
 
     @property
     def channels(self) -> int:
@@ -40,7 +51,8 @@ class ExpandableBackbone(Backbone):
     def expand(self) -> None:
         """Add a copy of the newest part, running statistics included, and freeze what is older."""
         part = copy.deepcopy(self.parts[-1])
-        self.parts.requires_grad_(False)
+        if self.freeze_parts:
+            self.parts.requires_grad_(False)
         if self.freeze_shared:
             self.shared.requires_grad_(False)
         self.parts.append(part.requires_grad_(True))
@@ -49,7 +61,7 @@ class ExpandableBackbone(Backbone):
         """Training mode for what is not frozen."""
         super().train(mode)
         for part in self.parts[:-1]:
-            part.eval()
+            part.train(mode and not self.freeze_parts)
         if self.freeze_shared and len(self.parts) > 1:
             self.shared.eval()
         return self

@@ -215,12 +215,13 @@ def block_outputs(part: nn.Module, images: Tensor) -> list[Tensor]:
 
 
 def scores_of(evidence: pd.DataFrame) -> list[tuple[int, str, str, str, float, int]]:
-    """Per step and block: mean gradient norm, the same per root of the block's parameters, shifts; mean CKA.
+    """Per step and block: mean gradient norm, as such and per root of parameters; shifts, norm of the change; mean CKA.
 
     CKA is averaged over all pairs with an earlier step, the block is the class name.
     """
     table = evidence.pivot_table(index=["step", "block"], columns="measure", values="value", aggfunc="mean")
     table["gradient_per_root"] = table["gradient"] / np.sqrt(table["parameters"])
+    table["shift_norm"] = np.sqrt(table["shift"] * table["parameters"])
     rows = []
     for (step, block), values in table.drop(columns="parameters").iterrows():
         for measure, value in values.dropna().items():

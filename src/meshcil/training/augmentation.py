@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+from torchvision.transforms.functional import resized_crop
 
 from meshcil.config.methods.base import AugmentationSettings
 
@@ -16,7 +17,7 @@ def augment(
     settings: AugmentationSettings,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3"]]:
-    """Mirror, rotate in the image plane, change colours, shift, and change the brightness.
+    """Mirror, rotate in the image plane, change colours, shift, enlarge a part, and change the brightness.
 
     The principal point is the image centre, so a rotation of the image about it is exactly a change of theta, and a
     mirror image shows the mirrored object at azimuth and theta of opposite sign.
@@ -44,6 +45,8 @@ def augment(
         images = jitter(images, settings.colour, generator)
     if settings.crop:
         images = shift(images, settings.crop, generator)
+    if settings.resized_crop > 0:
+        images = torch.stack([enlarged_part(image, settings.resized_crop, generator) for image in images])
     if settings.brightness > 0:
         factors = 1 + (torch.rand(count, generator=generator) * 2 - 1) * settings.brightness
         images = (images * factors[:, None, None, None].to(images)).clamp(0, 1)
@@ -72,6 +75,26 @@ def shift(images: Float[Tensor, "B 3 H W"], pixels: int, generator: torch.Genera
     corners = torch.randint(2 * pixels + 1, (len(images), 2), generator=generator).tolist()
     moved = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, corners, strict=True)]
     return torch.stack(moved)
+
+
+def enlarged_part(image: Float[Tensor, "3 H W"], smallest: float, generator: torch.Generator) -> Float[Tensor, "3 H W"]:
+    """A random part of an image, enlarged to the image's size (torchvision's RandomResizedCrop).
+
+    Its area is uniform from ``smallest`` to 1 of the image's, the logarithm of width over height uniform from 3:4 to
+    4:3. A part that does not fit is drawn again, up to ten times; then the image stays whole.
+    """
+    height, width = image.shape[-2:]
+    draws = torch.rand(10, 4, generator=generator, dtype=torch.float64)
+    area = height * width * (smallest + (1 - smallest) * draws[:, 0])
+    ratio = torch.exp((2 * draws[:, 1] - 1) * math.log(4 / 3))
+    high, wide = (area / ratio).sqrt().round().int(), (area * ratio).sqrt().round().int()
+    fitting = ((high >= 1) & (high <= height) & (wide >= 1) & (wide <= width)).nonzero()[:, 0]
+    if not len(fitting):
+        return image
+    first = int(fitting[0])
+    h, w = int(high[first]), int(wide[first])
+    top, left = (int(draws[first, 2 + i] * (room + 1)) for i, room in enumerate((height - h, width - w)))
+    return resized_crop(image, top, left, h, w, [height, width], antialias=True)
 
 
 def jitter(images: Float[Tensor, "B 3 H W"], strength: float, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:

@@ -137,11 +137,9 @@ class _Epoch:
     ) -> None:
         self.method, self.data, self.phase, self.optimizer, self.number = method, data, phase, optimizer, number
         self.generator = torch_generator(method.facts.seed, "epoch", method.step, phase.name, number)
-        size, latents = phase.training.batch_size, phase.latents
-        if latents is None:
-            self.batches = _shuffled_batches(len(data.pool), size, self.generator)
-        else:
-            self.batches = list(torch.randperm(len(latents), generator=self.generator).split(size))
+        count = len(data.pool if phase.latents is None else phase.latents)
+        partial_too = phase.training.keep_partial or phase.latents is not None
+        self.batches = _shuffled_batches(count, phase.training.batch_size, partial_too, self.generator)
         self.position, self.totals = 0, dict[str, float]()
         if partial is not None:
             self.position, self.totals = partial["position"], dict(partial["totals"])
@@ -208,10 +206,10 @@ def keep_statistics(network: nn.Module) -> None:
             module.eval()
 
 
-def _shuffled_batches(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
+def _shuffled_batches(count: int, size: int, partial_too: bool, generator: torch.Generator) -> list[Tensor]:
     order = torch.randperm(count, generator=generator)
     batches = list(order.split(size))
-    if len(batches) > 1 and len(batches[-1]) < size:
+    if not partial_too and len(batches) > 1 and len(batches[-1]) < size:
         batches.pop()
     return batches
 

@@ -22,6 +22,9 @@ class AugmentationSettings(Settings):
     models refuse it."""
     brightness: float = Field(0.0, ge=0, le=1)
     """Largest relative change of all values (torchvision's ColorJitter)."""
+    resized_crop: float = Field(0.0, ge=0, le=1)
+    """Smallest share of the image's area that a random part has, with sides from 3:4 to 4:3, which is enlarged to the
+    image's size (torchvision's RandomResizedCrop, with 0.08); 0 leaves the image whole. Mesh models refuse it too."""
 
 
 class TrainingSettings(Settings):
@@ -32,7 +35,9 @@ class TrainingSettings(Settings):
     first_epochs: int | None = Field(None, ge=1)
     """Passes in the first step; `epochs` when absent."""
     batch_size: int = Field(16, ge=1)
-    """Images per batch; a last partial batch is dropped unless it is the only one."""
+    """Images per batch."""
+    keep_partial: bool = False
+    """Train on the last partial batch of an epoch too, as the toolboxes do; otherwise only where there is no other."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """Made anew in each step."""
     lr: float = Field(gt=0)
@@ -110,8 +115,11 @@ class MethodSettings(Settings):
 
     @model_validator(mode="after")
     def _keep_objects_in_place(self) -> "MethodSettings":
-        if self.needs_pose and self.training.augmentation.crop:
-            raise ValueError("training.augmentation.crop must be 0: a shifted object is not where its pose says")
+        changes = self.training.augmentation
+        moving = {"crop": changes.crop, "resized_crop": changes.resized_crop}
+        if self.needs_pose and any(moving.values()):
+            name = next(name for name, value in moving.items() if value)
+            raise ValueError(f"training.augmentation.{name} must be 0: a moved object is not where its pose says")
         return self
 
     def check_classes(self, count: int) -> None:

@@ -128,7 +128,11 @@ class IncrementalClassifier(Method):
         if kept is None or len(kept.labels.unique()) < self.seen:
             return None
         if self._means is None:
-            self._means = class_means(self.pooled(kept), kept.labels.to(self.device), self.seen)
+            features, labels = self.pooled(kept), kept.labels.to(self.device)
+            if self.settings.mirrored_means:
+                mirrored = replace(kept, images=kept.images.flip(3))
+                features, labels = torch.cat([features, self.pooled(mirrored)]), labels.repeat(2)
+            self._means = class_means(features, labels, self.seen)
         return self._means
 
     @torch.no_grad()

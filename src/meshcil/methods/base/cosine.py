@@ -30,7 +30,7 @@ class CosineMethod(IncrementalClassifier):
 
     def prepare_step(self, images: ImagePool) -> None:
         """Start the new rows from the new classes' images."""
-        if self.step > 0:
+        if self.step > 0 and self.settings.imprint:
             self.network.head.imprint(self.pooled(images), images.labels.to(self.device))
 
     def class_ratio(self, classes: int) -> float:

@@ -8,6 +8,7 @@ COLUMNS = {
     "gradient norm": "gradient",
     "gradient norm per root of parameters": "gradient_per_root",
     "shift": "shift",
+    "norm of change": "shift_norm",
     "shift after the first epoch": "shift_after_first_epoch",
     "CKA of maps": "cka_map_biased",
     "CKA of maps, fresh weights": "cka_map_biased_fresh",
@@ -23,9 +24,10 @@ COLUMNS = {
 def build(scores: pd.DataFrame) -> Table:
     """Rows: blocks, counted from the image. Columns: means over seeds and over all steps but the first.
 
-    `shift`: mean squared change of the block's parameters in a step. `CKA`: likeness of the networks of two steps, mean
-    over pairs; the biased estimate is pushed towards 1 where a map has more entries than there are images. `fresh
-    weights`: the control, where a network does not begin as a copy of the one before.
+    `shift`: mean squared change of the block's parameters in a step. `norm of change`: of all of them together. `CKA`:
+    likeness of the networks of two steps, mean over pairs; the biased estimate is pushed towards 1 where a map has more
+    entries than there are images. `fresh weights`: the control, where a network does not begin as a copy of the one
+    before.
     """
     rows = later_steps(scores)
     columns = {title: Column(rows[rows["metric"] == metric]) for title, metric in COLUMNS.items()}
