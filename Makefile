@@ -13,7 +13,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs image clean help lock
+.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs image clean help lock data-fashion
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -121,6 +121,15 @@ clean:  ## Delete rendered data, results, logs and reports; your own data, raw a
 	  if grep -qs 'data/raw/[^/]*/generate.record.json' "$$record"; then rm -rf "$$(dirname "$$record")"; fi; done; \
 	  for record in data/raw/*/generate.record.json; do test ! -e "$$record" || rm -rf "$$(dirname "$$record")"; done; \
 	  rm -rf site results logs mlruns mlflow.db mlflow.lock .snakemake reports/*
+
+# Debian's package has the published files; the link puts them where config/datasets/fashion-mnist.yaml looks.
+FASHION := /usr/share/datasets/fashion-mnist
+data-fashion:  ## Install Fashion-MNIST (real images) from Debian's package; needs apt-get and root
+	@test -d $(FASHION) || { command -v apt-get > /dev/null && test "$$(id -u)" = 0; } || \
+	  { echo "error: apt-get is missing, or you are not root. Install Debian's package dataset-fashion-mnist, or put the four" \
+	    "files of https://github.com/zalandoresearch/fashion-mnist into data/raw/fashion-mnist" >&2; exit 2; }
+	@test -d $(FASHION) || apt-get install --yes --quiet --no-install-recommends dataset-fashion-mnist
+	@mkdir -p data/raw && ln -sfn $(FASHION) data/raw/fashion-mnist && ls -L data/raw/fashion-mnist
 
 lock:  ## Resolve requirements.in to exact versions with hashes (needs uv)
 	@command -v uv > /dev/null || { echo "error: uv is not installed. Install it (pip install uv) and try again" >&2; exit 2; }

@@ -1,6 +1,7 @@
 """Tiny archives in the layouts of the published data sets, with their oddities, written by the tests."""
 
 import csv
+import gzip
 import pickle
 import struct
 from pathlib import Path
@@ -165,13 +166,26 @@ def cifar100(root: Path, per_class: int = 4, names: tuple[str, ...] = ("apple", 
 
 def mnist(root: Path, per_class: int = 3, digits: int = 2) -> Path:
     """IDX files: a magic number, big-endian sizes, bytes."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True)
+    return idx_files(root, root / "MNIST" / "raw", per_class, digits)
+
+
+def fashion_mnist(root: Path, per_class: int = 3, classes: int = 10) -> Path:
+    """The same files in the root itself, packed."""
+    idx_files(root, root, per_class, classes)
+    for path in list(root.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    return root
+
+
+def idx_files(root: Path, folder: Path, per_class: int, classes: int) -> Path:
+    """Images with a bar whose place tells the class."""
+    folder.mkdir(parents=True, exist_ok=True)
     for prefix in ("train", "t10k"):
-        labels = np.repeat(np.arange(digits, dtype=np.uint8), per_class)
+        labels = np.repeat(np.arange(classes, dtype=np.uint8), per_class)
         images = np.zeros((len(labels), 28, 28), np.uint8)
         for image, label in zip(images, labels, strict=True):
-            image[4:24, 4 + 10 * label : 10 + 10 * label] = 255
+            image[4:24, 4 + 10 * label % 20 : 10 + 10 * label % 20] = 255 - 10 * (label // 2)
         header = struct.pack(">iiii", 2051, *images.shape)
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(struct.pack(">ii", 2049, len(labels)) + labels.tobytes())

@@ -129,6 +129,23 @@ def test_mnist_images_are_grey_in_three_channels(tmp_path):
         reader(tmp_path, "mnist", ("one",)).samples("train")
 
 
+def test_clothes_are_read_from_packed_files_in_the_root(tmp_path):
+    source = reader(archives.fashion_mnist(tmp_path), "fashion_mnist", ("ankle-boot", "t-shirt"))
+    samples = source.samples("train")
+    assert [s.id for s in samples[::3]] == ["ankle-boot/00027", "t-shirt/00000"]
+    assert source.read(samples[0]).pixels[10, 15].tolist() == [215] * 3
+    assert all(path.suffix == ".gz" and path.is_file() for path in source.files()) and len(source.known_classes()) == 10
+
+
+def test_as_many_images_of_a_class_as_asked_for_are_taken_in_order(tmp_path):
+    archives.fashion_mnist(tmp_path)
+    whole = make_reader(tmp_path, ("bag", "coat"), {"layout": "fashion_mnist"}, "fashion_mnist")
+    some = make_reader(tmp_path, ("bag", "coat"), {"layout": "fashion_mnist", "per_class": 2}, "fashion_mnist")
+    assert len(list_unique(whole, "train", False)[0]) == 6
+    chosen, repeated = list_unique(some, "clean", False)
+    assert [sample.id for sample in chosen] == ["bag/00024", "bag/00025", "coat/00012", "coat/00013"] and not repeated
+
+
 def test_voc_boxes_are_cut_out_and_difficult_ones_left_out(tmp_path):
     source = reader(archives.voc2007(tmp_path), "voc2007")
     samples = source.samples("train")

@@ -81,6 +81,18 @@ def test_the_best_of_each_group_competes_under_each_budget(curve: pd.DataFrame) 
     assert table["lead std [%]"].tolist()[:2] == pytest.approx([0, 0], abs=1e-9), "of differences seed by seed"
 
 
+def test_a_method_without_exemplars_stands_at_every_budget_that_holds_it(curve: pd.DataFrame) -> None:
+    smallest = curve[curve["budget"] == f"bytes-{2 * MIB}"]
+    free = smallest.assign(method="f", label="F", budget="none", value=smallest["value"] + 0.1)
+    carried = smallest["metric"] == "carry_bytes"
+    free.loc[carried, "value"] = 3.0 * MIB
+    groups = {"models": ["m"], "no exemplars": ["f"]}
+    table = cells_of("contest", pd.concat([curve, free]), groups=groups)
+    assert table["budget"].tolist() == [f"bytes-{size * MIB}" for size in (2, 4, 8)]
+    assert table["no exemplars [%]"].isna().tolist() == [True, False, False], "two million bytes do not hold it"
+    assert table["label"].tolist() == ["M", "F", "M"] and table["models [%]"].tolist() == pytest.approx([52, 60, 70])
+
+
 def test_new_classes_are_compared_with_joint_training_of_the_same_seed(curve: pd.DataFrame) -> None:
     """Values on the diagonal R[b, b] alone; old tasks and single classes do not count."""
     columns = ["dataset", "protocol", "budget", "class_name", "test_set", "metric", "label"]

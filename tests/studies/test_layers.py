@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from meshcil.config.studies.base import load_study
+from meshcil.core.errors import InputError
 from meshcil.reporting.scores import COLUMNS
 from meshcil.studies import layers
 from meshcil.studies.base import StudyContext, StudyResult, tidy
+from tests.datasets import archives
 from tests.methods.factory import DEVICE
 from tests.reporting.conftest import cells_of
 from tests.unwritten import filled_with_nan
@@ -21,8 +23,8 @@ class Killed(Exception):
     """Stands for the death of the process."""
 
 
-def study(folder: Path, say: Callable[[str], None] = lambda line: None) -> StudyResult:
-    settings = load_study(CONFIG / "studies/layers-digits.yaml")
+def study(folder: Path, say: Callable[[str], None] = lambda line: None, **changed: object) -> StudyResult:
+    settings = load_study(CONFIG / "studies/layers-digits.yaml").model_copy(update=changed)
     small = {"backbone": settings.single.backbone.model_copy(update={"width": 4, "depth": 8})}
     small["training"] = settings.single.training.model_copy(update={"first_epochs": 2, "epochs": 3})
     changes = {name: getattr(settings, name).model_copy(update=small) for name in ("single", "expandable")}
@@ -46,6 +48,15 @@ def test_every_block_is_measured_in_every_step(found: StudyResult) -> None:
     shift, late = (evidence[evidence["measure"] == m]["value"].to_numpy() for m in ("shift", "shift_after_first_epoch"))
     assert (late < shift).any()
     assert evidence[evidence["measure"] == "parameters"]["value"].tolist()[:3] == [304, 896, 3520]
+
+
+def test_images_of_another_size_are_measured_too(tmp_path: Path) -> None:
+    archives.fashion_mnist(tmp_path / "raw", per_class=12)
+    result = study(tmp_path, dataset="fashion-mnist", root=str(tmp_path / "raw"))
+    assert (result.dataset, result.protocol) == ("fashion-mnist", "5-5")
+    assert set(result.evidence["block"]) == {1, 2, 3} and (result.evidence["value"] >= 0).any()
+    with pytest.raises(InputError, match="does not hold Fashion-MNIST"):
+        study(tmp_path, dataset="fashion-mnist", root=str(tmp_path / "absent"))
 
 
 def test_likeness_is_measured_against_fresh_weights(found: StudyResult) -> None:

@@ -14,6 +14,7 @@ from meshcil.reporting.scores import COLUMNS
 from meshcil.stages.table import table_texts
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyContext, StudyResult, tidy
+from tests.datasets import archives
 from tests.methods.factory import DEVICE
 from tests.reporting.conftest import cells_of, figure_of
 from tests.unwritten import filled_with_nan
@@ -103,3 +104,15 @@ def test_missing_mnist_is_refused_when_asked_for_and_replaced_when_not(tmp_path:
     with pytest.raises(InputError, match="does not hold MNIST"):
         two_tasks.load_tasks(settings.model_copy(update={"dataset": "mnist"}), 0)
     assert two_tasks.load_tasks(settings.model_copy(update={"dataset": "auto"}), 0)[0] == "digits"
+
+
+def test_clothes_are_read_from_the_package_s_files(tmp_path: Path) -> None:
+    settings = load_study(CONFIG / "studies/toy-fashion-32.yaml").model_copy(update={"mnist_root": str(tmp_path)})
+    with pytest.raises(InputError, match="does not hold Fashion-MNIST"):
+        two_tasks.load_tasks(settings, 0)
+    archives.fashion_mnist(tmp_path)
+    name, train, test = two_tasks.load_tasks(settings, 0)
+    assert name == "fashion-mnist" and len(settings.input_files()) == 4
+    assert [part.pixels.shape for part in (*train, *test)] == [(15, 784)] * 4
+    assert train[1].labels.tolist() == [label for label in range(5) for _ in range(3)]
+    assert settings.aligner.iterations == 17100

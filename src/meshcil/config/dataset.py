@@ -40,6 +40,8 @@ class TestSet(Settings):
     """Folder with the raw files; the dataset's own `root` when absent."""
     level: Literal[1, 2, 3] | None = None
     """Occlusion level 1-3 (`occluded-pascal3d`)."""
+    per_class: int | None = Field(None, ge=1)
+    """Images of each class, the first that the files list; all when absent."""
     nuisance: Name | None = None
     """Nuisance (`ood-cv`): shape, pose, texture, context or weather; iid for the images of none."""
 
@@ -59,6 +61,8 @@ class DatasetSettings(Settings):
     """Renders the raw files; absent for data that you bring."""
     classes: tuple[ClassName, ...] = Field(min_length=1)
     """Class names in the dataset's order; labels are positions in it."""
+    per_class: int | None = Field(None, ge=1)
+    """Training images of each class, the first that the files list; all when absent."""
     image_size: tuple[Side, Side]
     """Height and width of prepared images in pixels."""
     focal: float | None = Field(None, gt=0)

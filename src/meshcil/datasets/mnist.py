@@ -20,7 +20,7 @@ from meshcil.datasets.cifar100 import numbered
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PREFIX = {"train": "train", "test": "t10k"}
-_REMEDY = "Put the four MNIST files into MNIST/raw again; nothing is downloaded"
+_REMEDY = "Put the four published files there again; nothing is downloaded"
 _BYTES = 8
 """Code of unsigned bytes in an IDX file."""
 
@@ -38,9 +38,12 @@ class Split:
     labels: UInt8[np.ndarray, " n"]
 
 
-def _file(root: Path, split: str, kind: str) -> Path:
+FOLDER = "MNIST/raw"
+
+
+def find_file(folder: Path, split: str, kind: str) -> Path:
     """The file, or the packed one where that alone is there."""
-    plain = root / "MNIST" / "raw" / f"{_PREFIX[split]}-{kind}-ubyte"
+    plain = folder / f"{_PREFIX[split]}-{kind}-ubyte"
     packed = plain.with_name(f"{plain.name}.gz")
     return packed if packed.exists() and not plain.exists() else plain
 
@@ -69,14 +72,14 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @lru_cache(maxsize=2)
-def read_split(root: Path, split: str) -> Split:
-    """Images and labels of `train` or `test`.
+def read_split(folder: Path, split: str) -> Split:
+    """Images and labels of `train` or `test` from the four files in ``folder``.
 
     Raises:
         InputError: when a file is missing or damaged, or the two have different lengths.
     """
-    file = _file(root, split, "images-idx3")
-    images, labels = _read_idx(file, (28, 28)), _read_idx(_file(root, split, "labels-idx1"), ())
+    file = find_file(folder, split, "images-idx3")
+    images, labels = _read_idx(file, (28, 28)), _read_idx(find_file(folder, split, "labels-idx1"), ())
     if len(images) != len(labels):
         raise InputError(file, f"holds {len(images)} images, and there are {len(labels)} labels", _REMEDY)
     return Split(images, labels)
@@ -85,21 +88,28 @@ def read_split(root: Path, split: str) -> Split:
 class Reader(base.Reader):
     """Images by their position in the file; grey values are repeated in all three channels."""
 
+    folder, names = FOLDER, NAMES
+    """Of the files within the root, and of the labels."""
+
+    @property
+    def _files(self) -> Path:
+        return self.source.root / self.folder
+
     def samples(self, split: str) -> list[RawSample]:
-        """The images of the training or the test file, of the configured digits."""
-        labels = read_split(self.source.root, split).labels.tolist()
-        file = _file(self.source.root, split, "images-idx3")
-        return numbered(file, self.source.classes, list(NAMES), labels)
+        """The images of the training or the test file, of the configured classes."""
+        labels = read_split(self._files, split).labels.tolist()
+        file = find_file(self._files, split, "images-idx3")
+        return numbered(file, self.source.classes, list(self.names), labels)
 
     def read(self, sample: RawSample) -> RawImage:
         """One image, uint8 [28, 28, 3]."""
-        data = read_split(self.source.root, "train" if sample.image.name.startswith("train") else "test")
+        data = read_split(self._files, "train" if sample.image.name.startswith("train") else "test")
         return RawImage(np.repeat(data.images[sample.object_index][..., None], 3, axis=2))
 
     def files(self) -> list[Path]:
         """The four files."""
-        return [_file(self.source.root, split, kind) for split in _PREFIX for kind in ("images-idx3", "labels-idx1")]
+        return [find_file(self._files, split, kind) for split in _PREFIX for kind in ("images-idx3", "labels-idx1")]
 
     def known_classes(self) -> list[str]:
-        """Digits by name."""
-        return list(NAMES)
+        """Classes by name."""
+        return list(self.names)

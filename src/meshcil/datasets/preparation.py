@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +147,26 @@ def make_reader(
     return module.Reader(Source(folder, tuple(classes), layout_root(raw_root, main_layout), dict(options)))
 
 
+def first_of_each(samples: list[RawSample], options: Mapping[str, Any]) -> list[RawSample]:
+    """As many images of each class as the option `per_class` says, the first ones; all without it."""
+    limit, taken = options.get("per_class"), Counter[str]()
+    if limit is None:
+        return samples
+    chosen = []
+    for sample in samples:
+        taken[sample.class_name] += 1
+        if taken[sample.class_name] <= limit:
+            chosen.append(sample)
+    return chosen
+
+
 def list_unique(reader: Reader, split: str, skip: bool) -> tuple[list[RawSample], list[tuple[RawSample, str]]]:
     """Samples of a split, and those that repeat an id.
 
     Raises:
         InputError: when an id repeats and ``skip`` is False.
     """
-    samples = reader.samples("train" if split == "train" else "test")
+    samples = first_of_each(reader.samples("train" if split == "train" else "test"), reader.source.options)
     kept: dict[str, RawSample] = {}
     repeated = []
     for sample in samples:

@@ -69,7 +69,7 @@ def prepare(
 
 def readers_of(settings: DatasetSettings) -> dict[str, Reader]:
     """Readers of the training images and of every test set."""
-    options = {"train": {"layout": settings.layout}}
+    options = {"train": {"layout": settings.layout, "per_class": settings.per_class}}
     options |= {test: t.model_dump(exclude_none=True) for test, t in settings.test_sets.items()}
     options = {split: own | {"strict_objects": settings.strict_objects} for split, own in options.items()}
     root = Path(settings.root)

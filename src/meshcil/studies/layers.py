@@ -1,4 +1,4 @@
-"""MEMO's reason to share shallow layers and keep deep ones per step (MEMO, section 4.3), on handwritten digits.
+"""MEMO's reason to share shallow layers and keep deep ones per step (MEMO, section 4.3), on digits or clothes.
 
 One network that learns in steps: which blocks do gradients and parameters move most? A network per step (DER): after
 which blocks do the networks of different steps still agree? DER begins each network as a copy of the one before, so
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 
 from meshcil.config.studies.layers import Settings
 from meshcil.core.artifacts import save_state
+from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
-from meshcil.datasets.digits import CLASSES, Digits, GeneratorSettings, read_digits
+from meshcil.datasets import digits, fashion_mnist
+from meshcil.datasets.mnist import read_split
 from meshcil.evaluation.representation import linear_cka
 from meshcil.memory.selection import select
 from meshcil.methods.base.images import ImagePool
@@ -33,7 +36,8 @@ from meshcil.training.data import TrainingData
 from meshcil.training.selection import selection_inputs
 from meshcil.training.trainer import EpochRow, Progress, train_step
 
-_SIZE = 8
+_SIZE = {"digits": 8, "fashion-mnist": 28}
+_CLASSES = {"digits": digits.CLASSES, "fashion-mnist": fashion_mnist.NAMES}
 Begun = Callable[[Method], None]
 
 
@@ -61,9 +65,7 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     block, `shift`, `shift_after_first_epoch` (mean squared change), `cka_<map|pooled>_<biased|unbiased>` and the same
     with `_fresh`; `step`, `block` from 1, `other` step (CKA) or epoch (gradient).
     """
-    train, test = read_digits(
-        GeneratorSettings(CLASSES, settings.train_per_class, settings.test_per_class, seed=context.seed)
-    )
+    train, test = read_images(settings, context.seed)
     rows: list[dict[str, Any]] = []
     training = settings.single.training.model_copy(update={"block_gradients": True})
     single = settings.single.model_copy(update={"training": training})
@@ -72,53 +74,75 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     for suffix, begun in (("", None), ("_fresh", fresh_part)):
         learner = ExpandableLearner(settings.expandable, facts(settings, context), context.device)
         moment = list(steps(learner, settings, context, train, begun=begun, name=f"expandable{suffix}"))[-1]
-        rows += likenesses(moment.method.network.backbone.parts, pool_of(test), context.device, suffix)
+        rows += likenesses(moment.method.network.backbone.parts, test, context.device, suffix)
     size, count = settings.classes_per_step, len(facts(settings, context).step_sizes)
-    return StudyResult("digits", "-".join([str(size)] * count), pd.DataFrame(rows))
+    return StudyResult(settings.dataset, "-".join([str(size)] * count), pd.DataFrame(rows))
 
 
 def facts(settings: Settings, context: StudyContext) -> RunFacts:
     """Facts of the chain."""
-    sizes = (settings.classes_per_step,) * (len(CLASSES) // settings.classes_per_step)
-    bounds = torch.full((len(CLASSES), 3, 2), torch.nan)
-    return RunFacts(CLASSES, sizes, (_SIZE, _SIZE), 1.0, 5.0, bounds, context.seed)
+    classes, size = _CLASSES[settings.dataset], _SIZE[settings.dataset]
+    sizes = (settings.classes_per_step,) * (len(classes) // settings.classes_per_step)
+    bounds = torch.full((len(classes), 3, 2), torch.nan)
+    return RunFacts(classes, sizes, (size, size), 1.0, 5.0, bounds, context.seed)
 
 
-def pool_of(digits: Digits) -> ImagePool:
-    """The images as methods take them."""
-    images = torch.from_numpy(digits.images)[:, None].repeat(1, 3, 1, 1)
+def read_images(settings: Settings, seed: int) -> tuple[ImagePool, ImagePool]:
+    """Training and test images; of Fashion-MNIST the first of each class, whatever the seed.
+
+    Raises:
+        InputError: Fashion-MNIST is not there.
+    """
+    counts = (settings.train_per_class, settings.test_per_class)
+    if settings.dataset == "digits":
+        first, second = digits.read_digits(digits.GeneratorSettings(digits.CLASSES, *counts, seed=seed))
+        return pool_of(first.images, first.labels), pool_of(second.images, second.labels)
+    if not Path(settings.root).is_dir():
+        raise InputError(settings.root, "does not hold Fashion-MNIST", "Run `make data-fashion`")
+    pools = []
+    for split, count in zip(("train", "test"), counts, strict=True):
+        data = read_split(Path(settings.root), split)
+        rows = np.concatenate(
+            [np.flatnonzero(data.labels == label)[:count] for label in range(len(fashion_mnist.NAMES))]
+        )
+        pools.append(pool_of(data.images[rows], data.labels[rows].astype(np.int64)))
+    return pools[0], pools[1]
+
+
+def pool_of(grey: UInt8[np.ndarray, "n H W"], labels: Int[np.ndarray, " n"]) -> ImagePool:
+    """Grey images as methods take them."""
+    images = torch.from_numpy(grey)[:, None].repeat(1, 3, 1, 1)
     ids = tuple(str(i) for i in range(len(images)))
-    return ImagePool(ids, images, torch.from_numpy(digits.labels), torch.full((len(images), 3), torch.nan))
+    return ImagePool(ids, images, torch.from_numpy(labels), torch.full((len(images), 3), torch.nan))
 
 
 def steps(
     method: Method,
     settings: Settings,
     context: StudyContext,
-    train: Digits,
+    train: ImagePool,
     *,
     begun: Begun | None = None,
     name: str = "single",
 ) -> Iterator[Moment]:
     """Train one step after the other with herded exemplars; ``begun`` may change the method before a step trains."""
-    everything = pool_of(train)
     kept: list[int] = []
     for step in range(len(method.facts.step_sizes)):
         low, high = method.facts.seen(step - 1), method.facts.seen(step)
-        new = ((everything.labels >= low) & (everything.labels < high)).nonzero()[:, 0].tolist()
+        new = ((train.labels >= low) & (train.labels < high)).nonzero()[:, 0].tolist()
         method.begin_step(step)
         if begun is not None and step > 0:
             begun(method)
         before = flat_blocks(method)
-        data = TrainingData(everything.subset(new + kept), torch.arange(len(new) + len(kept)) >= len(new))
+        data = TrainingData(train.subset(new + kept), torch.arange(len(new) + len(kept)) >= len(new))
         checkpoint = Path(f"{context.checkpoint}-{name}-{step}.safetensors")
         early, rows = train_watched(
             method, data, checkpoint, lambda row: context.say(f"{name} step {row['step']} epoch {row['epoch']}")
         )
         yield Moment(method, before, early, rows)
         for label in range(low, high):
-            members = np.array([i for i in new if int(everything.labels[i]) == label])
-            arrays = selection_inputs(method, everything.subset(members.tolist()), method.settings.exemplars)
+            members = np.array([i for i in new if int(train.labels[i]) == label])
+            arrays = selection_inputs(method, train.subset(members.tolist()), method.settings.exemplars)
             kept += members[select(method.settings.exemplars, settings.kept_per_class, **arrays)].tolist()
 
 

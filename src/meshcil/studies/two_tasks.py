@@ -1,13 +1,12 @@
 """ELI's two-task experiment: what a second task does to the first one's latents, and what alignment undoes.
 
-Digits 0-4, then 5-9; one linear map to the latents, one head per task (ELI, section 1; its public notebooks).
+Classes 0-4, then 5-9; one linear map to the latents, one head per task (ELI, section 1; its public notebooks).
 """
 
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,7 +72,7 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     held_out, train[0] = course.set_aside(train[0])
     model = course.draw(lambda: TwoHeads(train[0].pixels.shape[1], settings.width)).to(context.device)
     optimizer = build_optimizer(model, settings)
-    epochs = settings.epochs if name == "mnist" else settings.digits_epochs
+    epochs = settings.digits_epochs if name == "digits" else settings.epochs
     looks: list[pd.DataFrame] = []
     fit_task(model, train[0], 0, optimizer, course.epochs(train[0], 0, epochs))
     first = copy.deepcopy(model.base).requires_grad_(False)
@@ -200,19 +199,23 @@ def load_tasks(settings: Settings, seed: int) -> tuple[str, list[Part], list[Par
     """Name of the dataset, and training and test images of both tasks.
 
     Raises:
-        InputError: MNIST is asked for and not there.
+        InputError: MNIST or Fashion-MNIST is asked for and not there.
     """
-    files = settings.input_files()
-    if settings.dataset == "mnist" and not files:
+    files, name = settings.input_files(), settings.dataset
+    if name == "mnist" and not files:
         raise InputError(settings.mnist_root, "does not hold MNIST", "Put its four files into MNIST/raw, or use digits")
-    if files:
-        splits = [read_split(Path(settings.mnist_root), name) for name in ("train", "test")]
+    if name == "fashion-mnist" and not files:
+        raise InputError(settings.mnist_root, "does not hold Fashion-MNIST", "Run `make data-fashion`")
+    if name == "auto":
+        name = "mnist" if files else "digits"
+    if name != "digits":
+        splits = [read_split(settings.files_folder, split) for split in ("train", "test")]
         arrays = [(split.images / 255, split.labels) for split in splits]
     else:
         parts = read_digits(GeneratorSettings(seed=seed))
         arrays = [(part.images / 255, part.labels) for part in parts]
     train, test = ([_task(pixels, labels, task) for task in range(2)] for pixels, labels in arrays)
-    return ("mnist" if files else "digits"), train, test
+    return name, train, test
 
 
 def _task(pixels: np.ndarray, labels: np.ndarray, task: int) -> Part:

@@ -38,6 +38,13 @@ class StudySettings(Settings):
         return (Path("data/raw") / self.rendered(),) if self.rendered() else ()
 
 
+def idx_files(folder: Path) -> tuple[Path, ...]:
+    """The four files of MNIST, or of a dataset in its format, packed or not; empty unless all are there."""
+    names = [f"{p}-{kind}-ubyte" for p in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+    found = [next((path for path in (folder / n, folder / f"{n}.gz") if path.is_file()), None) for n in names]
+    return tuple(path for path in found if path is not None) if None not in found else ()
+
+
 def study_settings(kind: str) -> type[StudySettings]:
     """Settings class of a study, by name."""
     return load_object("meshcil.config.studies", kind, "Settings")

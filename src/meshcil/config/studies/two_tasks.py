@@ -1,4 +1,4 @@
-"""Settings of ELI's two-task experiment on handwritten digits (ELI, section 1 and its public notebooks)."""
+"""Settings of ELI's two-task experiment on digits or clothes (ELI, section 1 and its public notebooks)."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,20 +6,21 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from meshcil.config.aligners.eli import Settings as AlignerSettings
-from meshcil.config.studies.base import StudySettings
+from meshcil.config.studies.base import StudySettings, idx_files
 
 
 class Settings(StudySettings):
-    """Digits 0-4, then 5-9; one linear map to the latents, a head per task; the first task's latents are aligned."""
+    """Classes 0-4, then 5-9; one linear map to the latents, a head per task; the first task's latents are aligned."""
 
-    dataset: Literal["auto", "mnist", "digits"] = "auto"
-    """`mnist` (torchvision's layout, offline), scikit-learn's `digits`, or the first that is there."""
+    dataset: Literal["auto", "mnist", "digits", "fashion-mnist"] = "auto"
+    """`mnist` (torchvision's layout, offline), scikit-learn's `digits`, the first of these that is there, or
+    `fashion-mnist`."""
     mnist_root: str = "data/raw/mnist"
-    """Folder that holds MNIST/raw."""
+    """Folder that holds MNIST/raw; for `fashion-mnist` the folder with its four files."""
     width: int = Field(ge=1)
     """Channels of a latent."""
     epochs: int = Field(10, ge=1)
-    """Passes over each task of MNIST."""
+    """Passes over each task of MNIST or Fashion-MNIST."""
     digits_epochs: int = Field(40, ge=1)
     """Passes over each task of scikit-learn's digits, which are a fiftieth as many."""
     batch_size: int = Field(128, ge=1)
@@ -49,9 +50,12 @@ class Settings(StudySettings):
             )
         return self
 
+    @property
+    def files_folder(self) -> Path:
+        """The folder with the four files."""
+        root = Path(self.mnist_root)
+        return root if self.dataset == "fashion-mnist" else root / "MNIST" / "raw"
+
     def input_files(self) -> tuple[Path, ...]:
-        """MNIST's four files, unpacked or as published, if all are there and may be used."""
-        names = [f"{p}-{kind}-ubyte" for p in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
-        plain = [Path(self.mnist_root) / "MNIST" / "raw" / name for name in names]
-        found = tuple(path if path.is_file() else path.with_name(f"{path.name}.gz") for path in plain)
-        return found if self.dataset != "digits" and all(path.is_file() for path in found) else ()
+        """The four files, if all are there and may be used."""
+        return () if self.dataset == "digits" else idx_files(self.files_folder)

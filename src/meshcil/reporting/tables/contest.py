@@ -8,11 +8,13 @@ from pydantic import Field
 
 from meshcil.config.base import Settings
 from meshcil.evaluation.contrast import HOLDS, LEAST, interval_of
-from meshcil.reporting.scores import RUN, SOURCES, clean, joined, over_seeds
+from meshcil.reporting.scores import RUN, SOURCES, clean, joined, over_seeds, overall
 from meshcil.reporting.table import Table, percent
 
 LEAD = "lead"
 
+_NONE = "none"
+"""Budget of methods that keep no exemplars."""
 _METRIC = {"average": "average_incremental_accuracy", "last": "last_accuracy"}
 
 
@@ -28,13 +30,18 @@ class Options(Settings):
 def build(scores: pd.DataFrame, options: Options) -> Table:
     """Rows: budgets, rising; `method` and `label` name the winner. Columns: the best of each group, in percent.
 
+    A run without exemplars stands at every budget that holds what it carries.
+
     `lead`: the winner less the best of the other groups, seed by seed; its spread is that of the differences. A group
     none of whose methods fits into the budget is blank.
     """
     scored = percent(clean(scores, _METRIC[options.accuracy])).rows
     means, rows = over_seeds(scored), []
+    carried = overall(scores, "carry_bytes").groupby("method")["value"].max()
+    free, means = means[means["budget"] == _NONE], means[means["budget"] != _NONE]
     for budget in sorted(means["budget"].unique(), key=_amount):
-        rivals = means[means["budget"] == budget]
+        fitting = free[free["method"].map(carried) <= _amount(budget)]
+        rivals = pd.concat([means[means["budget"] == budget], fitting])
         groups = {group: rivals[rivals["method"].isin(methods)] for group, methods in options.groups.items()}
         groups = {group: members for group, members in groups.items() if len(members)}
         if groups:
