@@ -82,6 +82,9 @@ assert [bool(c[0] > c[1]) for c in middle] == [True] * 8 + [False] * 8
 """
 
 
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("adding-a*.md"))
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Source, configuration and tests in a folder of their own."""
@@ -116,3 +119,13 @@ def test_a_dataset(copy: Path) -> None:
     signs = ["write_signs.py", "signs.yaml", "versions.csv"]
     assert names == [*signs, "write_crates.py", "crates.yaml", "versions.csv", "1-1.yaml", "crates.yaml"]
     run(copy, "-c", LOAD)
+
+
+def test_what_the_pages_add_passes_the_checks_of_style(copy: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    files = {str(path) for page in PAGES for path in write_files(page, copy)}
+    modules = [name for name in files if name.endswith(".py")]
+    run(copy, "-m", "ruff", "check", *modules)
+    run(copy, "-m", "ruff", "format", "--check", *modules)
+    run(copy, "-m", "codespell_lib", *files)
+    run(copy, "-c", "from importlinter.cli import lint_imports_command as command; command()")

@@ -1,6 +1,8 @@
 """One small pipeline run, shared by the tests that look at it."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,8 +34,18 @@ def snakemake(folder: Path, *arguments: str, experiment: str = "smoke", **enviro
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with a finished run of the smoke experiment."""
+def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Folder with a finished run of the smoke experiment: made once, of which every test process has a copy."""
     folder = tmp_path_factory.mktemp("smoke")
-    snakemake(folder)
-    return folder
+    if worker_id == "master":
+        snakemake(folder)
+        return folder
+    # As deep as the copy: the path of the configuration is part of every command.
+    shared = tmp_path_factory.getbasetemp().parent / "shared" / "smoke"
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared.parent / "finished").exists():
+            snakemake(shared)
+            (shared.parent / "finished").touch()
+    return shutil.copytree(shared, folder, symlinks=True, dirs_exist_ok=True)

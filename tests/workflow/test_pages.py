@@ -15,37 +15,30 @@ from tests.workflow.published import IDENTITY, WRITTEN, call, workflow
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout with the files that git tracks, and `.venv` with the packages that run the tests."""
+@pytest.fixture(scope="module")
+def with_smoke(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of the files that git tracks after `make reproduce EXPERIMENT=smoke`; all pages are followed in it."""
     if not (ROOT / ".git").exists():
         pytest.skip("git says which files belong to the repository")
+    folder = tmp_path_factory.mktemp("checkout")
     for name in call(ROOT, "git", "ls-files").split():
         if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / name)
-    call(tmp_path, "git", "init", "--quiet")
-    call(tmp_path, "git", "add", "--all")
-    call(tmp_path, "git", *IDENTITY, "commit", "--quiet", "--message", "As it is")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    call(folder, "git", "init", "--quiet")
+    call(folder, "git", "add", "--all")
+    call(folder, "git", *IDENTITY, "commit", "--quiet", "--message", "As it is")
     # A folder of its own: whatever `make` did to it, the real one would stay.
-    (tmp_path / ".venv").mkdir()
+    (folder / ".venv").mkdir()
     for part in Path(sys.prefix).iterdir():
-        (tmp_path / ".venv" / part.name).symlink_to(part)
-    lock = sha256((tmp_path / "requirements.lock").read_bytes()).hexdigest()
-    (tmp_path / f".venv/.lock-{lock[:16]}").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def with_smoke(checkout: Path, smoke: Path) -> Path:
-    """The same after `make reproduce EXPERIMENT=smoke`."""
+        (folder / ".venv" / part.name).symlink_to(part)
+    lock = sha256((folder / "requirements.lock").read_bytes()).hexdigest()
+    (folder / f".venv/.lock-{lock[:16]}").touch()
     for name in WRITTEN:
-        if (smoke / name).is_dir():
-            shutil.copytree(smoke / name, checkout / name, dirs_exist_ok=True)
-        else:
-            shutil.copy2(smoke / name, checkout / name)
-    workflow(checkout, "--touch", "--forceall")
-    return checkout
+        copy = shutil.copytree if (smoke / name).is_dir() else shutil.copy2
+        copy(smoke / name, folder / name, **({"dirs_exist_ok": True} if (smoke / name).is_dir() else {}))
+    workflow(folder, "--touch", "--forceall")
+    return folder
 
 
 def follow(page: str, folder: Path) -> list[str]:
@@ -68,12 +61,12 @@ def messages(printed: str) -> list[str]:
     return re.findall(r"^\[\d+/\d+\] (.*) \([^()]+\)$", printed, re.MULTILINE)
 
 
-def passes_the_checks_of_style(folder: Path) -> None:
-    """The first checks of `make test`."""
-    call(folder, ".venv/bin/ruff", "check", ".")
-    call(folder, ".venv/bin/ruff", "format", "--check", ".")
-    call(folder, ".venv/bin/codespell")
-    call(folder, ".venv/bin/lint-imports")
+# The first one: another experiment would have its own report in the place of the one that this one finds.
+def test_a_figure(with_smoke: Path) -> None:
+    before, after = follow("adding-a-figure.md", with_smoke)
+    assert not messages(before)
+    assert messages(after) == ["figure task-accuracy", "report", "log smoke to MLflow"]
+    assert "classes of step" in (with_smoke / "reports/figures/task-accuracy.svg").read_text()
 
 
 def test_a_method(with_smoke: Path) -> None:
@@ -81,20 +74,10 @@ def test_a_method(with_smoke: Path) -> None:
     ran = messages(printed)
     assert sum(message.startswith("train smoothed-replay") for message in ran) == 2
     assert not any("icarl" in message for message in ran), "the other method's run is there already"
-    passes_the_checks_of_style(with_smoke)
 
 
-def test_a_figure(with_smoke: Path) -> None:
-    before, after = follow("adding-a-figure.md", with_smoke)
-    assert not messages(before)
-    assert messages(after) == ["figure task-accuracy", "report", "log smoke to MLflow"]
-    assert "classes of step" in (with_smoke / "reports/figures/task-accuracy.svg").read_text()
-    passes_the_checks_of_style(with_smoke)
-
-
-def test_a_dataset(checkout: Path) -> None:
-    signs, _, looked, ran = follow("adding-a-dataset.md", checkout)
+def test_a_dataset(with_smoke: Path) -> None:
+    signs, _, looked, ran = follow("adding-a-dataset.md", with_smoke)
     assert "signs can be used" in signs and "crates can be used" in looked
     assert sum(message.startswith("train inemo-smoke") for message in messages(ran)) == 2
-    assert (checkout / "reports/figures/contact-sheet-crates.svg").is_file()
-    passes_the_checks_of_style(checkout)
+    assert (with_smoke / "reports/figures/contact-sheet-crates.svg").is_file()
