@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def snakemake(folder: Path, *arguments: str, experiment: str = "smoke", **enviro
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stage_server() -> Iterator[None]:
+    """The process from which `meshcil submit` starts jobs; Snakemake alone would have each import torch."""
+    address = f"meshcil-tests-{os.getpid()}"
+    command = [sys.executable, "-I", str(ROOT / "workflow" / "scripts" / "stage.py"), "--serve"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHCIL_STAGE_SERVER", address)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+            yield
+            process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,13 @@
 
 import re
 import shutil
-import sys
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.documents.pages import steps
 from tests.workflow.conftest import ROOT
-from tests.workflow.published import IDENTITY, WRITTEN, call, workflow
+from tests.workflow.published import IDENTITY, call, install, take
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
@@ -28,16 +26,8 @@ def with_smoke(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     call(folder, "git", "init", "--quiet")
     call(folder, "git", "add", "--all")
     call(folder, "git", *IDENTITY, "commit", "--quiet", "--message", "As it is")
-    # A folder of its own: whatever `make` did to it, the real one would stay.
-    (folder / ".venv").mkdir()
-    for part in Path(sys.prefix).iterdir():
-        (folder / ".venv" / part.name).symlink_to(part)
-    lock = sha256((folder / "requirements.lock").read_bytes()).hexdigest()
-    (folder / f".venv/.lock-{lock[:16]}").touch()
-    for name in WRITTEN:
-        copy = shutil.copytree if (smoke / name).is_dir() else shutil.copy2
-        copy(smoke / name, folder / name, **({"dirs_exist_ok": True} if (smoke / name).is_dir() else {}))
-    workflow(folder, "--touch", "--forceall")
+    install(folder)
+    take(smoke, folder)
     return folder
 
 

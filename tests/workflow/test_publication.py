@@ -1,11 +1,9 @@
 """Publish, restore in a clean clone, and agreement of DVC and Snakemake about what an edit reruns."""
 
-import os
 import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,17 @@ import yaml
 from meshcil.core.hashing import sha256_file
 from meshcil.stages.plan import load_plan
 from tests.workflow.conftest import ROOT
-from tests.workflow.published import call, changed_stages, clone, jobs, make, publish, workflow
+from tests.workflow.published import (
+    call,
+    changed_stages,
+    clone,
+    install,
+    jobs,
+    make,
+    own_variables,
+    publish,
+    workflow,
+)
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 
@@ -91,9 +99,9 @@ def test_the_audit_names_all_that_was_altered(origin: Path, tmp_path: Path) -> N
     with sqlite3.connect(folder / "mlflow.db") as database:
         database.execute("update tags set value = 'elsewhere' where key = 'meshcil.host'")
     database.close()
-    command = [sys.executable, "-m", "meshcil.cli", "audit"]
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    install(folder)
+    command = [".venv/bin/meshcil", "audit"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=own_variables())
     assert done.returncode == 1 and done.stderr == "", done.stderr
     named = {line.partition(":")[0] for line in done.stdout.splitlines()}
     assert {path.relative_to(folder).as_posix() for path in paths} <= named, done.stdout
@@ -119,7 +127,7 @@ EDITS = {
 def test_the_last_stage_of_dvc_is_what_make_reproduce_runs(origin: Path) -> None:
     (command,) = re.findall(r"snakemake (.*) --workflow-profile (.*)", (ROOT / "dvc.yaml").read_text())[-1:]
     assert command == ("all", "workflow/profiles/default --config experiment=${experiment}")
-    made = call(origin, "make", "--dry-run", "reproduce", "STAMP=Makefile")
+    made = call(origin, "make", "--dry-run", "reproduce")
     assert "meshcil submit smoke" in made and "dvc commit" in made
 
 
