@@ -123,13 +123,16 @@ def test_ledger_is_what_lies_on_the_disk(run: Run) -> None:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_the_ledger_counts_the_teacher_that_the_step_began_with(kind: str) -> None:
-    """After the step, as the selection counts it: from the state, which holds no teacher."""
+def test_the_teacher_stands_still_and_the_ledger_counts_it(kind: str) -> None:
+    """Counted after the step, as the selection does it: from the state, which holds no teacher."""
     method = short(kind)
     for step in range(3):
         method.begin_step(step)
         teacher = getattr(method, "teacher", None)
         assert (teacher is not None) == (method.has_teacher and step > 0)
+        if teacher is not None:
+            assert not any(module.training for module in teacher.modules())
+            assert not any(parameter.requires_grad for parameter in teacher.parameters())
         loaded = short(kind)
         loaded.load_state(method.state())
         counted = [row.bytes for row in loaded.training_rows() if row.name == "teacher"]
