@@ -77,7 +77,7 @@ test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end t
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
 	$(BIN)/pytest -n 2 --dist loadfile -m "not workflow and not cluster and not faults"
-	$(BIN)/pytest -n 2 --dist loadfile -m workflow
+	$(BIN)/pytest -n 2 --dist loadfile -m workflow tests/workflow
 
 test-cluster: $(STAMP)  ## Run the smoke experiment on a real Slurm and PostgreSQL started here (root on Debian)
 	$(BIN)/pytest -n 0 -m cluster tests/cluster
