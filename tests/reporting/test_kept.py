@@ -18,6 +18,7 @@ from meshcil.reporting.page import table_view
 from meshcil.reporting.reproducibility import BEGIN, END, reproducibility, rewrite_claims
 from meshcil.reporting.results import markdown_table
 from meshcil.reporting.scores import COLUMNS
+from meshcil.reporting.table import from_texts
 
 REPOSITORY = Path(__file__).parents[2]
 CLAIMS = """source: A paper
@@ -196,7 +197,7 @@ def test_the_kept_scores_of_this_repository_give_the_numbers_of_its_pages() -> N
         for table in load_experiment(one.name, config).tables:
             if facts.get(table.name, {}).get("recomputable"):
                 text = pd.read_csv(StringIO(table_text(table, one.scores, config)), dtype=str, keep_default_na=False)
-                given = numbers(markdown_table(table_view(text, "")))
+                given = numbers(markdown_table(table_view(from_texts(text), "")))
                 checked += sum(map(len, given))
                 wrong += [f"{one.name}: {table.name} lacks {' '.join(row)}" for row in given - shown]
     assert not wrong and checked > 1000

@@ -126,13 +126,7 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     study_members = {name: study_jobs(settings) for name, settings in experiments.items()}
     chosen = dict.fromkeys(study for jobs in study_members.values() for study, _ in jobs)
     studies = {name: load_study(config / "studies" / f"{name}.yaml") for name in chosen}
-    datasets = {key.dataset: load_dataset(key.dataset, config) for key in runs}
-    for study in studies.values():
-        check_study(study)
-        if study.rendered():
-            datasets[study.rendered()] = load_dataset(study.rendered(), config)
-    for name, dataset in datasets.items():
-        check_raw_files(name, dataset, config)
+    datasets = _datasets(runs, studies.values(), config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
         check_weights(name, method, config)
     check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
@@ -162,6 +156,18 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     )
     check_artifacts(experiments, members, config)
     return plan
+
+
+def _datasets(runs: Iterable[RunKey], studies: Iterable[StudySettings], config: Path) -> dict[str, DatasetSettings]:
+    """Datasets of runs, and those that studies render, whose raw files are there."""
+    datasets = {key.dataset: load_dataset(key.dataset, config) for key in runs}
+    for study in studies:
+        check_study(study)
+        if study.rendered():
+            datasets[study.rendered()] = load_dataset(study.rendered(), config)
+    for name, dataset in datasets.items():
+        check_raw_files(name, dataset, config)
+    return datasets
 
 
 def _published(experiments: Iterable[ExperimentSettings], config: Path) -> dict[str, Any]:
