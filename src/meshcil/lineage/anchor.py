@@ -8,13 +8,14 @@ from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.files import record_in
+from meshcil.lineage.paths import REPORTS
 from meshcil.lineage.reading import walk
 from meshcil.lineage.schema import SUFFIX, Record
 from meshcil.lineage.source import git
 
-FINAL = record_in(Path("reports"), "report")
+FINAL = record_in(REPORTS, "report")
 """Record of the report."""
-ANCHOR = Path("reports/ANCHOR")
+ANCHOR = REPORTS / "ANCHOR"
 """Its digest, in the form that `sha256sum --check` reads."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -1,21 +1,25 @@
 """Which files a job reads where a path alone does not say it: files of other steps, of all steps, of experiments."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from meshcil.config.gates import GATES
 from meshcil.config.run import RunKey
 from meshcil.lineage import paths
+from meshcil.lineage.files import record_in
 from meshcil.lineage.plan import Names, Plan
 
 Found = str | Sequence[str] | None
 Reader = Callable[[Plan, Names], Found]
 """From the names of a job to the files of one of its inputs; None or nothing where it has none."""
+_RENDERED = record_in(Path(paths.RAW), "generate").as_posix()
+"""Record of a rendered dataset, which stands for its folder."""
 
 
 def raw_files(plan: Plan, names: Names) -> Found:
     """What the preparation of a dataset waits for: the record of its rendering, or one's own files."""
     if plan.dataset(names).generator:
-        return f"{paths.RAW}/generate.record.json".format(**names)
+        return _RENDERED.format(**names)
     return plan.raw_files(plan.dataset(names))
 
 
@@ -90,7 +94,7 @@ def study_files(plan: Plan, names: Names) -> Found:
 def study_data(plan: Plan, names: Names) -> Found:
     """Record of the dataset that is rendered for a study."""
     dataset = plan.study(names).rendered()
-    return f"{paths.RAW}/generate.record.json".format(dataset=dataset) if dataset else None
+    return _RENDERED.format(dataset=dataset) if dataset else None
 
 
 def scored(plan: Plan, names: Names) -> Found:

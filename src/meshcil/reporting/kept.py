@@ -19,7 +19,8 @@ from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.evaluation.contrast import UNMEASURED
-from meshcil.lineage.files import record_in, record_path
+from meshcil.lineage.files import record_path
+from meshcil.lineage.paths import COLLECTED
 from meshcil.lineage.reading import Records, walk
 from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import COLUMNS, behind, claims_table
@@ -61,7 +62,7 @@ def kept_files(name: str, config: Path, reports: Path) -> dict[str, bytes]:
         InputError: when the scores, a table or a record cannot be read, or the scores do not give a table.
     """
     work = reports.parent
-    path = work / "results/experiments" / f"{name}.csv"
+    path = work / COLLECTED.format(experiment=name)
     scores, records = read_scores(path), experiment_records(name, work)
     runs = _runs(records, work)
     if not runs:
@@ -139,7 +140,10 @@ def experiment_records(name: str, work: Path) -> dict[Path, Record]:
         InputError: when a record cannot be read.
     """
     records = Records(work)
-    return {path: records[path] for path in walk(records, [record_in(Path("results/experiments"), "collect", name)])}
+    return {
+        path: records[path]
+        for path in walk(records, [record_path("collect", Path(COLLECTED.format(experiment=name)), name)])
+    }
 
 
 def read_kept(results: Path) -> list[Kept]:

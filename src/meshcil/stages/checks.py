@@ -12,6 +12,7 @@ from meshcil.config.studies.base import StudySettings
 from meshcil.config.variants import find_method
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_module
+from meshcil.lineage.paths import PREPARED, RAW
 from meshcil.reporting.kinds import options_class
 
 
@@ -28,14 +29,15 @@ def check_bytes(runs: Sequence[RunConfig]) -> None:
         # Counting a model's bytes needs torch, which other plans do without.
         planning = load_module("meshcil.training", "planning")
         for run in runs:
-            planning.check_bytes(run, Path("data/prepared") / run.key.dataset)
+            planning.check_bytes(run, Path(PREPARED.format(dataset=run.key.dataset)))
 
 
 def check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
     """Refuse a data set whose raw files are missing, or whose layout nobody reads."""
     where = config / "datasets" / f"{name}.yaml"
-    if dataset.generator is not None and dataset.root != f"data/raw/{name}":
-        raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in data/raw/{name}")
+    folder = RAW.format(dataset=name)
+    if dataset.generator is not None and dataset.root != folder:
+        raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in {folder}")
     for root in () if dataset.generator else dataset.roots():
         if not Path(root).is_dir():
             remedy = dataset.obtain or "Put the raw files there or correct `root`"

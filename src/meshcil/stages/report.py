@@ -14,6 +14,7 @@ from meshcil.core.artifacts import write_text_atomic
 from meshcil.lineage.anchor import ANCHOR, anchor_text
 from meshcil.lineage.code import report_modules, templates
 from meshcil.lineage.files import record_path
+from meshcil.lineage.paths import KEPT
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 from meshcil.lineage.source import packages_digest
@@ -34,7 +35,7 @@ def main(
     settings = {name: load_experiment(name, config) for name in experiments}
     files = [file for name in experiments for file in yaml_files(config / "experiments" / f"{name}.yaml")]
     places = Places(out.parent, results / "runs", results / "experiments", data)
-    records, kept = record_files(settings, places), config.parent / "docs/results"
+    records, kept = record_files(settings, places), config.parent / KEPT
     times, origins = out.parent / "runtime.csv", out.parent / "origins.json"
     with record_job(
         "report",
