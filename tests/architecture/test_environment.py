@@ -1,6 +1,7 @@
 """The conda environment says what the lock says."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -52,3 +53,9 @@ def test_lock_has_what_the_requirements_ask_for() -> None:
     for line in lines:
         name, _, version = line.partition("==")
         assert name in locked() and version in ("", locked()[name]), line
+
+
+def test_the_package_asks_for_what_runs_need() -> None:
+    needed = (ROOT / "requirements.in").read_text().partition("# Documents")[0].splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == [line for line in needed if line and line[0] != "#"]

@@ -62,6 +62,10 @@ def test_the_name_that_was_probably_meant_is_asked_for(config: Path, file: str, 
     assert f"Did you mean `{name}`? " in refused("zz", config)
 
 
+def test_no_name_at_all_is_no_name_of_the_default() -> None:
+    assert refused("", CONFIG).startswith("EXPERIMENT: is empty. Name one of config/experiments")
+
+
 def test_a_message_that_names_its_file_is_left_as_it_is(config: Path) -> None:
     path = config / "methods/inemo.yaml"
     path.write_text(path.read_text().replace("kind: inemo\n", "kind: inemoo\n"))
@@ -77,7 +81,7 @@ def test_what_comes_from_no_run_is_left_as_it_is(config: Path) -> None:
     assert refused("zz", config).startswith("data/")
 
 
-@pytest.mark.parametrize("experiments", ["laptop,", ",laptop", "", "laptop,,smoke"])
+@pytest.mark.parametrize("experiments", ["laptop,", ",laptop", "laptop,,smoke"])
 def test_a_comma_without_a_name_is_called_so(experiments: str) -> None:
     assert refused(experiments, CONFIG).startswith(f"`{experiments}`: has a comma without a name. ")
 

@@ -25,6 +25,8 @@ def plan_of(experiments: str, config: Path) -> Plan:
         InputError: naming the file that is wrong; where settings of several files do not suit each other, the
             experiment and the run that brings them together.
     """
+    if not experiments.strip():
+        raise InputError("EXPERIMENT", "is empty", "Name one of config/experiments (`meshcil list`)")
     names = experiments.split(",")
     if not all(names):
         raise InputError(f"`{experiments}`", "has a comma without a name", "Write names with one comma between two")

@@ -2,16 +2,14 @@
 
 import csv
 import os
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm import tqdm
 
 from meshcil.core.code_digest import repository_root
-from meshcil.stages.command import require_positive
+from meshcil.stages.command import progress_bar, require_positive
 
 if TYPE_CHECKING:
     from meshcil.config.dataset import DatasetSettings
@@ -45,8 +43,8 @@ def check(
     if root is not None:
         settings = settings.model_copy(update={"root": str(root)})
     require_raw_files(settings, named_file(config, "datasets", name))
-    with tqdm(desc="check", unit="image", disable=not sys.stderr.isatty()) as bar:
-        found = _inspect(name, settings, workers, _show(bar))
+    with progress_bar("check") as show:
+        found = _inspect(name, settings, workers, show)
     usable = found.usable(skip=settings.unusable == "skip")
     print("\n".join(report(name, found, usable=usable)))
     raise typer.Exit(0 if usable else 2)
@@ -119,11 +117,3 @@ def report(name: str, found: "Inspection", *, usable: bool) -> Iterable[str]:
             yield f"  and {len(same) - SHOWN} more"
     yield f"\nThe prepared copy takes about {found.bytes / 1e6:,.1f} MB"
     yield f"{name} can be used" if usable else f"{name} cannot be used as it is"
-
-
-def _show(bar: tqdm) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return show

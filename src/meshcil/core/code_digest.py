@@ -11,14 +11,19 @@ import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import grimp
+if TYPE_CHECKING:
+    from grimp import ImportGraph
+
 
 PACKAGE = "meshcil"
 
 
 @functools.cache
-def _graph() -> grimp.ImportGraph:
+def _graph() -> "ImportGraph":
+    import grimp
+
     return grimp.build_graph(PACKAGE, cache_dir=None)
 
 

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from meshcil.core.errors import InputError
 
 
@@ -13,6 +11,9 @@ def legacy_permutation(count: int, seed: int = 1993) -> tuple[int, ...]:
 
     The class order of PyCIL, MEMO and most published tables: entry k is the class that arrives k-th.
     """
+    # Most orders need no numbers, and a plan must not wait for NumPy.
+    import numpy as np
+
     return tuple(np.random.RandomState(seed).permutation(count).tolist())
 
 

@@ -13,7 +13,6 @@ from meshcil.config.variants import find_method
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, load_module
 from meshcil.lineage.paths import PREPARED, RAW
-from meshcil.reporting.kinds import options_class
 
 
 def check_study(study: StudySettings) -> None:
@@ -89,6 +88,9 @@ def check_options(names: Iterable[str], config: Path) -> None:
         names: of experiments.
         config: folder with `experiments`.
     """
+    # With pandas and matplotlib behind it, for which no other check should wait.
+    from meshcil.reporting.kinds import options_class
+
     for name in names:
         settings = load_experiment(name, config)
         for artifact, folder in [(table, "tables") for table in settings.tables] + [

@@ -1,12 +1,10 @@
 """Render the raw files of an embedded dataset."""
 
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from meshcil.config.base import load_settings, yaml_files
 from meshcil.config.dataset import DatasetSettings, GeneratorSettings
@@ -15,7 +13,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import load_module
 from meshcil.lineage.code import generator_modules
 from meshcil.lineage.record import record_job
-from meshcil.stages.command import execute, require_positive
+from meshcil.stages.command import execute, progress_bar, require_positive
 
 
 def main(
@@ -60,12 +58,7 @@ def _render(settings: DatasetSettings, generator: GeneratorSettings, out: Path, 
     # Each generator takes what it has a use for.
     known = {field.name for field in fields(module.GeneratorSettings)}
     wanted = module.GeneratorSettings(**{name: value for name, value in options.items() if name in known})
-    with tqdm(desc="render", unit="image", disable=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("render") as progress:
         module.generate(out, wanted, workers, progress)
 
 

@@ -1,12 +1,10 @@
 """Prepare a dataset: raw files to images of one size, poses, cuboids."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from meshcil.config.base import load_settings, yaml_files
 from meshcil.config.dataset import DatasetSettings
@@ -16,7 +14,7 @@ from meshcil.datasets.base import Reader
 from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
 from meshcil.lineage.code import reader_modules
 from meshcil.lineage.record import record_job
-from meshcil.stages.command import execute, limit_threads, require_positive
+from meshcil.stages.command import execute, limit_threads, progress_bar, require_positive
 
 
 def main(
@@ -41,9 +39,8 @@ def main(
         possible=[out / "skipped.csv"],
         workers=workers,
     )
-    bar = tqdm(desc="prepare", unit="image", disable=not sys.stderr.isatty())
-    with job as identity, resume_folder(out, identity) as folder, bar:
-        prepare(settings, folder, out.name, workers, _advance(bar))
+    with job as identity, resume_folder(out, identity) as folder, progress_bar("prepare") as progress:
+        prepare(settings, folder, out.name, workers, progress)
 
 
 def prepare(
@@ -100,14 +97,6 @@ def require_raw_files(settings: DatasetSettings, where: Path) -> None:
         if not Path(root).is_dir():
             remedy = settings.obtain or "Put the raw files there or correct `root`"
             raise InputError(where, f"`root` {root} is not a folder", remedy)
-
-
-def _advance(bar: tqdm) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return show
 
 
 if __name__ == "__main__":
