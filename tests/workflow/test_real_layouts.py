@@ -88,7 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file = folder / f"config/methods/{kind}.yaml"
         content = yaml.safe_load(file.read_text())
         block = content["variants"][variant[0]] if variant else content
-        block.setdefault("variants", {})["finetune-tiny"] = changes | {"training": TRAINING}
+        block.setdefault("variants", {})["tiny"] = changes | {"training": TRAINING}
         write_yaml(file, content)
     flat = [name for name, (_, settings) in DATASETS.items() if "focal" not in settings]
     blocks = [
