@@ -74,7 +74,8 @@ def make_first_step(plan: Plan, key: RunKey) -> None:
 
 def make_state(run: RunConfig, step: int, inputs: Iterable[Path], place: Path) -> None:
     """What training leaves."""
-    make(run, "train", step, inputs, {place / "state.safetensors": f"{run.key}", place / "epochs.csv": "step\n"})
+    files = {"state.safetensors": f"{run.key}", "epochs.csv": "step\n", "checks.csv": "check,value\n"}
+    make(run, "train", step, inputs, {place / name: text for name, text in files.items()})
 
 
 def make_run(plan: Plan, key: RunKey) -> None:

@@ -16,6 +16,7 @@ from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import project
 from meshcil.methods import inemo
+from meshcil.methods.base.mesh_checks import gradient_checks
 from meshcil.methods.base.method import Batch
 from meshcil.rendering.visibility import observe_vertices
 from meshcil.training.data import TrainingData
@@ -418,3 +419,32 @@ def test_scaled_distillation_is_divided_by_the_concentration_squared() -> None:
         terms.append(method.losses(batch_of(method, [0, 1, 2, 3]))["distillation"].detach())
     assert float(terms[0]) > 0
     torch.testing.assert_close(terms[1], 4 * terms[0])
+
+
+def test_checks_say_whether_the_mechanisms_acted() -> None:
+    method = padded_method(distillation_weight=2.0)
+    shown = pool([0, 1, 0, 1])
+    assert {n for n in method.checks(shown) if "before" in n} == set()
+    method.begin_step(1)
+    method.space = replace(method.space, bank=method.space.bank.clone())
+    same = method.checks(pool([0, 1, 2, 3]))
+    assert same["cosine of bank to before"] == pytest.approx(1, abs=1e-5)
+    assert same["cosine of features to before"] == pytest.approx(1, abs=1e-5)
+    assert same["gradient of distillation"] == pytest.approx(0, abs=1e-5)
+    assert same["bank in own region"] == 1 and 0 <= same["features in own region"] <= 1
+    with torch.no_grad():
+        method.space.bank[:2] = method.space.bank[[1, 0]]
+        method.network.projection.weight.mul_(-1)
+    moved = method.checks(pool([0, 1, 2, 3]))
+    assert moved["bank in own region"] < 0.6 and moved["cosine of bank to before"] < 0.5
+    assert moved["cosine of features to before"] < 0.5 and moved["gradient of distillation"] > 0
+    state = method.state()
+    assert torch.equal(state["space"]["bank"], method.space.bank)
+
+
+def test_a_gradient_share_is_a_ratio_of_norms() -> None:
+    weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+    terms = {"contrastive": weight.sum(), "noise": 3 * weight[0], "positional": torch.tensor(1.0)}
+    assert gradient_checks(terms, [weight]) == pytest.approx(
+        {"gradient of noise": 3 / 2**0.5, "gradient of positional": 0}
+    )

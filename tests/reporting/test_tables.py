@@ -89,6 +89,14 @@ def test_memory_is_whole_bytes_per_step(scores: pd.DataFrame) -> None:
     assert table.loc[0, "paper [bytes]"] == str(3_000_000 + 96 * 27648)
 
 
+def test_mechanisms_are_shown_where_they_were_checked(scores: pd.DataFrame) -> None:
+    checked = scores[(scores["metric"] == "exemplars") & (scores["method"] == "inemo")]
+    checked = checked.assign(metric="bank in own region", value=0.25)
+    table = table_of("mechanisms", pd.concat([scores, checked], ignore_index=True))
+    assert list(table.values.columns) == ["bank in own region"]
+    assert set(table.names["method"]) == {"inemo"} and set(table.values["bank in own region"]) == {0.25}
+
+
 def test_classes_of_the_last_step(scores: pd.DataFrame) -> None:
     table = table_of("classes", scores)
     assert list(table.values.columns) == ["aeroplane", "bicycle", "boat", "bottle", "bus", "car"]

@@ -46,7 +46,7 @@ def test_no_epoch_is_trained_twice(data: Path, tmp_path: Path, monkeypatch: pyte
     assert len(trained) == 1
     assert outputs == [(folder / name).read_bytes() for name in ("state.safetensors", "epochs.csv")]
     left = {path.name for path in folder.iterdir()}
-    assert left == {"state.safetensors", "epochs.csv", "train.record.json"}
+    assert left == {"state.safetensors", "epochs.csv", "checks.csv", "train.record.json"}
 
 
 def test_a_study_keeps_what_it_can_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from meshcil.core.errors import InputError
 from meshcil.reporting.scores import COLUMNS, read_scores
 from meshcil.stages.collect import headlines, main
-from meshcil.stages.score import ledger_scores
+from meshcil.stages.score import check_scores, ledger_scores
 
 LEDGER = """name,bytes,paper,deploy,carry,peak,exemplars
 extractor,100,True,True,True,True,8
@@ -80,3 +80,15 @@ def test_headlines_are_those_of_the_last_step_on_clean_images(runs: list[str]) -
 def test_scores_and_runs_must_match(runs: list[str]) -> None:
     with pytest.raises(InputError, match="1 runs for 2 scores"):
         main([Path("a/scores.csv"), Path("b/scores.csv")], [Path("a/run.json")], Path("e.csv"), Path("m.json"))
+
+
+def test_checks_are_scores_of_their_step(tmp_path: Path) -> None:
+    path = tmp_path / "step2" / "checks.csv"
+    path.parent.mkdir()
+    path.write_text("check,value\nbank in own region,0.5\n")
+    assert check_scores(path) == [(2, "", None, "", "bank in own region", 0.5, 1)]
+    path.write_text("check,value\n")
+    assert check_scores(path) == []
+    path.write_text("check\nbank\n")
+    with pytest.raises(InputError, match="is not a table of checks"):
+        check_scores(path)

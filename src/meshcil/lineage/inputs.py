@@ -71,6 +71,12 @@ def ledgers(plan: Plan, names: Names) -> Found:
     return [f"{paths.RUN}/step{step}/ledger.csv".format(**names) for step in range(len(plan.run(names).steps))]
 
 
+def checks(plan: Plan, names: Names) -> Found:
+    """What training found out about the mechanisms of a run, step by step."""
+    key = plan.key(names)
+    return [f"{paths.RUNS}/{key.trained_in(step)}/checks.csv" for step in range(len(plan.run(names).steps))]
+
+
 def gated_predictions(plan: Plan, names: Names) -> Found:
     """Predictions that a run is scored from through an aligner: those of the first step, then those of every gate."""
     first = f"{paths.RUN}/step0/predictions-clean.parquet".format(**names)

@@ -178,7 +178,11 @@ _ROWS = (
             "exemplars": inputs.previous_exemplars,
             "weights": inputs.weights,
         },
-        writes={"state": f"{paths.STEP}/state.safetensors", "epochs": f"{paths.STEP}/epochs.csv"},
+        writes={
+            "state": f"{paths.STEP}/state.safetensors",
+            "epochs": f"{paths.STEP}/epochs.csv",
+            "checks": f"{paths.STEP}/checks.csv",
+        },
         options=f"{_STEP} --previous {{input.previous}} --exemplars {{input.exemplars}}"
         " --out {output.state} --epochs {output.epochs}",
         settings=Plan.run,
@@ -248,9 +252,10 @@ _ROWS = (
     ),
     Stage(
         "score",
-        reads={"run": _RUN, "predictions": inputs.predictions, "ledgers": inputs.ledgers},
+        reads={"run": _RUN, "predictions": inputs.predictions, "ledgers": inputs.ledgers, "checks": inputs.checks},
         writes={"scores": f"{paths.RUN}/scores.csv"},
-        options="--run {input.run} --predictions {input.predictions} --ledgers {input.ledgers} --out {output.scores}",
+        options="--run {input.run} --predictions {input.predictions} --ledgers {input.ledgers} --checks {input.checks}"
+        " --out {output.scores}",
         settings=Plan.run,
         modules=code.settings_modules,
         recomputed=True,

@@ -27,6 +27,7 @@ from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, carried, deployed
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
+from meshcil.methods.base.mesh_checks import drift_checks, gradient_checks, region_checks
 from meshcil.methods.base.mesh_rules import mesh_rules
 from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.frames import turn
@@ -78,6 +79,7 @@ class Learner(Method):
         """Freeze the network as it stands as teacher; the new classes' partitions are set aside, if need be now."""
         if self.facts.seen(step) > len(self.space.bank):
             self._grow(step)
+        self._bank_before = self.space.bank[: self.facts.seen(step - 1)]
         self.teacher = copy.deepcopy(self.network).requires_grad_(False) if step > 0 else None
         if self.teacher is not None:
             self.teacher.train(self.rules.teacher_trains)
@@ -157,6 +159,23 @@ class Learner(Method):
         bank = update_vertices(self.space.bank, features, target, counts, momentum=self.settings.bank_momentum)
         background, cursor = write_background(self.space.background, self.space.cursor, clutter)
         self.space = replace(self.space, bank=bank, background=background, cursor=cursor)
+
+    def checks(self, images: ImagePool) -> dict[str, float]:
+        """Whether regions are kept, features and bank stay, and how hard each loss pulls."""
+        old, batch = len(self._bank_before), self._replay(images, self.generator("checks"))
+        self.network.eval()
+        terms = self.losses(replace(batch, replayed=batch.labels < old))
+        features, target, _ = self._observed
+        taught = None
+        if self.teacher is not None:
+            views = self._observe(batch)
+            image, vertex = views.visible.nonzero(as_tuple=True)
+            with torch.no_grad():
+                taught = self.teacher(batch.images)[image, :, views.row[image, vertex], views.column[image, vertex]]
+        members, bank = self._valid(self.seen, unused=False)[: self.seen], self.space.bank
+        found = region_checks(features, target // self.vertices, bank, members, self.space.centroids, old)
+        found |= drift_checks(features, taught, bank[:old], self._bank_before, members[:old])
+        return found | gradient_checks(terms, [p for p in self.network.parameters() if p.requires_grad])
 
     @torch.no_grad()
     def consolidate(self, exemplars: ImagePool) -> None:

@@ -26,21 +26,24 @@ def main(
     predictions: Annotated[list[Path], typer.Option(help="Prediction files of all steps.")],
     ledgers: Annotated[list[Path], typer.Option(help="Ledgers of all steps, in folders step0, step1, ...")],
     out: Annotated[Path, typer.Option(help="scores.csv")],
+    checks: Annotated[list[Path], typer.Option(help="Checks of all steps, in folders step0, step1, ...")] = [],  # noqa: B006
 ) -> None:
     """Write the scores of a run."""
     config = load_run(run)
     with record_job(
         "score",
-        inputs=[run, *predictions, *ledgers],
+        inputs=[run, *predictions, *ledgers, *checks],
         outputs=[out],
         settings=config.model_dump(mode="json"),
         modules=settings_modules("score", config),
         key=config.key.model_dump(),
     ):
-        write_text_atomic(out, scores_text(config, predictions, ledgers))
+        write_text_atomic(out, scores_text(config, predictions, ledgers, checks))
 
 
-def scores_text(run: RunConfig, predictions: Sequence[Path], ledgers: Sequence[Path]) -> str:
+def scores_text(
+    run: RunConfig, predictions: Sequence[Path], ledgers: Sequence[Path], checks: Sequence[Path] = ()
+) -> str:
     """Text of scores.csv: equal files in equal order give equal text.
 
     Raises:
@@ -48,7 +51,10 @@ def scores_text(run: RunConfig, predictions: Sequence[Path], ledgers: Sequence[P
         ValueError: when predictions contradict each other or the run.
     """
     measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), run.steps)
-    held = pd.DataFrame([row for path in ledgers for row in ledger_scores(path)], columns=list(SCORE_COLUMNS))
+    rows = [row for path in ledgers for row in ledger_scores(path)] + [
+        row for path in checks for row in check_scores(path)
+    ]
+    held = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
     return pd.concat([measured, held.astype(measured.dtypes)], ignore_index=True).to_csv(index=False)
 
 
@@ -70,10 +76,28 @@ def ledger_scores(path: Path) -> Sequence[tuple]:
     Raises:
         InputError: when the file is no ledger, or its folder is not named after a step.
     """
+    return [(_step_of(path), "", None, "", metric, value, 1) for metric, value in ledger_measures(path).items()]
+
+
+def check_scores(path: Path) -> Sequence[tuple]:
+    """What training found out about the method's mechanisms in a step, as rows of scores.
+
+    Raises:
+        InputError: when the file is not a table of checks, or its folder is not named after a step.
+    """
+    try:
+        table = pd.read_csv(path)
+        rows = list(zip(table["check"].astype(str), table["value"].astype(float), strict=True))
+    except (KeyError, ValueError) as error:
+        raise InputError(path, f"is not a table of checks ({error})", "Delete it and train the step again") from error
+    return [(_step_of(path), "", None, "", name, value, 1) for name, value in rows]
+
+
+def _step_of(path: Path) -> int:
     step = re.fullmatch(r"step(\d+)", path.parent.name)
     if step is None:
-        raise InputError(path, "is not in a folder step<number>", "Give ledgers where the selection wrote them")
-    return [(int(step[1]), "", None, "", metric, value, 1) for metric, value in ledger_measures(path).items()]
+        raise InputError(path, "is not in a folder step<number>", "Give files where their stage wrote them")
+    return int(step[1])
 
 
 def ledger_measures(path: Path) -> dict[str, int]:
@@ -93,7 +117,8 @@ def ledger_measures(path: Path) -> dict[str, int]:
 def recompute(record: Record) -> list[Path]:
     """Outputs of a job that differ from what predictions and ledgers give."""
     run = load_run(places(record.inputs, ".json")[0])
-    return unequal(record, scores_text(run, places(record.inputs, ".parquet"), places(record.inputs, ".csv")))
+    ledgers, checks = places(record.inputs, "ledger.csv"), places(record.inputs, "checks.csv")
+    return unequal(record, scores_text(run, places(record.inputs, ".parquet"), ledgers, checks))
 
 
 if __name__ == "__main__":

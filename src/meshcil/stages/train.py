@@ -26,6 +26,8 @@ from meshcil.training.setup import (
 )
 from meshcil.training.trainer import EpochRow, train_step
 
+_CHECKED = 4
+"""Images of each class on which it is checked whether mechanisms acted."""
 INTERRUPTED = 75
 """Exit code (EX_TEMPFAIL) of a job that was asked to stop and can go on: another attempt is worth while."""
 
@@ -48,7 +50,10 @@ def train(
     if config.key.trained_as(step) != config.key:
         cause = f"is of budget {config.key.budget}, but step {step} is trained once for all budgets"
         raise InputError(run, cause, f"Give the run.json of budget {ANY_BUDGET}")
-    with job.record("train", [previous, exemplars, config.method.backbone.weights_file], [out, epochs]) as identity:
+    checks = out.with_name("checks.csv")
+    with job.record(
+        "train", [previous, exemplars, config.method.backbone.weights_file], [out, epochs, checks]
+    ) as identity:
         kept = exemplar_pool(config, data, read_exemplars(exemplars, step - 1))
         if previous is None:
             method = build_method(config, data, job.device)
@@ -62,6 +67,8 @@ def train(
         with tqdm(total=total, desc=f"step {step}", unit="epoch", disable=not sys.stderr.isatty()) as bar:
             rows = interruptible(train_step, method, images, checkpoint, lambda row: show(row, bar))
         save_state(out, method.state())
+        found = method.checks(images.pool.first_of_each(_CHECKED))
+        write_text_atomic(checks, "check,value\n" + "".join(f"{name},{value:.6g}\n" for name, value in found.items()))
         write_text_atomic(epochs, csv_text(rows, digits=6))
     remove_checkpoints(out.parent)
 

@@ -37,6 +37,14 @@ class ImagePool:
         ids = tuple(self.ids[i] for i in index.tolist())
         return ImagePool(ids, self.images[index], self.labels[index], self.poses[index])
 
+    def first_of_each(self, count: int) -> "ImagePool":
+        """The first ``count`` images of each class, in order."""
+        place = torch.zeros(len(self), dtype=torch.int64)
+        for label in self.labels.unique():
+            own = self.labels == label
+            place[own] = torch.arange(int(own.sum()))
+        return self.subset((place < count).nonzero()[:, 0])
+
     def split(self, size: int) -> list["ImagePool"]:
         """Parts of at most ``size`` images, in order."""
         return [self.subset(range(start, min(start + size, len(self)))) for start in range(0, len(self), size)]

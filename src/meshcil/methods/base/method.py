@@ -211,6 +211,14 @@ class Method(ABC):
     def finish_step(self, images: ImagePool) -> None:  # noqa: B027 (a hook)
         """Look at the step's new images once it has trained: align weights, take statistics."""
 
+    def checks(self, images: ImagePool) -> dict[str, float]:
+        """Whether the method's mechanisms acted in the step that has trained, by name; none by default.
+
+        Args:
+            images: a few of each class that the step trained on.
+        """
+        return {}
+
     def consolidate(self, exemplars: ImagePool) -> None:  # noqa: B027 (a hook)
         """Use the exemplars chosen after the step: class means, background bank."""
 
