@@ -1,138 +1,134 @@
-"""A finished run of the smoke experiment without learning: the real stages from scores on, made-up files before."""
+"""A finished run of the smoke experiment without learning: every job of the plan, made up where it takes images."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from meshcil.config.base import yaml_files
-from meshcil.config.run import RunConfig, RunKey, load_dataset
+from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
-from meshcil.lineage.code import generator_modules, reader_modules, run_modules
-from meshcil.lineage.inputs import predictions_of
-from meshcil.lineage.plan import Plan
+from meshcil.core.errors import InputError
+from meshcil.core.naming import load_module
+from meshcil.lineage import record
+from meshcil.lineage.jobs import Job, listed
 from meshcil.lineage.record import record_job
-from meshcil.lineage.stages import records
-from meshcil.stages import claims, collect, figure, report, resolve, score, table, track
+from meshcil.lineage.stages import planned_jobs
+from meshcil.stages.command import execute
 from meshcil.stages.plan import load_plan
-from tests.tracking.untracked import untracked
 
 CONFIG = Path("config")
 DATASET = "primitives3d-tiny"
 RAW, PREPARED = Path("data/raw") / DATASET, Path("data/prepared") / DATASET
 LEDGER = "name,bytes,paper,deploy,carry,peak,exemplars\nextractor,{0},True,True,True,True,16\n"
+REAL = ("resolve", "score", "collect", "table", "claims", "report")
+"""Stages that run as they are; figures do unless they show images."""
 
 
 def fabricate() -> None:
     """Make every file of the smoke experiment in the working folder, which must hold `config`."""
-    plan = load_plan(["smoke"], CONFIG)
-    make_data()
-    for key in plan.first_steps:
-        make_first_step(plan, key)
-    for key in plan.runs:
-        make_run(plan, key)
-    folders = [Path("results/runs") / key.path for key in plan.members["smoke"]]
-    scores = Path("results/experiments/smoke.csv")
-    metrics = scores.with_suffix(".metrics.json")
-    runs = {"scores": [f / "scores.csv" for f in folders], "runs": [f / "run.json" for f in folders]}
-    collect.main(out=scores, metrics=metrics, **runs)
-    for artifact in plan.experiments["smoke"].tables:
-        table.main(CONFIG, "smoke", artifact.name, scores, Path(f"reports/tables/{artifact.name}.csv"))
-    pictures = [artifact.name for artifact in plan.experiments["smoke"].figures if artifact.run is not None]
-    for artifact in plan.experiments["smoke"].figures:
-        if artifact.name not in pictures:
-            figure.main(CONFIG, "smoke", artifact.name, Path(f"reports/figures/{artifact.name}.svg"), scores)
-    claims.main(CONFIG, [scores], Path("reports/tables/claims.csv"))
-    report.main(CONFIG, ["smoke"], Path("reports/index.html"))
-    # What needs images or learning is not made up: pictures, contact sheets, aligners.
-    made = [path for path in map(Path, records(plan, "smoke")) if path.is_file()]
-    with untracked():
-        track.main("smoke", [*made, Path("reports/report.record.json")], Path("results/tracking/smoke.json"))
+    jobs = planned_jobs(load_plan(["smoke"], CONFIG))
+    writers = {path: job for job in jobs.values() for path in listed(job.outputs)}
+    with pytest.MonkeyPatch.context() as patch:
+        # Each job of a real run has a process, and so modules, of its own.
+        facts = record.code_facts
+        patch.setattr(record, "code_facts", lambda modules: facts(modules).model_copy(update={"outside": ()}))
+        waiting = list(jobs.values())[::-1]
+        while waiting:
+            job = waiting[-1]
+            before = [writers[path] for path in listed(job.inputs) if path in writers and not Path(path).exists()]
+            if before:
+                waiting += before
+            else:
+                patch.setattr(sys, "orig_argv", [*job.command, "--threads", "1"])
+                if not job.record.exists():
+                    fabricate_job(job)
+                waiting.pop()
 
 
-def make_data() -> None:
-    """Raw and prepared files."""
-    settings = load_dataset(DATASET, CONFIG)
-    values, yaml = settings.model_dump(mode="json"), yaml_files(CONFIG / f"datasets/{DATASET}.yaml")
-    job = {"settings": values, "key": {"dataset": DATASET}}
-    with record_job("generate", inputs=yaml, outputs=[RAW], modules=generator_modules("generate", settings), **job):
-        write(RAW, {"Images/car_imagenet/n01.JPEG": "image", "Annotations/car_imagenet/n01.mat": "annotation"})
-    outputs = [PREPARED / name for name in ("dataset.json", "train.parquet", "clean.parquet")]
-    modules = reader_modules("prepare", settings)
-    with record_job("prepare", inputs=[*yaml, RAW], outputs=outputs, modules=modules, **job):
-        write(PREPARED, {path.name: path.name for path in outputs})
+def fabricate_job(job: Job) -> None:
+    """Run a job, or leave what it would."""
+    stage = job.stage.name
+    if stage in REAL or (stage == "figure" and job.plan.figure(job.names).run is None):
+        perform(job)
+        return
+    outputs = {Path(path): text for path, text in contents(job).items()}
+    name = job.names[job.stage.label] if job.stage.label else ""
+    seed = int(job.names["seed"]) if "seed" in job.names else None
+    places = [RAW] if stage == "generate" else list(outputs)
+    read = {"generate": [], "prepare": [RAW]}.get(stage, [Path(path) for path in listed(job.inputs)])
+    if stage in ("generate", "prepare"):
+        read += yaml_files(CONFIG / f"datasets/{DATASET}.yaml")
+    if stage in ("train", "select"):
+        read.append(PREPARED / "train.parquet")
+    known = {"settings": job.settings, "modules": job.modules, "key": dict(job.names), "name": name, "seed": seed}
+    with record_job(stage, inputs=read, outputs=places, **known):
+        for path, content in outputs.items():
+            write_bytes_atomic(path, content)
 
 
-def make_first_step(plan: Plan, key: RunKey) -> None:
-    """The first step, which the runs of all budgets share."""
-    run, folder = plan.first_steps[key], Path("results/runs") / key.path
-    resolve.main(CONFIG, key.dataset, key.protocol, key.method, key.budget, key.seed, folder / "run.json")
-    make_state(run, 0, [folder / "run.json", PREPARED / "train.parquet"], folder / "step0")
+def perform(job: Job) -> None:
+    """Run a stage by the command of the plan."""
+    module = load_module("meshcil.stages", job.stage.name)
+    command: Callable[..., None] = getattr(module, "main", None) or getattr(module, job.stage.name)
+    try:
+        execute(command, job.command[4:])
+    except SystemExit as end:
+        if end.code:
+            raise InputError(job.shell, f"ended with {end.code}", "See above") from end
 
 
-def make_state(run: RunConfig, step: int, inputs: Iterable[Path], place: Path) -> None:
-    """What training leaves."""
-    files = {"state.safetensors": f"{run.key}", "epochs.csv": "step\n", "checks.csv": "check,value\n"}
-    make(run, "train", step, inputs, {place / name: text for name, text in files.items()})
+def contents(job: Job) -> dict[str, bytes]:
+    """Path -> content of what a job that is not run writes."""
+    stage, names = job.stage.name, job.names
+    if stage == "generate":
+        texts = {"Images/car_imagenet/n01.JPEG": b"image", "Annotations/car_imagenet/n01.mat": b"annotation"}
+        return {f"{RAW}/{name}": text for name, text in texts.items()}
+    outputs = [path for path in listed(job.outputs) if not path.endswith(".record.json")]
+    if stage == "prepare":
+        dataset = job.plan.dataset(names)
+        sets = sorted({name for suite in dataset.suites.values() for name in suite})
+        splits = {f"{PREPARED}/{name}.parquet": parquet(test_images(dataset.classes)) for name in sets}
+        return dict.fromkeys(outputs, b"{}") | {f"{PREPARED}/train.parquet": b"train"} | splits
+    if stage == "select":
+        return {path: LEDGER.format(1000 * (int(names["step"]) + 1)).encode() for path in outputs} | {outputs[0]: b"{}"}
+    if stage == "predict":
+        run, step = job.plan.run(names), int(names["step"])
+        frames = [predictions(run, step, test_set) for test_set in run.dataset.suites[names["suite"]]]
+        return {outputs[0]: parquet(pd.concat(frames))}
+    if stage == "track":
+        return {outputs[0]: b'{"experiment": "smoke", "tracker": "mlflow", "runs": {}}'}
+    return {path: f"<svg><!-- {stage} {sorted(names.items())} --></svg>".encode() for path in outputs}
 
 
-def make_run(plan: Plan, key: RunKey) -> None:
-    """All files of a run up to its scores, but for its first step's state."""
-    run, folder = plan.runs[key], Path("results/runs") / key.path
-    resolve.main(CONFIG, key.dataset, key.protocol, key.method, key.budget, key.seed, folder / "run.json")
-    before: list[Path] = []
-    for step in range(len(run.steps)):
-        place = folder / f"step{step}"
-        inputs = [folder / "run.json", PREPARED / "train.parquet", *before]
-        state = Path("results/runs") / key.trained_in(step) / "state.safetensors"
-        if step > 0:
-            make_state(run, step, inputs, state.parent)
-        chosen = {place / "exemplars.json": "{}", place / "ledger.csv": LEDGER.format(1000 * (step + 1))}
-        make(run, "select", step, [*inputs, state], chosen)
-        before = [state, place / "exemplars.json"]
-        for suite in plan.step_suites(key, step):
-            make_predictions(run, step, suite, [*inputs, *before, PREPARED / "clean.parquet"], place)
-    ledgers = [folder / f"step{step}/ledger.csv" for step in range(len(run.steps))]
-    score.main(folder / "run.json", [Path(p) for p in predictions_of(plan, key)], ledgers, folder / "scores.csv")
+def parquet(frame: pd.DataFrame) -> bytes:
+    """Bytes of a Parquet file."""
+    return frame.to_parquet(index=False)
 
 
-def recorded(
-    run: RunConfig, stage: str, step: int, inputs: Iterable[Path], outputs: list[Path], suite: str = ""
-) -> AbstractContextManager[str]:
-    """Record of a job on a step, without its process."""
-    key = {**run.key.model_dump(), "step": step, **({"suite": suite} if suite else {})}
-    job = {"settings": run.model_dump(mode="json"), "modules": run_modules(stage, run), "key": key, "name": suite}
-    return record_job(stage, inputs=inputs, outputs=outputs, seed=run.key.seed, **job)
-
-
-def make(run: RunConfig, stage: str, step: int, inputs: Iterable[Path], texts: dict[Path, str]) -> None:
-    """A job of a run that writes texts."""
-    with recorded(run, stage, step, inputs, list(texts)):
-        for path, text in texts.items():
-            write_text_atomic(path, text)
-
-
-def make_predictions(run: RunConfig, step: int, suite: str, inputs: list[Path], place: Path) -> None:
-    """Predictions of a suite: eight images per class, most of them right."""
-    out = place / f"predictions-{suite}.parquet"
-    with recorded(run, "predict", step, inputs, [out], suite):
-        frames = [predictions(run, step, test_set) for test_set in run.dataset.suites[suite]]
-        write_bytes_atomic(out, pd.concat(frames).to_parquet(index=False))
+def test_images(classes: tuple[str, ...]) -> pd.DataFrame:
+    """What a prepared split says of its images: eight per class."""
+    frame = pd.DataFrame({"class_name": [name for name in classes for _ in range(8)]})
+    frame["id"] = [f"{name}/{i}" for i, name in enumerate(frame["class_name"])]
+    for angle in ("azimuth", "elevation", "theta"):
+        frame[angle] = np.linspace(0.0, 1.0, len(frame))
+    return frame
 
 
 def predictions(run: RunConfig, step: int, test_set: str) -> pd.DataFrame:
-    """Made-up predictions of a test set after a step."""
+    """Made-up predictions of a test set after a step, most of them right."""
     seen = run.seen(step)
+    truth = test_images(run.dataset.classes)
+    truth = truth[truth["class_name"].isin(seen)].reset_index(drop=True)
     generator = np.random.default_rng([step, len(test_set), sum(map(ord, run.key.method))])
-    frame = pd.DataFrame({"true_class": [name for name in seen for _ in range(8)]})
-    right = generator.random(len(frame)) < 0.7
-    frame["predicted_class"] = frame["true_class"].where(right, seen[0])
-    frame["sample_id"] = [f"{name}/{i}" for i, name in enumerate(frame["true_class"])]
+    frame = pd.DataFrame({"sample_id": truth["id"], "true_class": truth["class_name"]})
+    frame["predicted_class"] = frame["true_class"].where(generator.random(len(frame)) < 0.7, seen[0])
     frame["test_set"], frame["step"] = test_set, step
     for angle in ("azimuth", "elevation", "theta"):
-        frame[f"true_{angle}"], frame[angle] = 0.0, generator.normal(0, 0.5, len(frame))
+        frame[f"true_{angle}"], frame[angle] = truth[angle], generator.normal(0, 0.5, len(frame))
     frame["pose_error"] = frame[["azimuth", "elevation", "theta"]].abs().sum(axis=1)
     return frame
 

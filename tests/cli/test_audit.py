@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,17 +11,13 @@ import pandas as pd
 import pytest
 
 from meshcil.cli.application import app
-from meshcil.cli.audit import check_configuration, inspect
-from meshcil.config.aligners.base import load_aligner
-from meshcil.config.base import yaml_files
+from meshcil.cli.audit import inspect
 from meshcil.config.run import load_run
-from meshcil.config.studies.base import load_study
 from meshcil.core import code_digest
+from meshcil.core.hashing import sha256_json
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
 from meshcil.lineage.inputs import predictions_of
-from meshcil.lineage.reading import read_record
-from meshcil.lineage.record import record_job
 from meshcil.reporting.scores import read_scores
 from meshcil.stages import resolve
 from meshcil.stages.collect import collected
@@ -30,7 +25,6 @@ from meshcil.stages.command import run
 from meshcil.stages.plan import load_plan
 from meshcil.stages.score import scores_text
 from meshcil.stages.table import table_texts
-from tests.cli.conftest import ROOT
 from tests.cli.fabrication import CONFIG, DATASET, PREPARED, RAW, write
 
 RUN = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-16/seed0")
@@ -115,7 +109,7 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "deleted configuration": (
         Path("config/methods/icarl.yaml").unlink,
-        "config/methods/icarl.yaml: is missing",
+        "config/methods/icarl-smoke.yaml: does not exist, and the report was made from it",
     ),
     "source file": (
         replace("src/meshcil/evaluation/incremental.py", "import", "import os\nimport"),
@@ -162,7 +156,7 @@ def test_differences_are_listed_with_exit_code_1(checkout: Path, capsys: pytest.
     assert stop.value.code == 1 and f"{TABLE}: has changed" in printed and "differences" in printed
 
 
-OTHER = Path("results/runs/primitives3d-tiny/2-2/other/total-16/seed0")
+OTHER = Path("results/runs/primitives3d-tiny/2-2/icarl-smoke/total-8/seed0")
 
 
 def damage_other_record() -> None:
@@ -171,16 +165,24 @@ def damage_other_record() -> None:
 
 # What is altered of a run that the report does not show -> how, and what the note must name.
 BESIDE: dict[str, tuple[Callable[[], None], str]] = {
-    "settings": (replace("config/methods/other.yaml", "label: iCaRL", "label: iCarl"), "other.yaml"),
     "resolved run": (append(OTHER / "run.json"), f"{OTHER}/run.json"),
     "record": (damage_other_record, f"{OTHER}/resolve.record.json"),
 }
 
 
+@pytest.fixture
+def other_experiment(checkout: Path) -> None:
+    """Jobs of an experiment that the report does not show: several budgets."""
+    text = Path("config/experiments/smoke.yaml").read_text().replace("name: smoke-", "name: other-")
+    text = text.replace(
+        "budgets: [total-16]", "budgets: [total-10, total-9, total-8, total-7, total-6, total-5, total-4]"
+    )
+    Path("config/experiments/other.yaml").write_text(text.replace("budget: total-16", "budget: total-8"))
+    resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-8", 0, OTHER / "run.json")
+
+
 @pytest.mark.parametrize("what", BESIDE)
-def test_what_the_report_does_not_rest_on_is_no_finding_but_is_told(checkout: Path, what: str) -> None:
-    shutil.copy("config/methods/icarl.yaml", "config/methods/other.yaml")
-    resolve.main(CONFIG, DATASET, "2-2", "other", "total-16", 0, OTHER / "run.json")
+def test_what_the_report_does_not_rest_on_is_no_finding_but_is_told(other_experiment: None, what: str) -> None:
     before = inspect()
     assert before.findings == () and not any("differences" in note for note in before.notes)
     assert any("1 records are not behind the report" in note for note in before.notes)
@@ -198,13 +200,13 @@ def test_a_damaged_record_of_tracking_is_a_finding_though_the_report_does_not_re
     assert [finding.split(":")[0] for finding in inspect().findings] == [record.as_posix()]
 
 
-def test_many_differences_beside_the_report_are_counted(checkout: Path) -> None:
-    for seed in range(1, 8):
-        place = OTHER.parents[1] / f"icarl-smoke/total-16/seed{seed}"
-        resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-16", seed, place / "run.json")
+def test_many_differences_beside_the_report_are_counted(other_experiment: None) -> None:
+    for count in range(4, 11):
+        place = OTHER.parents[1] / f"total-{count}/seed0"
+        resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", f"total-{count}", 0, place / "run.json")
         write(place, {"run.json": "{}"})
     (note,) = [note for note in inspect().notes if "differences" in note]
-    assert note.startswith("7 differences ") and note.endswith("/seed5/run.json and 2 more")
+    assert note.startswith("7 differences ") and note.endswith("/run.json and 2 more")
 
 
 def rewrite(path: Path, change: Callable[[dict], None]) -> None:
@@ -286,57 +288,135 @@ def test_dvc_lock(checkout: Path) -> None:
     assert [finding.split(":")[0] for finding in inspect().findings] == ["dvc.lock"]
 
 
-STUDY, ALIGNER = Path("config/studies/toy-smoke.yaml"), Path("config/aligners/eli-smoke.yaml")
-ALIGNED_RUN = {"depth": 2}
-
-
-def study() -> tuple[dict, dict]:
-    """Settings and key of a study's job."""
-    return load_study(STUDY).model_dump(mode="json"), {"study": STUDY.stem, "seed": 0}
-
-
-def align() -> tuple[dict, dict]:
-    """Settings and key of an aligner's job."""
-    return ALIGNED_RUN | {"aligner": load_aligner(ALIGNER).model_dump(mode="json")}, {
-        "aligner": ALIGNER.stem,
-        "step": 1,
-    }
-
-
-JOBS: dict[str, tuple[Path, Callable[[], tuple[dict, dict]]]] = {"study": (STUDY, study), "align": (ALIGNER, align)}
-
-
-@pytest.mark.parametrize("stage", JOBS)
-def test_comments_in_the_file_of_a_study_or_an_aligner_do_not_count(
-    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    monkeypatch.setattr(code_digest, "_source_root", lambda: tmp_path / "src")
-    monkeypatch.chdir(tmp_path)
-    file, facts = JOBS[stage]
-    settings, key = facts()
-    with record_job(stage, inputs=yaml_files(file), outputs=[Path("out.csv")], settings=settings, modules=(), key=key):
-        Path("out.csv").touch()
-    record = Path(f"{stage}.record.json")
-
-    def findings() -> list[str]:
-        return check_configuration({record: read_record(record)})
-
-    text = file.read_text()
-    file.write_text(f"# A remark.\n{text}")
-    assert findings() == []
-    label = "digits_epochs: " if stage == "study" else "iterations: "
-    assert label in text
-    file.write_text(text.replace(label, f"{label}1", 1))
-    (finding,) = findings()
-    assert finding.startswith(f"{file}: has changed (`") and label.split(":")[0] in finding
-    file.unlink()
-    assert findings() == [f"{file}: is missing since {record} was written"]
-
-
 def test_an_edited_template_is_named(checkout: Path, locked_packages: None) -> None:
     assert inspect().findings == ()
     page = Path("src/meshcil/reporting/templates/report.css")
     page.write_text(page.read_text() + "p {color: red}\n")
     (finding,) = inspect().findings
     assert finding.startswith(f"{page.parent}: has changed since ")
+
+
+RESULT = Path("results/experiments/collect-smoke.record.json")
+
+
+def cut_the_report() -> None:
+    rewrite(FINAL, lambda content: content | {"parents": content["parents"].clear()})
+
+
+def swap_labels() -> None:
+    folders = [RUN, Path(str(RUN).replace("icarl", "inemo"))]
+    texts = [(folder / "run.json").read_text() for folder in folders]
+    for folder, text in zip(folders, texts, strict=True):
+        old, new = ("iCaRL", "iNeMo") if "icarl" in str(folder) else ("iNeMo", "iCaRL")
+        (folder / "run.json").write_text(text.replace(f"{old} (smoke)", f"{new} (smoke)"))
+        rewrite(folder / "resolve.record.json", lambda c, new=new: relabel(c, f"{new} (smoke)"))
+
+
+def relabel(content: dict, label: str) -> None:
+    content["settings"]["values"]["method"]["label"] = label
+    content["settings"]["sha256"] = sha256_json(content["settings"]["values"])
+
+
+def select_in_the_record() -> None:
+    def change(content: dict) -> None:
+        content["settings"]["values"]["select"] = {"seed": [0]}
+        content["settings"]["sha256"] = sha256_json(content["settings"]["values"])
+
+    rewrite(TABLE.parent / f"table-{TABLE.stem}.record.json", change)
+
+
+def leave_a_run_out() -> None:
+    content = json.loads(RESULT.read_text())
+    kept = [entry for entry in content["inputs"] if "inemo" not in entry["path"]]
+    files = [Path(entry["path"]) for entry in kept]
+    text, numbers = collected([p for p in files if p.suffix == ".csv"], [p for p in files if p.suffix == ".json"], [])
+    Path("results/experiments/smoke.csv").write_text(text)
+    Path("results/experiments/smoke.metrics.json").write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
+    parents = [parent for parent in content["parents"] if "inemo" not in parent["path"]]
+    rewrite(RESULT, lambda found: found.update(inputs=kept, parents=parents))
+
+
+def another_command() -> None:
+    rewrite(FIRST / "train.record.json", lambda content: content.update(argv=["python", "copy.py", "x"]))
+
+
+def foreign_input() -> None:
+    write(Path("elsewhere"), {"train.parquet": "the test images"})
+    entry = file_facts(Path("elsewhere/train.parquet")).model_dump()
+
+    def change(content: dict) -> None:
+        content["inputs"] = [e for e in content["inputs"] if not e["path"].endswith("train.parquet")] + [entry]
+
+    rewrite(FIRST / "train.record.json", change)
+
+
+def true_class() -> None:
+    path = RUN / "step1/predictions-robustness.parquet"
+    frame = pd.read_parquet(path)
+    frame.assign(true_class=frame["predicted_class"]).to_parquet(path, index=False)
+
+
+def wrong_answers_left_out() -> None:
+    path = RUN / "step1/predictions-robustness.parquet"
+    frame = pd.read_parquet(path)
+    frame[frame["true_class"] == frame["predicted_class"]].to_parquet(path, index=False)
+
+
+def code_in_a_package() -> None:
+    package = Path("src/meshcil/evaluation/__init__.py")
+    package.write_text(package.read_text() + "import os\n")
+    _cached_anew()
+
+
+def _cached_anew() -> None:
+    for function in (code_digest._acts, code_digest._module_digest):
+        function.cache_clear()
+
+
+TRUTH = "its images, classes or poses under clean are not those of"
+# A forgery -> how, the first record to be brought up to date with it, and what a finding must hold.
+FORGED: dict[str, tuple[Callable[[], None], Path, str]] = {
+    "the report without its parents": (cut_the_report, FINAL, f"{FINAL}: names other parents"),
+    "labels of two methods": (swap_labels, RUN / "resolve.record.json", "`method.label` was"),
+    "a selection of seeds": (select_in_the_record, TABLE.parent / f"table-{TABLE.stem}.record.json", "works by other"),
+    "a run left out": (leave_a_run_out, RESULT, f"{RESULT}: does not rest on"),
+    "another command": (another_command, FIRST / "train.record.json", "was not made by the command of the plan"),
+    "data from elsewhere": (foreign_input, FIRST / "train.record.json", "which the plan's job does not read"),
+    "the true classes": (true_class, RUN / "step1/predict-robustness.record.json", TRUTH),
+    "wrong answers left out": (wrong_answers_left_out, RUN / "step1/predict-robustness.record.json", TRUTH),
+    "code in a package": (code_in_a_package, FINAL, "ran other modules than the plan's job does: meshcil.evaluation"),
+}
+
+
+@pytest.mark.tampering
+@pytest.mark.parametrize("what", FORGED)
+def test_a_forgery_with_all_records_after_it_and_the_anchor_is_named(checkout: Path, what: str) -> None:
+    forge, start, expected = FORGED[what]
+    forge()
+    rewrite_history(start)
+    findings = inspect().findings
+    _cached_anew()
+    assert any(expected in finding for finding in findings), findings
+
+
+def test_a_linked_folder_is_read_and_named(checkout: Path) -> None:
+    elsewhere = checkout.parent / "elsewhere"
+    RUN.rename(elsewhere)
+    RUN.symlink_to(elsewhere)
+    assert inspect().findings == (f"{RUN}: is a link; put what it leads to in its place",)
+    alter_predictions()
+    assert any(
+        finding.startswith(f"{RUN}/step1/predictions-robustness.parquet: has changed") for finding in inspect().findings
+    )
+
+
+def test_a_job_of_no_experiment_is_named(checkout: Path) -> None:
+    place = RUN.parent / "seed7"
+    resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-16", 7, place / "run.json")
+    (finding,) = inspect().findings
+    assert finding.startswith(f"{place}/resolve.record.json: belongs to no experiment in config")
+
+
+def test_a_missing_job_is_named(checkout: Path) -> None:
+    (RUN / "step1/predict-robustness.record.json").unlink()
+    assert any("is missing, although smoke has this job" in finding for finding in inspect().findings)

@@ -1,28 +1,24 @@
 """`meshcil audit`: everything that can be known without training again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshcil.cli.planned import check_links, check_plan, check_surplus, check_truth, plan_of
 from meshcil.cli.recomputation import check_recomputed, check_sample
-from meshcil.config.aligners.base import load_aligner
-from meshcil.config.claims import load_claims
-from meshcil.config.experiment import load_experiment
-from meshcil.config.run import RunKey, load_dataset
-from meshcil.config.studies.base import load_study
-from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.anchor import FINAL, anchor, check_anchor
+from meshcil.lineage.anchor import FINAL, anchor, check_anchor, shown_experiments
 from meshcil.lineage.audit import check_files, find_records
-from meshcil.lineage.files import is_configuration, place_of
 from meshcil.lineage.history import check_code, check_commits, comparable
 from meshcil.lineage.installed import check_environment, check_lock
-from meshcil.lineage.reading import flat
+from meshcil.lineage.plan import Plan
+from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import Record
+from meshcil.lineage.stages import planned_jobs
 from meshcil.lineage.versions import check_dvc
-from meshcil.stages.resolve import resolve_run
 from meshcil.tracking.jobs import model_of, tags_of
 from meshcil.tracking.stored import (
     DATABASE,
@@ -57,8 +53,8 @@ class Inspection:
 def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     """Audit the working folder; see docs/audit.md for what each part can and cannot show.
 
-    Differences are findings where the report rests on them. A folder also holds other experiments, which may be edited
-    and run again at any time: of these a note tells.
+    The plan decides which records the report rests on and what they may say (`meshcil.cli.planned`). A folder also
+    holds other experiments, which may be edited and run again at any time: of differences there a note tells.
 
     Args:
         against: what the report's record is compared with; see `meshcil.lineage.anchor.check_anchor`.
@@ -68,15 +64,24 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
         InputError: when ``against`` cannot be understood.
     """
     found = find_records()
-    records, others, findings = found.behind, found.others, list(found.damaged)
+    plan, findings = _plan(found.behind)
+    everything = found.behind | found.others
+    planned = {} if plan is None else _planned(plan, everything)
+    records = found.behind | planned
+    others = {path: record for path, record in found.others.items() if path not in planned}
+    findings += found.damaged
     same, notes = comparable(records)
     digests: dict[str, str] = {}
-    parts = (
+    parts = [
         *_checks(records, same, digests),
+        _check(check_links),
         _check(check_anchor, against),
         _check(check_dvc, records),
-        _check(check_sample, records, sample),
-    )
+    ]
+    if plan is not None:
+        parts += [_check(check_plan, plan, records, [*found.damaged, *found.damaged_others])]
+        parts += [_check(check_surplus, plan, everything), _check(check_truth, plan, records)]
+        parts += [_check(check_sample, plan, records, sample)]
     for more, remarks in parts:
         findings += more
         notes += remarks
@@ -86,6 +91,27 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
 
 
+def _plan(records: Mapping[Path, Record]) -> tuple[Plan | None, list[str]]:
+    """Plan of the experiments that the report shows; none before there is a report, or with a finding."""
+    shown = shown_experiments(records)
+    if shown is None:
+        return None, []
+    try:
+        return plan_of(shown.split(",")), []
+    except InputError as error:
+        return None, [f"{error.where}: {error.cause}, and the report was made from it"]
+
+
+def _planned(plan: Plan, records: Mapping[Path, Record]) -> dict[Path, Record]:
+    """Sound records of the plan's jobs; those in folders that are links too."""
+    found = {}
+    for path in planned_jobs(plan):
+        # What is damaged or missing is named where it is looked for.
+        with suppress(InputError):
+            found[path] = records[path] if path in records else read_record(path)
+    return found
+
+
 def _checks(
     records: Mapping[Path, Record], same: Mapping[Path, Record], digests: dict[str, str]
 ) -> list[tuple[list[str], list[str]]]:
@@ -93,7 +119,6 @@ def _checks(
     return [
         _check(check_files, records, digests),
         _check(check_code, same),
-        _check(check_configuration, records),
         _check(check_lock, records),
         _check(check_recomputed, records),
         _check(check_commits, same),
@@ -138,94 +163,6 @@ def _check(check: Callable[..., Any], *arguments: Any) -> tuple[list[str], list[
     except OSError as error:
         return [f"{error.filename}: cannot be read ({error.strerror})"], []
     return found if isinstance(found, tuple) else (found, [])
-
-
-def check_configuration(records: Mapping[Path, Record]) -> list[str]:
-    """Configuration files that changed, where that changes a setting; comments and layout may change."""
-    findings: list[str] = []
-    for path, record in records.items():
-        changed = _changed(record)
-        if not changed:
-            continue
-        names, when = ", ".join(changed), f"since {path} was written"
-        missing = [name for name in changed if not (repository_root() / name).is_file()]
-        read = _SETTINGS.get(record.stage)
-        # What papers state stands in no record: it has changed if the table has.
-        published = any(Path(name).parent.name == "published" for name in changed)
-        if missing or read is None or (published and check_recomputed({path: record})):
-            findings.append(f"{names}: {'is missing' if missing else 'has changed'} {when}")
-            continue
-        try:
-            findings += [f"{names}: {difference} {when}" for difference in _setting_difference(record, read(record))]
-        except InputError as error:
-            findings.append(f"{names}: cannot be used any more ({error.cause})")
-    return list(dict.fromkeys(findings))
-
-
-def _changed(record: Record) -> list[str]:
-    files = [(place_of(entry), entry) for entry in record.inputs if is_configuration(entry)]
-    return [e.path for file, e in files if e.kind == "file" and (not file.is_file() or sha256_file(file) != e.sha256)]
-
-
-def _setting_difference(record: Record, now: Any) -> list[str]:
-    """The first setting that differs, as a clause; empty when none does."""
-    before, after = dict(flat(record.settings.values)), dict(flat(now))
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            return [f"has changed (`{name}` was {before.get(name)!r}, is {after.get(name)!r})"]
-    return []
-
-
-def _run(record: Record) -> Any:
-    return resolve_run(RunKey.model_validate(record.key), _config(record)).model_dump(mode="json")
-
-
-def _dataset(record: Record) -> Any:
-    return load_dataset(str(record.key["dataset"]), _config(record)).model_dump(mode="json")
-
-
-def _study(record: Record) -> Any:
-    return load_study(_config(record) / "studies" / f"{record.key['study']}.yaml").model_dump(mode="json")
-
-
-def _aligner(record: Record) -> Any:
-    # The run's own settings come from its run.json, which is compared by its digest.
-    settings = load_aligner(_config(record) / "aligners" / f"{record.key['aligner']}.yaml")
-    return {**record.settings.values, "aligner": settings.model_dump(mode="json")}
-
-
-def _artifact(record: Record) -> Any:
-    settings = load_experiment(str(record.key["experiment"]), _config(record))
-    artifacts = settings.tables if record.stage == "table" else settings.figures
-    found = [artifact.model_dump(mode="json") for artifact in artifacts if artifact.name == record.name]
-    return found[0] if found else {}
-
-
-def _experiments(record: Record) -> Any:
-    names = str(record.key["experiments"]).split(",")
-    return {name: load_experiment(name, _config(record)).model_dump(mode="json") for name in names}
-
-
-def _claims(record: Record) -> Any:
-    return {"claims": [block.model_dump(mode="json") for block in load_claims(_config(record))]}
-
-
-def _config(record: Record) -> Path:
-    # config/<kind>/<name>.yaml
-    return next(place_of(entry) for entry in record.inputs if is_configuration(entry)).parent.parent
-
-
-_SETTINGS: Mapping[str, Callable[[Record], Any]] = {
-    "generate": _dataset,
-    "prepare": _dataset,
-    "resolve": _run,
-    "study": _study,
-    "align": _aligner,
-    "table": _artifact,
-    "figure": _artifact,
-    "report": _experiments,
-    "claims": _claims,
-}
 
 
 def check_tags(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:

@@ -16,10 +16,15 @@ from tempfile import TemporaryDirectory
 from meshcil.core.hashing import sha256_file
 from meshcil.core.naming import load_object
 from meshcil.lineage.files import place_of
+from meshcil.lineage.jobs import Job
+from meshcil.lineage.plan import Plan
 from meshcil.lineage.schema import Record
-from meshcil.lineage.stages import STAGES
+from meshcil.lineage.source import environment_facts
+from meshcil.lineage.stages import STAGES, planned_jobs
 
 RETRAINED = "train"
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+"""As jobs start; see workflow/scripts/stage.py."""
 
 
 def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
@@ -38,31 +43,42 @@ def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
     return findings
 
 
-def check_sample(records: Mapping[Path, Record], count: int) -> tuple[list[str], list[str]]:
-    """Train ``count`` steps again, chosen at random.
+def check_sample(plan: Plan, records: Mapping[Path, Record], count: int) -> tuple[list[str], list[str]]:
+    """Train ``count`` steps again, chosen at random, by the commands of the plan.
 
     Returns:
         Findings: outputs that differ; and notes: which steps were trained, and which could not be compared here.
     """
-    steps = {path: record for path, record in records.items() if record.stage == RETRAINED}
+    steps = {path: job for path, job in planned_jobs(plan).items() if job.stage.name == RETRAINED and path in records}
+    here = environment_facts("cpu", 1).instructions
     findings, notes = [], []
+    # Nobody can foresee the choice, the one who made the records least of all.
     for path in random.SystemRandom().sample(sorted(steps), min(count, len(steps))):
-        if steps[path].environment.device != "cpu":
-            notes.append(f"{path}: ran on {steps[path].environment.device}, where equal bytes are not promised")
+        place = records[path].environment
+        if place.device != "cpu" or place.instructions != here:
+            kind = (
+                place.device
+                if place.device != "cpu"
+                else f"a processor with {place.instructions or 'other'} instructions"
+            )
+            notes.append(f"{path}: ran on {kind}, where equal bytes are not promised here")
             continue
-        found = execute_again(steps[path])
+        found = execute_again(steps[path], records[path])
         findings += found
         notes.append(f"{path}: trained again, {'with another result' if found else 'with the same bytes'}")
     return findings, notes
 
 
-def execute_again(record: Record) -> list[str]:
-    """Run a job's own command line with its outputs in another folder; the outputs that differ, as findings."""
+def execute_again(job: Job, record: Record) -> list[str]:
+    """Run the plan's command of a job with its outputs in another folder; the outputs that differ, as findings."""
     with TemporaryDirectory() as folder:
         places = {entry.path: Path(folder, *Path(entry.path).parts) for entry in record.outputs}
-        words = [str(places.get(word, word)) for word in record.argv[1:]]
-        environment = os.environ | {"MESHCIL_DEVICE": record.environment.device}
-        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
+        words = [str(places.get(word, word)) for word in job.command[1:]]
+        # Nothing of the surroundings counts: neither what a record says of them nor what was set here.
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        threads = str(record.environment.threads)
+        command = [sys.executable, *words, "--threads", threads]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment | THREADS)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
             return [f"{record.outputs[0].path}: cannot be made again ({reason})"]

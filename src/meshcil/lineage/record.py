@@ -93,7 +93,7 @@ def record_job(
             peak_bytes=1024 * max(part.ru_maxrss for part in usage),
             exit_code=0,
             settings=SettingsFacts(sha256=sha256_json(values), values=values),
-            code=_code_facts(roots),
+            code=code_facts(roots),
             source=source,
             environment=environment,
             inputs=tuple(before),
@@ -112,7 +112,8 @@ def _refuse_changes(before: Iterable[FileFacts]) -> None:
             raise InputError(path, "changed while the stage was reading it", "Run the stage again on quiet files")
 
 
-def _code_facts(modules: tuple[str, ...]) -> CodeFacts:
+def code_facts(modules: tuple[str, ...]) -> CodeFacts:
+    """Digests of the modules that a job runs, and modules that were loaded besides."""
     digests = module_digests(*modules)
     loaded = {m for m in sys.modules if m.startswith(f"{PACKAGE}.") and source_file(m).name != "__init__.py"}
     return CodeFacts(digest=code_digest(*modules), modules=digests, outside=tuple(sorted(loaded - set(digests))))

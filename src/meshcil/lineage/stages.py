@@ -35,8 +35,10 @@ def parents(of: Job) -> list[Path]:
 
 def planned_jobs(plan: Plan) -> dict[Path, Job]:
     """All jobs of a plan by the path of their record, in the order of the pipeline."""
-    logged = [paths.TRACKED.format(experiment=name) for name in plan.experiments]
-    return jobs_behind(STAGES.values(), plan, [paths.PAGE, *logged])
+    if "jobs" not in plan.found:
+        logged = [paths.TRACKED.format(experiment=name) for name in plan.experiments]
+        plan.found["jobs"] = jobs_behind(STAGES.values(), plan, [paths.PAGE, *logged])
+    return plan.found["jobs"]
 
 
 def experiment_jobs(plan: Plan, experiment: str) -> dict[Path, Job]:
