@@ -93,6 +93,9 @@ def contents(job: Job) -> dict[str, bytes]:
         sets = sorted({name for suite in dataset.suites.values() for name in suite})
         splits = {f"{PREPARED}/{name}.parquet": parquet(test_images(dataset.classes)) for name in sets}
         return dict.fromkeys(outputs, b"{}") | {f"{PREPARED}/train.parquet": b"train"} | splits
+    if stage == "train":
+        texts = {"epochs.csv": b"step\n", "checks.csv": b"check,value\n"}
+        return {path: texts.get(Path(path).name, str(names).encode()) for path in outputs}
     if stage == "select":
         return {path: LEDGER.format(1000 * (int(names["step"]) + 1)).encode() for path in outputs} | {outputs[0]: b"{}"}
     if stage == "predict":
