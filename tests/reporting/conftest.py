@@ -21,7 +21,7 @@ from meshcil.config.experiment import Artifact, load_experiment, run_keys
 from meshcil.config.run import RunKey
 from meshcil.evaluation.contrast import interval
 from meshcil.reporting.kinds import build_table, make
-from meshcil.reporting.scores import COLUMNS, keep
+from meshcil.reporting.scores import COLUMNS, keep, kind_of
 from meshcil.reporting.shown import Shown, read_shown
 from meshcil.reporting.style import RC
 from meshcil.reporting.table import Table
@@ -180,8 +180,8 @@ def keep_scores() -> Callable[..., None]:
         dataset, protocol, *rest = data.split(", ")
         rows = []
         for weight, term in zip((1, 0), found.terms, strict=True):
-            kind = str(term.select.get("kind", ["replay"])[0])
-            method = str(term.select.get("method", [kind])[0])
+            method = str(term.select.get("method", term.select.get("kind", ["replay"]))[0])
+            kind = kind_of(method)
             budget = rest[0] if rest else str(term.select.get("budget", ["none"])[0])
             for seed, value in enumerate(values_of(2.34, 1.23, seeds)):
                 run = [dataset, protocol, method, method, budget, kind, seed]

@@ -105,22 +105,44 @@ def test_a_method_keeps_its_look() -> None:
     assert among["inemo"] == LOOKS["inemo"]
     assert looks(["inemo-smoke"])["inemo-smoke"] == LOOKS["inemo"]
     assert len({(look.colour, look.dashes) for look in among.values()}) == 4
-    assert looks(["icarl-study", "icarl-study-other"])["icarl-study-other"].colour != LOOKS["icarl"].colour
     many = looks([f"method-{i}" for i in range(12)])
     assert len(set(many.values())) == 12
     assert {look.colour for look in many.values()} <= set(CSS_VARIABLES)
 
 
-def test_a_family_looks_the_same_in_every_experiment() -> None:
+def test_a_method_has_one_colour_and_mark_whatever_stands_next_to_it() -> None:
+    every = ["icarl", "icarl-wide", "memo", "memo-2", "inemo-study", "der", "inemo"]
+    together = looks(every)
+    for name in every:
+        alone = looks([name])[name]
+        assert (alone.colour, alone.marker) == (together[name].colour, together[name].marker)
+    others = {(look.colour, look.marker) for name, look in LOOKS.items() if name != "icarl"}
+    assert (together["icarl-wide"].colour, together["icarl-wide"].marker) not in others
+    assert together["inemo"].dashes != together["inemo-study"].dashes, "two of one look are told apart by their lines"
+
+
+def test_text_of_a_label_starts_no_formula(scores: pd.DataFrame) -> None:
+    wild = keep(scores.assign(label=r"$\frac{$ = 1"), {}, "t")
+    assert r"$\frac{$ = 1" in " ".join(texts(draw_figure(artifact("robustness"), wild).svg))
+
+
+def test_every_figure_has_a_title_of_its_own_or_of_its_table() -> None:
+    for path in (ROOT / "config/experiments").glob("*.yaml"):
+        settings = load_experiment(path.stem, ROOT / "config")
+        tables = {table.name for table in settings.tables if table.title}
+        unnamed = [figure.name for figure in settings.figures if not figure.title and figure.name not in tables]
+        assert not unnamed, (path.name, unnamed)
+        assert not [f.name for f in settings.figures if f.caption.lower().startswith("the same of")], path.name
+
+
+def test_a_family_has_one_colour_in_every_experiment() -> None:
     seen = set()
     for path in (ROOT / "config/experiments").glob("*.yaml"):
-        methods = list(dict.fromkeys(key.method for key in run_keys(load_experiment(path.stem, ROOT / "config"))))
-        first: dict[str, str] = {}
-        for name in sorted(methods, key=lambda name: name not in LOOKS):
-            first.setdefault(name.split("-")[0], name)
-        found = looks(methods)
-        assert {family: found[name] for family, name in first.items()} == {family: LOOKS[family] for family in first}
-        seen |= first.keys()
+        methods = [key.method for key in run_keys(load_experiment(path.stem, ROOT / "config"))]
+        for name, look in looks(methods).items():
+            family = name.split("-")[0]
+            assert look.colour == LOOKS[family].colour, (path.name, name)
+            seen.add(family)
     assert {"inemo", "icarl", "finetune", "joint", "replay", "wa", "der", "memo"} <= seen
     assert len({(look.colour, look.marker) for look in LOOKS.values()}) == len(LOOKS)
 

@@ -1,5 +1,7 @@
 """Figures of test images: which images, what is written below them, size, refusals."""
 
+import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +43,19 @@ def test_equal_predictions_give_equal_text_and_unknown_options_are_refused(kind:
     assert draw(shown, {}) == draw(shown, {})
     with pytest.raises(InputError, match="colour"):
         draw(shown, {"colour": "red"})
+
+
+def test_confusions_name_their_axes_and_need_no_poses(data: Path, predictions: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    shutil.copytree(data, flat)
+    (flat / "cuboids.json").unlink()
+    info = json.loads((flat / "dataset.json").read_text())
+    (flat / "dataset.json").write_text(json.dumps(info | {"focal": None}))
+    shown = read_shown(flat, [predictions])
+    assert {"true class", "predicted class"} <= set(texts(drawing("confusion")(shown, {})))
+    for kind in ("pose-errors", "pose-overlays"):
+        with pytest.raises(InputError, match="has no poses"):
+            drawing(kind)(shown, {})
 
 
 @pytest.mark.parametrize(("kind", "images"), [("confusion", 0), ("pose-errors", 0), ("pose-overlays", 8)])

@@ -98,12 +98,13 @@ class TableView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """An SVG element, the file it is from and the PDF beside that; ``note`` where it needs a caption of its own."""
+    """An SVG element, the file it is from and the PDF next to that; title and note where it needs its own."""
 
     file: str
     paper: str
     svg: str
     note: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,8 @@ def _block(
             note = "" if _plain(figure.caption) == caption else _plain(figure.caption)
             description = f"Figure: {figure.title or head.title or head.name}. {note or caption}"
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
-            views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note))
+            title = figure.title if figure.title != head.title else ""
+            views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note, title))
     file, table = f"tables/{head.name}.csv", tables.get(head.name)
     view = None if table is None else table_view(table, file, anchors.get(file, {}))
     said = () if table is None else _answers(head.kind, table)

@@ -7,7 +7,8 @@ figures follow the reader's light or dark setting.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zlib import crc32
 
 INK = "#24292f"
 PAPER = "#ffffff"
@@ -33,7 +34,7 @@ class Look:
     """Colour, marker and line of one series."""
 
     colour: str
-    marker: str
+    marker: str | tuple[int, int, int]
     dashes: str = "-"
 
 
@@ -56,27 +57,39 @@ LOOKS = {
 """By family, which is the first part of a method's name: the same in every experiment, whatever stands beside it."""
 
 
+_RECIPES = ("cifar", "digits", "embedded", "imagenet", "paper", "pretrained", "smoke", "study")
+"""Parts of a name that say how a method was trained, not which one it is."""
+_VARIANTS = ("*", (4, 1, 0), (6, 1, 0), (8, 1, 0), (3, 1, 0))
+
+
 def looks(methods: Iterable[str]) -> dict[str, Look]:
     """Look of each method of one figure.
 
-    The first method of a family has the family's look. Further ones (`inemo-study-random` beside `inemo-study`) and
-    names without a family get what is left, in order; the same name always gets the same look among the same methods.
+    It follows from the method's name: a family (`inemo`, `inemo-study`) has its own, a variant (`icarl-wide`) the
+    family's colour with a star for a marker. Of two methods with one look the second is dotted, and names without a
+    family get what is left, in order.
 
     Args:
         methods: names of method settings, in order.
     """
-    names = list(dict.fromkeys(methods))
     found: dict[str, Look] = {}
-    # A method that is called like its family comes before its variants.
-    for name in sorted(names, key=lambda n: (n not in LOOKS, names.index(n))):
-        wanted = LOOKS.get(name.split("-")[0])
-        if wanted is not None and wanted not in found.values():
-            found[name] = wanted
-    for name in names:
-        if name not in found:
+    # A method that is called like its family comes before others of its look.
+    for name in sorted(dict.fromkeys(methods), key=lambda name: name not in LOOKS):
+        look = _look(name)
+        found[name] = replace(look, dashes=":") if look and look in found.values() else look or Look("", "")
+    for name in found:
+        if not found[name].colour:
             free = [look for look in LOOKS.values() if look not in found.values()]
             found[name] = free[0] if free else _again(len(found))
     return found
+
+
+def _look(name: str) -> Look | None:
+    family, *rest = name.split("-")
+    variant = "-".join(part for part in rest if part not in _RECIPES)
+    if family not in LOOKS or not variant:
+        return LOOKS.get(family)
+    return Look(LOOKS[family].colour, _VARIANTS[crc32(variant.encode()) % len(_VARIANTS)], "--")
 
 
 def _again(index: int) -> Look:

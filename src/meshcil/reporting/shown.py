@@ -23,14 +23,14 @@ class Shown:
     Attributes:
         classes: of the dataset, in its order.
         predictions: rows of the prediction files (docs/data-formats.md).
-        focal: in pixels.
-        bounds: of each class's cuboid, (low, high) per CAD axis.
+        focal: in pixels; None for data without poses.
+        bounds: of each class's cuboid, (low, high) per CAD axis; none without poses.
         data: folder of the prepared dataset.
     """
 
     classes: tuple[str, ...]
     predictions: pd.DataFrame
-    focal: float
+    focal: float | None
     bounds: Mapping[str, Float[numpy.ndarray, "3 2"]]
     data: Path
 
@@ -53,6 +53,8 @@ class Shown:
             InputError: when they lack what only a posed mesh gives.
         """
         missing = {"distance", "fit", "covered", "occluded"} - set(self.predictions.columns)
+        if self.focal is None:
+            raise InputError(self.data, "has no poses, and so no meshes to draw", "Show a run on data with poses")
         if missing:
             cause = f"lack the columns {', '.join(sorted(missing))}: its method has no meshes"
             raise InputError("predictions of the shown run", cause, "Show a run of a method with meshes")
@@ -60,7 +62,7 @@ class Shown:
     def edges(self, row: pd.Series, image_size: tuple[int, int]) -> list[Edge]:
         """Edges of the predicted class's cuboid in the predicted pose, in pixels of an image of (H, W)."""
         angles = (float(row[name]) for name in ("azimuth", "elevation", "theta", "distance"))
-        return cuboid_edges(self.bounds[row["predicted_class"]], View(*angles, self.focal, image_size))
+        return cuboid_edges(self.bounds[row["predicted_class"]], View(*angles, float(self.focal or 0), image_size))
 
 
 def cells(row: pd.Series) -> tuple[Bool[numpy.ndarray, "h w"], Bool[numpy.ndarray, "h w"]]:
@@ -80,10 +82,12 @@ def read_shown(data: Path, predictions: Sequence[Path]) -> Shown:
     Raises:
         InputError: when a file is missing or damaged.
     """
-    info, cuboids = read_json(data / "dataset.json"), read_json(data / "cuboids.json")
+    info = read_json(data / "dataset.json")
+    posed = info["focal"] is not None
+    cuboids = read_json(data / "cuboids.json") if posed else {}
     table = pd.concat([_parquet(path, None, _AGAIN) for path in predictions], ignore_index=True)
     bounds = {name: numpy.array(rows, dtype=float) for name, rows in cuboids.items()}
-    return Shown(tuple(info["classes"]), table, float(info["focal"]), bounds, data)
+    return Shown(tuple(info["classes"]), table, float(info["focal"]) if posed else None, bounds, data)
 
 
 def _parquet(path: Path, columns: list[str] | None, remedy: str) -> pd.DataFrame:

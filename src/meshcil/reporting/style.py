@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 5.0, 3.4
 """Inches; small, so that the text stays readable where the figure is scaled down to a telephone."""
 
 RC: dict[str, Any] = {
+    # A label or class may hold any sign: none starts a formula.
+    "text.parse_math": False,
     "figure.figsize": (WIDTH, HEIGHT),
     "figure.facecolor": PAPER,
     "figure.constrained_layout.use": True,

@@ -56,7 +56,7 @@ def _lines(table: Table, x: str, y: str) -> list[Series]:
         points = table.values.loc[names.index].dropna(subset=[x, y])
         points = points[points[x] > 0].sort_values(x)
         if len(points):
-            method = names.at[points.index[-1], "method"]
+            method = names["method"].iloc[0]
             error = table.spreads.loc[points.index, y].to_numpy(dtype=float) if y in table.spreads else None
             place, height = (points[name].to_numpy(dtype=float) for name in (x, y))
             lines.append(Series(str(label), look[method], place, height, error))

@@ -41,6 +41,8 @@ def draw(shown: Shown, options: Options) -> Figure:
         axes.set_title(test_set, fontsize=10, loc="left")
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+        axes.set_ylabel("true class")
+        axes.set_xlabel("predicted class")
     return figure
 
 

@@ -27,8 +27,10 @@ def draw(shown: Shown, options: Options) -> Figure:
     """One rising line per test set; all images count, wrongly classified ones too, and those without a pose as 180°.
 
     Raises:
-        InputError: for more than five test sets, or one without predictions.
+        InputError: for data without poses, more than five test sets, or one without predictions.
     """
+    if shown.focal is None:
+        raise InputError(shown.data, "has no poses, and so no pose errors", "Show a run on data with poses")
     if len(options.test_sets) > len(_COLOURS):
         raise InputError("options of a `pose-errors` figure", "name more than five test sets", "Leave some out")
     figure = Figure()
