@@ -141,7 +141,7 @@ def test_a_family_has_one_colour_in_every_experiment() -> None:
         methods = [key.method for key in run_keys(load_experiment(path.stem, ROOT / "config"))]
         for name, look in looks(methods).items():
             family = name.split("-")[0]
-            assert look.colour == LOOKS[family].colour, (path.name, name)
+            assert family not in LOOKS or look.colour == LOOKS[family].colour, (path.name, name)
             seen.add(family)
     assert {"inemo", "icarl", "finetune", "joint", "replay", "wa", "der", "memo"} <= seen
     assert len({(look.colour, look.marker) for look in LOOKS.values()}) == len(LOOKS)

@@ -69,7 +69,7 @@ def test_the_sentence_covers_the_jobs_behind_the_scores(work: Path) -> None:
     assert "Measured on 2031-05-04" in text
     assert "at commit `aaaaaaaaaaaa`, `" in text, "the training job ran at another commit than the others"
     assert "training seeds: 7" in text
-    assert "2 jobs, 1 min 00 s of work in all, 2 processor cores" in text
+    assert "2 jobs behind the scores, 1 min 00 s of work in all, 2 processor cores" in text
 
 
 def test_spread_over_seeds_follows_the_mean(work: Path) -> None:

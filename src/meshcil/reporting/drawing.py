@@ -155,7 +155,7 @@ def apart(heights: Sequence[float], gap: float, low: float = -math.inf, high: fl
     return result
 
 
-def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list[Artist]:
+def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list[Line2D]:
     """Dots of all rows side by side above each group's name; returns handles for a legend."""
     width = min(0.16, 0.7 / max(1, len(rows)))
     for position, row in enumerate(rows):

@@ -93,7 +93,8 @@ def made_by(records: Sequence[Record]) -> str:
     return (
         f"Measured on {known['Measured'].value} at commit `{commits}` "
         f"(uncommitted changes: {known['Uncommitted changes'].value}), "
-        f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs, {known['Jobs'].detail}, "
+        f"training seeds: {known['Training seeds'].value}. {known['Jobs'].value} jobs behind the scores, "
+        f"{known['Jobs'].detail}, "
         f"{known['Processor cores'].value} processor cores, {known['Device'].value}."
     )
 

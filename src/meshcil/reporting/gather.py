@@ -89,9 +89,14 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
         InputError: when one is not a record.
     """
     start = [path for name, settings in experiments.items() for path in _last_records(name, settings, places)]
-    start += [path for path in [record_path("claims", places.table("claims"))] if path.is_file()]
+    start += _claims(places)
     records = Records()
     return {path: records[path] for path in sorted(walk(records, start))}
+
+
+def _claims(places: Places) -> list[Path]:
+    """Record of the verdicts on claims, if there are any."""
+    return [path for path in [record_path("claims", places.table("claims"))] if path.is_file()]
 
 
 def _last_records(name: str, settings: ExperimentSettings, places: Places) -> list[Path]:
@@ -162,7 +167,8 @@ def _extent(
     name: str, settings: ExperimentSettings, places: Places, records: Mapping[Path, Record]
 ) -> tuple[Fact, ...]:
     jobs = walk(records, _last_records(name, settings, places))
-    return extent(settings, [records[path] for path in jobs])
+    # Judging serves all experiments of a page, and so counts in each: with one, its jobs are those of the page.
+    return extent(settings, [records[path] for path in dict.fromkeys([*jobs, *_claims(places)])])
 
 
 def _svg(path: Path) -> str:
