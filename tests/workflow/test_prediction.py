@@ -102,7 +102,7 @@ def test_what_cannot_be_predicted_is_refused_before_anything_is_written(
     text = tmp_path / "notes.txt"
     text.write_text("no image")
     monkeypatch.chdir(smoke)
-    for wrong, cause in ((text, "as an image"), (tmp_path / "none.png", "does not exist"), (tmp_path, "not a file")):
+    for wrong, cause in ((text, "not an image"), (tmp_path / "none.png", "does not exist"), (tmp_path, "not a file")):
         with pytest.raises(InputError, match=cause):
             predict_files([image(smoke), wrong], None, out, machine=False)
     with pytest.raises(InputError, match="not the folder of a run"):
