@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from meshcil.config.experiment import load_experiment
 from meshcil.config.studies.base import load_study
@@ -57,11 +58,14 @@ def test_no_test_image_decides_when_to_stop(found) -> None:
     assert stops[0] == stops[1]
 
 
-def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(found) -> None:
-    frames = [
+def tidied(found) -> list[pd.DataFrame]:
+    return [
         tidy(name, "two-tasks", name, result, 0, two_tasks.scores_of(result.evidence)) for name, result in found.items()
     ]
-    scores = pd.concat(frames, ignore_index=True)
+
+
+def test_scores_carry_the_names_of_an_experiment_and_feed_table_and_figures(found) -> None:
+    scores = pd.concat(tidied(found), ignore_index=True)
     assert set(scores.columns) == set(COLUMNS)
     built = cells_of("two-tasks", scores)
     assert list(built["method"]) == ["toy-32", "toy-512"] and built["aligned [%]"].notna().all()
@@ -116,3 +120,27 @@ def test_clothes_are_read_from_the_package_s_files(tmp_path: Path) -> None:
     assert [part.pixels.shape for part in (*train, *test)] == [(15, 784)] * 4
     assert train[1].labels.tolist() == [label for label in range(5) for _ in range(3)]
     assert settings.aligner.iterations == 17100
+
+
+def test_the_notebook_draws_in_its_own_order_and_sets_nothing_aside() -> None:
+    """The order of draws of the public notebook: network, batches by PyTorch's loaders, looks, energy network."""
+    results = [two_tasks.run(study("toy-32-notebook"), context(seed)) for seed in (120, 120, 121)]
+    first, again, other = (values(result) for result in results)
+    assert first == again != other and ("held_out_iteration", "first") not in first
+    with torch.random.fork_rng():
+        torch.manual_seed(120)
+        drawn = two_tasks.TwoHeads(64, 32)
+        order = list(torch.utils.data.DataLoader(range(600), 128, shuffle=True, drop_last=True))
+        course = two_tasks._Published(study("toy-32-notebook"), context(120))
+        _, part = course.set_aside(two_tasks.Part(torch.zeros(600, 64), torch.zeros(600, dtype=torch.int64)))
+        assert len(part.labels) == 600
+        assert torch.equal(course.draw(lambda: two_tasks.TwoHeads(64, 32)).base.weight, drawn.base.weight)
+        assert all(map(torch.equal, next(course.epochs(part, 0, 1)), order))
+
+
+def test_the_spread_shows_each_seed_and_the_published_value(found) -> None:
+    frames = tidied(found)
+    published = {"toy-32": {"after_second": 20.88}}
+    axes = figure_of("two-tasks", pd.concat(frames, ignore_index=True), show="spread", published=published).axes[0]
+    assert len(axes.get_yticks()) == 4 and len(axes.collections) == 5
+    assert axes.collections[1].get_offsets().tolist() == [[20.88, 0]]

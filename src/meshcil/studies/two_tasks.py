@@ -66,6 +66,11 @@ def run(settings: Settings, context: StudyContext) -> StudyResult:
     on), `first`, `second` (test images); `moment`: `after-first`, `after-second`, `aligning`; `iteration` of the
     aligner; `true_class`; `predicted_class`.
     """
+    with torch.random.fork_rng(devices=[]):
+        return _run(settings, context)
+
+
+def _run(settings: Settings, context: StudyContext) -> StudyResult:
     name, train, test = load_tasks(settings, context.seed)
     train, test = ([part.to(context.device) for part in half] for half in (train, test))
     course = (_Published if settings.notebook_looks else _Separate)(settings, context)

@@ -1,5 +1,6 @@
 """ELI's two-task experiment: the course of alignment, how far latents move, or a picture of them."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -11,20 +12,47 @@ from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VE
 
 _STUDIES = (BLUE, VERMILION, PURPLE, ORANGE)
 _DIGITS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
+_SPREAD = {"after_second": "after the second task", "aligned": "aligned"}
 _MOMENTS = {"before": "before the second task", "after": "after it", "aligned": "aligned"}
 
 
 class Options(Settings):
     """Settings of this kind of figure."""
 
-    show: Literal["course", "movement", "picture"] = "course"
+    show: Literal["course", "movement", "picture", "spread"] = "course"
     """Accuracy on the first task while the aligner learns; how far the second task shifts each latent dimension, and
-    how far alignment moves it back; or latents of the first task in two dimensions."""
+    how far alignment moves it back; latents of the first task in two dimensions; or what each seed comes to."""
+    published: dict[str, dict[Literal["after_second", "aligned"], float]] = {}
+    """`spread`: percent that the paper states, by study."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:
     """One line, panel or row per study."""
+    if options.show == "spread":
+        return _spread(scores, options.published)
     return {"course": _course, "movement": _movement, "picture": _picture}[options.show](scores)
+
+
+def _spread(scores: pd.DataFrame, published: Mapping[str, Mapping[str, float]]) -> Figure:
+    """One row per study and moment: a dot per seed, and a cross at what the paper states for its one seed."""
+    figure = Figure(figsize=(6.4, 2.8))
+    axes = figure.subplots()
+    rows = scores[(scores["test_set"] == "first") & scores["metric"].isin(_SPREAD)]
+    names = []
+    for (study, label), own in rows.groupby(["method", "label"], sort=False):
+        for metric, words in _SPREAD.items():
+            values = own[own["metric"] == metric]["value"] * 100
+            axes.scatter(values, [len(names)] * len(values), s=26, color=BLUE, alpha=0.6, linewidths=0)
+            stated = published.get(str(study), {}).get(metric)
+            if stated is not None:
+                axes.scatter([stated], [len(names)], s=42, color=INK, marker="x", linewidths=1.4, zorder=4)
+            names.append(f"{label}, {words}")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("accuracy on the first task [%]")
+    axes.grid(axis="x", color=GREY, alpha=0.2)
+    say_when_empty(axes, names)
+    return figure
 
 
 def _course(scores: pd.DataFrame) -> Figure:
