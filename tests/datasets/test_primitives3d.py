@@ -133,3 +133,11 @@ def test_files_that_cannot_be_written_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         release.write_file(tmp_path / "file" / "image.JPEG", b"")
+
+
+def test_subtypes_are_classes_of_their_own_with_one_model_each(tmp_path):
+    wanted = ("car-sedan", "car-hatchback")
+    generate(tmp_path / "raw", replace(TINY, classes=wanted, levels=(1,), nuisances=("shape",)))
+    for name in wanted:
+        assert [path.name for path in (tmp_path / "raw/pascal3d/CAD" / name).iterdir()] == ["01.off"]
+        assert len(list((tmp_path / f"raw/pascal3d/Images/{name}_imagenet").iterdir())) == 3

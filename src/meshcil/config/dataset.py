@@ -28,6 +28,13 @@ class GeneratorSettings(Settings):
     """Clean test images of a class; each has one occluded copy per level."""
     ood_per_class: Count = 20
     """Images of a class in each out-of-distribution set."""
+    models: str = ""
+    """`rendered-cad`: folder with the CAD models, `<class>/<NN>.off`."""
+    test_models: float = Field(1 / 3, gt=0, lt=1)
+    """`rendered-cad`: share of a class's CAD models that test images alone show, rounded up."""
+    azimuths: tuple[float, ...] = ()
+    """`rendered-cad`: weights of equal sectors of azimuth, the first from 0 (the front); uniform when empty. A measured
+    histogram makes poses as unequal as photographs are."""
 
 
 class TestSet(Settings):

@@ -1,221 +1,67 @@
-"""The embedded data set: twelve Pascal3D+ categories as procedural meshes, written as the real data sets are.
+"""The embedded dataset: twelve Pascal3D+ categories as procedural meshes, written as the real datasets are.
 
-The tree has three folders, each in the layout of a published data set: ``pascal3d`` (training and test images, CAD
-models), ``occluded-pascal3d`` (every test image at three occlusion levels) and ``ood-cv`` (five nuisances). Every image
-has a generator of its own, seeded by (seed, class, split, index), so nothing depends on order or on workers.
+A class may also be one of their subtypes (``car-sedan``): the 99 subtypes make classes that differ by degrees.
 """
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from meshcil.core.errors import InputError
-from meshcil.core.processes import mapper
-from meshcil.datasets.base import Annotation
-from meshcil.datasets.primitives import release
-from meshcil.datasets.primitives.nuisances import NUISANCES
-from meshcil.datasets.primitives.occluders import Measure, hidden_share, occlude
-from meshcil.datasets.primitives.scene import Scene, compose
-from meshcil.datasets.primitives.shapes import CLASSES, build, cad_tables
-from meshcil.datasets.windows import cut_mask, locate
-
-SPLITS = ("cad", "train", "val", *NUISANCES)
+from meshcil.datasets.primitives.scene import GROUNDED, Scene, compose
+from meshcil.datasets.primitives.shapes import (
+    CLASSES,
+    SUBTYPES,
+    Shape,
+    build,
+    cad_tables,
+    known_instance,
+    unusual_instance,
+)
+from meshcil.datasets.primitives.tree import SPLITS, Job, TreeSettings, World, render_tree
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
-    """What to generate.
-
-    Attributes:
-        classes: categories, a subset of the twelve.
-        train_per_class: training images of each class.
-        test_per_class: test images of each class.
-        ood_per_class: images of each class and nuisance.
-        image_size: (H, W) in pixels of the images the preparation will make.
-        focal: focal length in pixels; an extent of 1 covers focal / 5 pixels of a prepared image.
-        levels: occlusion levels to write.
-        nuisances: nuisances to write.
-        seed: other seeds give other objects and other images.
-    """
+class GeneratorSettings(TreeSettings):
+    """What to generate: see `TreeSettings`; classes are a subset of the twelve, or of their subtypes."""
 
     classes: tuple[str, ...] = CLASSES
-    train_per_class: int = 80
-    test_per_class: int = 40
-    ood_per_class: int = 20
-    image_size: tuple[int, int] = (96, 96)
-    focal: float = 375.0
-    levels: tuple[int, ...] = (1, 2, 3)
-    nuisances: tuple[str, ...] = NUISANCES
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.classes if name not in CLASSES]
+        super().__post_init__()
+        unknown = [name for name in self.classes if name not in CLASSES and name not in SUBTYPES]
         if unknown or not self.classes:
-            raise ValueError(f"classes must be a non-empty subset of {CLASSES}, got {self.classes}")
-        if not set(self.nuisances) <= set(NUISANCES):
-            raise ValueError(f"nuisances must be a subset of {NUISANCES}, got {self.nuisances}")
-        if not set(self.levels) <= {1, 2, 3}:
-            raise ValueError(f"levels must be a subset of (1, 2, 3), got {self.levels}")
-        if self.train_per_class < 1 or self.test_per_class < 1 or self.ood_per_class < 0:
-            raise ValueError("train_per_class and test_per_class must be at least 1, ood_per_class at least 0")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image to make."""
-
-    class_name: str
-    split: str
-    index: int
-
-    @property
-    def name(self) -> str:
-        """File name without its ending."""
-        return f"{self.class_name}-{self.split}-{self.index:04d}"
+            known = f"{CLASSES} or their subtypes, such as {SUBTYPES[0]}"
+            raise ValueError(f"classes must be a non-empty subset of {known}, got {self.classes}")
 
 
 def image_generator(seed: int, class_name: str, split: str, index: int) -> np.random.Generator:
     """The generator of one image; splits never share a stream."""
-    return np.random.default_rng([seed, CLASSES.index(class_name), SPLITS.index(split), index])
+    return np.random.default_rng([seed, (*CLASSES, *SUBTYPES).index(class_name), SPLITS.index(split), index])
 
 
-def _jobs(settings: GeneratorSettings) -> Iterator[Job]:
-    counts = {"train": settings.train_per_class, "val": settings.test_per_class}
-    counts |= dict.fromkeys(settings.nuisances, settings.ood_per_class)
-    for class_name in settings.classes:
-        for split, count in counts.items():
-            yield from (Job(class_name, split, index) for index in range(count))
+class Solids(World):
+    """Procedural objects."""
 
+    def scene(self, job: Job) -> tuple[Scene, np.random.Generator]:
+        """One image of a class; under the nuisance `shape` one of a subtype that training never shows."""
+        settings = self.settings
+        cad = cad_tables(job.class_name, image_generator(settings.seed, job.class_name, "cad", 0))
+        rng = image_generator(settings.seed, job.class_name, job.split, job.index)
+        unusual = job.split == "shape"
+        shape = (unusual_instance(job.class_name, rng), 1) if unusual else known_instance(job.class_name, cad, rng)
+        grounded = job.class_name.partition("-")[0] in GROUNDED
+        return compose(shape, rng, job.split, settings.image_size, settings.focal, grounded, job.index), rng
 
-def _scene(settings: GeneratorSettings, job: Job) -> tuple[Scene, np.random.Generator]:
-    cad = cad_tables(job.class_name, image_generator(settings.seed, job.class_name, "cad", 0))
-    rng = image_generator(settings.seed, job.class_name, job.split, job.index)
-    nuisance = job.split if job.split in NUISANCES else None
-    scene = compose(
-        job.class_name,
-        cad,
-        rng,
-        image_size=settings.image_size,
-        focal=settings.focal,
-        nuisance=nuisance,
-        kind=job.index,
-    )
-    return scene, rng
-
-
-def _prepared_share(scene: Scene, settings: GeneratorSettings) -> Measure:
-    """Measures occlusion on the prepared pixels: resampling a thin object would move it out of its level."""
-    view = scene.view
-    annotation = Annotation(
-        class_name="",
-        azimuth=view.azimuth,
-        elevation=view.elevation,
-        theta=view.theta,
-        distance=view.distance,
-        focal=view.focal,
-        principal=view.principal,
-        bbox=release.bounding_box(scene.mask),
-        cad_index=scene.cad_index,
-    )
-    window = locate(scene.mask.shape, annotation, settings.image_size, settings.focal)
-    whole = cut_mask(scene.mask, window)
-    return lambda occluders: hidden_share(whole, cut_mask(occluders, window))
-
-
-def _make(root: Path, settings: GeneratorSettings, job: Job) -> None:
-    """Render one image and write it with its annotation; a test image also with its occluded copies."""
-    scene, rng = _scene(settings, job)
-    file_name = f"{job.name}.JPEG"
-    ood = job.split in NUISANCES
-    folder = root / ("ood-cv" if ood else "pascal3d")
-    images, annotations = ("images", "annotations") if ood else ("Images", "Annotations")
-    group = job.class_name if ood else f"{job.class_name}_imagenet"
-    release.write_jpeg(folder / images / group / file_name, scene.image)
-    record = release.annotation_bytes(job.class_name, file_name, scene)
-    release.write_file(folder / annotations / group / f"{job.name}.mat", record)
-    if job.split != "val":
-        return
-    for level in settings.levels:
-        copy = occlude(scene.image, scene.mask, level, rng, _prepared_share(scene, settings))
-        group = f"{job.class_name}FGL{level}_BGL{level}"
-        occluded = root / "occluded-pascal3d"
-        release.write_jpeg(occluded / "images" / group / file_name, copy.image)
-        data = release.occlusion_bytes(file_name, scene.mask, copy)
-        release.write_file(occluded / "annotations" / group / f"{job.name}.npz", data)
-
-
-def _write_lists(root: Path, settings: GeneratorSettings) -> None:
-    names: dict[tuple[str, str], list[str]] = {}
-    for job in _jobs(settings):
-        names.setdefault((job.class_name, job.split), []).append(job.name)
-    for class_name in settings.classes:
-        sets = root / "pascal3d" / "Image_sets"
-        for split in ("train", "val"):
-            release.write_file(sets / f"{class_name}_imagenet_{split}.txt", _lines(names[class_name, split]))
-        copies = _lines([f"{name}.JPEG" for name in names[class_name, "val"]])
-        for level in settings.levels:
-            release.write_file(root / "occluded-pascal3d/lists" / f"{class_name}FGL{level}_BGL{level}.txt", copies)
-        lists = root / "ood-cv" / "lists"
-        found = {n: [f"{name} 0" for name in names.get((class_name, n), [])] for n in settings.nuisances}
-        for nuisance, entries in found.items():
-            release.write_file(lists / f"{class_name}_{nuisance}.txt", _lines(entries))
-        release.write_file(lists / f"{class_name}_all.txt", _lines([e for entries in found.values() for e in entries]))
-
-
-def _lines(entries: list[str]) -> bytes:
-    return "".join(f"{entry}\n" for entry in entries).encode()
-
-
-def _write_cad(root: Path, settings: GeneratorSettings) -> None:
-    for class_name in settings.classes:
-        tables = cad_tables(class_name, image_generator(settings.seed, class_name, "cad", 0))
-        for number, table in enumerate(tables, start=1):
-            release.write_off(root / "pascal3d/CAD" / class_name / f"{number:02d}.off", build(class_name, table))
+    def models(self, class_name: str) -> list[Shape]:
+        """One per known subtype, with the proportions that images vary."""
+        tables = cad_tables(class_name, image_generator(self.settings.seed, class_name, "cad", 0))
+        return [build(class_name, table) for table in tables]
 
 
 def generate(
     root: Path, settings: GeneratorSettings, workers: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the raw tree; it appears under its name only when it is complete.
-
-    Args:
-        root: folder to create; it must not hold anything yet.
-        settings: what to generate.
-        workers: processes; the result does not depend on it.
-        progress: called with (images done, images in all).
-
-    Raises:
-        InputError: when ``root`` is a file or a folder with content, or cannot be written.
-    """
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise InputError(root, "exists already", "Remove it, or choose another folder for the generated data")
-    partial_root = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(partial_root, ignore_errors=True)
-    try:
-        _write_tree(partial_root, settings, workers, progress)
-        if root.exists():
-            root.rmdir()
-        partial_root.rename(root)
-    finally:
-        shutil.rmtree(partial_root, ignore_errors=True)
-
-
-def _write_tree(
-    root: Path, settings: GeneratorSettings, workers: int, progress: Callable[[int, int], None] | None
-) -> None:
-    jobs = list(_jobs(settings))
-    make = partial(_make, root, settings)
-    _write_cad(root, settings)
-    with mapper(workers) as each:
-        _drain(each(make, jobs), len(jobs), progress)
-    _write_lists(root, settings)
-
-
-def _drain(results: Iterator[None], total: int, progress: Callable[[int, int], None] | None) -> None:
-    for done, _ in enumerate(results, start=1):
-        if progress is not None:
-            progress(done, total)
+    """Write the raw tree; see `render_tree`."""
+    render_tree(root, Solids(settings), workers, progress)

@@ -16,6 +16,13 @@ _RENDERED = record_in(Path(paths.RAW), "generate").as_posix()
 """Record of a rendered dataset, which stands for its folder."""
 
 
+def cad_models(plan: Plan, names: Names) -> Found:
+    """Folders of CAD models that a dataset is rendered from; none where its shapes are made here."""
+    dataset = plan.dataset(names)
+    folder = dataset.generator.models if dataset.generator else ""
+    return [f"{folder}/{name}" for name in dataset.classes] if folder else None
+
+
 def raw_files(plan: Plan, names: Names) -> Found:
     """What the preparation of a dataset waits for: the record of its rendering, or one's own files."""
     if plan.dataset(names).generator:

@@ -144,7 +144,7 @@ _ARTIFACT = "--config {config} --experiment {experiment}"
 _ROWS = (
     Stage(
         "generate",
-        reads={},
+        reads={"models": inputs.cad_models},
         writes={"folder": paths.RAW},
         options=f"--dataset {{config}}/datasets/{{dataset}}.yaml --out {paths.RAW}",
         settings=Plan.dataset,

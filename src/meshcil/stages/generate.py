@@ -28,7 +28,7 @@ def main(
         raise InputError(dataset, "has no `generator`", "Only embedded datasets are rendered; bring the raw files")
     job = record_job(
         "generate",
-        inputs=yaml_files(dataset),
+        inputs=[*yaml_files(dataset), *_models(settings, settings.generator)],
         outputs=[out],
         settings=settings.model_dump(mode="json"),
         modules=generator_modules("generate", settings),
@@ -39,6 +39,20 @@ def main(
     # Other settings must not leave stray images among the new ones.
     with job, replace_folder(out) as folder:
         _render(settings, settings.generator, folder, workers)
+
+
+def _models(settings: DatasetSettings, generator: GeneratorSettings) -> list[Path]:
+    """Folders of the CAD models that are rendered, one per class.
+
+    Raises:
+        InputError: saying what to put there when the folder is missing.
+    """
+    if not generator.models:
+        return []
+    if not Path(generator.models).is_dir():
+        remedy = settings.obtain or "Put the CAD models there, or correct `generator.models`"
+        raise InputError(generator.models, "is missing: the folder of CAD models", remedy)
+    return [Path(generator.models) / name for name in settings.classes]
 
 
 def _render(settings: DatasetSettings, generator: GeneratorSettings, out: Path, workers: int) -> None:
@@ -54,6 +68,9 @@ def _render(settings: DatasetSettings, generator: GeneratorSettings, out: Path, 
         "levels": tuple(sorted({s.level for s in sets if s.level is not None})),
         "nuisances": tuple(s.nuisance for s in sets if s.nuisance is not None),
         "seed": generator.seed,
+        "models": generator.models,
+        "test_models": generator.test_models,
+        "azimuths": generator.azimuths,
     }
     # Each generator takes what it has a use for.
     known = {field.name for field in fields(module.GeneratorSettings)}

@@ -1,5 +1,6 @@
 """One image: an object, a viewpoint, a light and a background drawn from a generator, rendered and composed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +8,7 @@ from jaxtyping import Bool, Float
 
 from meshcil.datasets.primitives import backgrounds, nuisances
 from meshcil.datasets.primitives.raycast import Lighting, Viewpoint, render
-from meshcil.datasets.primitives.shapes import known_instance, palette, unusual_instance
-from meshcil.datasets.primitives.subtypes import Table
+from meshcil.datasets.primitives.shapes import Shape, palette
 
 # Ranges of training and test: degrees, degrees, CAD units.
 ELEVATION = (-5.0, 30.0)
@@ -37,7 +37,7 @@ class Scene:
 
 
 def _viewpoint(
-    rng: np.random.Generator, image_size: tuple[int, int], focal: float, odd: bool
+    rng: np.random.Generator, image_size: tuple[int, int], focal: float, odd: bool, azimuths: Sequence[float]
 ) -> tuple[Viewpoint, tuple[int, int]]:
     """A viewpoint and an image size (height, width) that often, but not always, covers the prepared window."""
     distance = rng.uniform(*DISTANCE)
@@ -49,7 +49,7 @@ def _viewpoint(
     shift = 0.05 * min(image_size)
     principal = (width / 2 + rng.uniform(-shift, shift), height / 2 + rng.uniform(-shift, shift))
     view = Viewpoint(
-        azimuth=rng.uniform(0, 2 * np.pi),
+        azimuth=_azimuth(rng, azimuths),
         elevation=float(np.deg2rad(elevation)),
         theta=float(np.deg2rad(theta)),
         distance=distance,
@@ -67,41 +67,46 @@ def draw_light(rng: np.random.Generator) -> Lighting:
 
 
 def compose(
-    class_name: str,
-    cad: list[Table],
+    instance: tuple[Shape, int],
     rng: np.random.Generator,
-    *,
+    split: str,
     image_size: tuple[int, int],
     focal: float,
-    nuisance: str | None = None,
+    grounded: bool,
     kind: int = 0,
+    azimuths: Sequence[float] = (),
 ) -> Scene:
-    """Draw and render one image.
+    """Render one image of an object, with everything else drawn.
 
     Args:
-        class_name: category of the object.
-        cad: proportions of the class's CAD models.
+        instance: the object, and the 1-based index of its CAD model.
         rng: the image's own generator.
+        split: a nuisance, or a split without one.
         image_size: (H, W) of the prepared image in pixels.
         focal: focal length in pixels at which an extent of 1 at distance 5 covers focal / 5 pixels.
-        nuisance: one of ``NUISANCES`` or None.
+        grounded: it may stand on a ground that takes its shadow.
         kind: which weather.
+        azimuths: weights of equal sectors of azimuth, the first from 0; uniform when empty.
     """
-    if nuisance == "shape":
-        shape, cad_index = unusual_instance(class_name, rng), 1
-    else:
-        shape, cad_index = known_instance(class_name, cad, rng)
-    view, (height, width) = _viewpoint(rng, image_size, focal, nuisance == "pose")
-    ground = rng.uniform(0.3, 0.6) * (rng.random() < 0.75) if class_name in GROUNDED else 0.0
-    texture = nuisances.surface_texture(rng) if nuisance == "texture" else None
+    shape, cad_index = instance
+    view, (height, width) = _viewpoint(rng, image_size, focal, split == "pose", azimuths)
+    ground = rng.uniform(0.3, 0.6) * (rng.random() < 0.75) if grounded else 0.0
+    texture = nuisances.surface_texture(rng) if split == "texture" else None
     layer = render(shape, palette(shape, rng), view, draw_light(rng), (height, width), ground=ground, texture=texture)
-    draw = backgrounds.odd_context if nuisance == "context" else backgrounds.cluttered
+    draw = backgrounds.odd_context if split == "context" else backgrounds.cluttered
     background = draw(rng, height, width) * layer.shadow[..., None]
     image = layer.rgb + (1 - layer.coverage[..., None]) * background
-    if nuisance == "weather":
+    if split == "weather":
         # Slow to import (torch), and only this nuisance needs it.
         from meshcil.datasets.primitives.weather import weather
 
         image = weather(image, kind, rng)
     image = image * rng.uniform(0.9, 1.15) + rng.normal(0, 0.012, image.shape)
     return Scene(np.clip(image, 0, 1), layer.mask(), view, cad_index)
+
+
+def _azimuth(rng: np.random.Generator, weights: Sequence[float]) -> float:
+    if not weights:
+        return rng.uniform(0, 2 * np.pi)
+    sector = rng.choice(len(weights), p=np.asarray(weights) / sum(weights))
+    return float((sector + rng.uniform()) / len(weights) * 2 * np.pi)

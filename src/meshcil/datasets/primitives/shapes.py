@@ -27,6 +27,8 @@ BUILDERS: dict[str, Callable[[vehicles.Proportions], list[Part]]] = {
     "tvmonitor": household.tvmonitor,
 }
 CLASSES = tuple(BUILDERS)
+SUBTYPES = tuple(f"{name}-{subtype}" for name in CLASSES for group in (KNOWN, UNUSUAL) for subtype in group[name])
+"""Subtypes that may be classes of their own, `<class>-<subtype>`."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,15 @@ def _vary(table: Table, amount: float, rng: np.random.Generator) -> Table:
 
 
 def cad_tables(class_name: str, rng: np.random.Generator) -> list[Table]:
-    """Proportions of the CAD models of a class, one per known subtype."""
-    return [_vary(DEFAULTS[class_name] | table, 0.05, rng) for table in KNOWN[class_name].values()]
+    """Proportions of the CAD models of a class, one per known subtype; of a subtype, the one it has."""
+    family, _, subtype = class_name.partition("-")
+    known = KNOWN[family] if not subtype else {subtype: (KNOWN[family] | UNUSUAL[family])[subtype]}
+    return [_vary(DEFAULTS[family] | table, 0.05, rng) for table in known.values()]
 
 
 def build(class_name: str, table: Table) -> Shape:
     """The normalised shape with exactly these proportions."""
-    return _merge(BUILDERS[class_name](table))
+    return _merge(BUILDERS[class_name.partition("-")[0]](table))
 
 
 def known_instance(class_name: str, tables: list[Table], rng: np.random.Generator) -> tuple[Shape, int]:
@@ -88,7 +92,10 @@ def known_instance(class_name: str, tables: list[Table], rng: np.random.Generato
 
 
 def unusual_instance(class_name: str, rng: np.random.Generator) -> Shape:
-    """An object of a subtype that training never shows."""
+    """An object of a subtype that training never shows; of a subtype, one of odd proportions."""
+    family, _, subtype = class_name.partition("-")
+    if subtype:
+        return build(family, _vary(DEFAULTS[family] | (KNOWN[family] | UNUSUAL[family])[subtype], 0.3, rng))
     names = list(UNUSUAL[class_name])
     table = UNUSUAL[class_name][names[int(rng.integers(len(names)))]]
     return build(class_name, _vary(DEFAULTS[class_name] | table, 0.1, rng))
