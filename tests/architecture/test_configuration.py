@@ -65,7 +65,8 @@ def test_every_experiment_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
 def is_made_here(experiment: str) -> bool:
     """Whether an experiment needs no data that its user has to bring."""
     settings = load_experiment(experiment, CONFIG)
-    generated = all(load_dataset(name, CONFIG).generator for block in settings.runs for name in block.datasets)
+    generators = [load_dataset(name, CONFIG).generator for block in settings.runs for name in block.datasets]
+    generated = all(generator and not generator.models for generator in generators)
     studies = [load_study(CONFIG / "studies" / f"{name}.yaml") for name, _ in study_jobs(settings)]
     return generated and all(file.exists() for study in studies for file in study.input_files())
 
