@@ -107,7 +107,9 @@ def test_a_row_is_found_by_budget_and_label_in_a_table_of_ours(checkout: Path) -
 
 def test_an_average_needs_the_predictions_of_every_step(checkout: Path) -> None:
     jobs = as_json(find_trace(TABLE, "icarl-smoke", "average"))["jobs"]
-    predicted = {(j["content"]["key"]["step"], j["content"]["name"]) for j in jobs if j["title"].startswith("predict")}
+    predicted = {
+        (int(j["content"]["key"]["step"]), j["content"]["name"]) for j in jobs if j["title"].startswith("predict")
+    }
     assert predicted == {(0, "clean"), (1, "robustness")}
 
 
