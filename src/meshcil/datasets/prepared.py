@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from meshcil.core import limits
 from meshcil.core.artifacts import read_json, write_bytes_atomic, write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.datasets.images import opened
@@ -252,16 +253,27 @@ def load_split(path: Path, classes: Collection[str] | None = None) -> PreparedSp
 def _read_file(path: Path, classes: Collection[str] | None) -> pa.Table:
     try:
         # pq.read_table would start pyarrow's thread pool, which, with torch loaded, can abort the process at exit.
-        source = pa.BufferReader(path.read_bytes()) if classes is None else path
+        with limits.open_file(path, limits.TABLE_BYTES, REMEDY) as stream:
+            source = pa.BufferReader(stream.read()) if classes is None else path
         with pq.ParquetFile(source) as file:
-            missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
+            found = file.schema_arrow
+            missing = [name for name in SCHEMA.names if name not in found.names]
             if missing:
                 raise InputError(path, f"lacks the columns {', '.join(missing)}", REMEDY)
+            wrong = [field.name for field in SCHEMA if found.field(field.name).type != field.type]
+            if wrong:
+                raise InputError(path, f"has columns of another type: {', '.join(wrong)}", REMEDY)
             groups = range(file.num_row_groups)
             if classes is not None:
                 groups = [g for g in groups if _may_hold(file.metadata.row_group(g), classes)]
             table = file.read_row_groups(list(groups), use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)
+        if any(table[field.name].null_count for field in SCHEMA if not field.nullable):
+            raise ValueError("a value is missing")
+    except InputError:
+        raise
+    # What a damaged file's headers promise can fail anywhere inside the reader.
+    except Exception as error:
         raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
     if classes is None:
         return table
