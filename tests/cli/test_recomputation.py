@@ -1,21 +1,20 @@
 """Scores of studies and of aligned runs follow from what was stored, or are named."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from meshcil.cli import recomputation
+from meshcil.cli.planned import plan_of
 from meshcil.cli.recomputation import check_recomputed, check_sample
 from meshcil.config.gates import GATES, View
 from meshcil.config.studies.base import load_study
 from meshcil.lineage.code import study_modules
+from meshcil.lineage.jobs import Job
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.record import record_job
-from meshcil.lineage.schema import Record
+from meshcil.lineage.stages import planned_jobs
 from meshcil.stages import score_aligned, table
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyResult, tidy
@@ -97,27 +96,31 @@ def test_published_values_may_get_a_remark_but_no_other_value(checkout: Path) ->
     assert f"{TABLE}: is not what its inputs give, computed again" in findings(record)
 
 
-def scored(checkout: Path) -> tuple[Path, Record]:
-    """The record of a scoring that ran as a command."""
-    files = [sorted(map(str, RUN.glob(f"step*/{name}"))) for name in ("predictions-*.parquet", "ledger.csv")]
-    options = ["--run", str(RUN / "run.json"), "--predictions", *files[0], "--ledgers", *files[1]]
-    command = [sys.executable, "-m", "meshcil.stages.score", *options, "--out", str(RUN / "scores.csv")]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(checkout / "src")})
-    path = RUN / "score.record.json"
-    return path, read_record(path)
+class Copying(Job):
+    """A job whose command copies a file to where its output belongs."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        copy = "import pathlib, shutil, sys; _, source, out, *_ = sys.argv; out = pathlib.Path(out); "
+        copy += "out.parent.mkdir(parents=True); shutil.copy(source, out)"
+        return ("python", "-c", copy, "made.csv", str(RUN / "scores.csv"))
 
 
 def test_equal_bytes_pass_and_others_are_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, path = plan_of(["smoke"]), RUN / "score.record.json"
+    record = read_record(path)
+    job = next(job for place, job in planned_jobs(plan).items() if place == path)
     monkeypatch.setattr(recomputation, "RETRAINED", "score")
-    monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
-    path, record = scored(checkout)
+    monkeypatch.setattr(recomputation, "planned_jobs", lambda _: {path: Copying(job.stage, job.names, plan)})
     before = (RUN / "scores.csv").read_bytes()
-    assert check_sample({path: record}, 0) == ([], [])
-    assert check_sample({path: record}, 5) == ([], [f"{path}: trained again, with the same bytes"])
+    Path("made.csv").write_bytes(before)
+    assert check_sample(plan, {path: record}, 0) == ([], [])
+    assert check_sample(plan, {path: record}, 5) == ([], [f"{path}: trained again, with the same bytes"])
     assert (RUN / "scores.csv").read_bytes() == before
-    entry = record.outputs[0].model_copy(update={"sha256": "0" * 64})
-    findings, _ = check_sample({path: record.model_copy(update={"outputs": (entry,)})}, 1)
+    Path("made.csv").write_bytes(before + b"more")
+    findings, notes = check_sample(plan, {path: record}, 1)
     assert findings == [f"{RUN}/scores.csv: is not what the job writes when it runs again"]
-    (RUN / "run.json").write_text("{")
-    findings, _ = check_sample({path: record}, 1)
+    assert notes == [f"{path}: trained again, with another result"]
+    Path("made.csv").unlink()
+    findings, _ = check_sample(plan, {path: record}, 1)
     assert findings[0].startswith(f"{RUN}/scores.csv: cannot be made again (")
