@@ -56,7 +56,7 @@ def _step(name: str, device: torch.device) -> tuple[Callable[[], object], Callab
     replayed = labels < (STEPS - 1) * CLASSES
     batch = Batch(images, labels, torch.zeros(BATCH, 3, device=device), replayed, generator)
     [phase, *_] = method.phases()
-    optimizer = build_optimizer(phase)
+    optimizer = build_optimizer(phase, method)
 
     def whole() -> None:
         method.network.train()

@@ -143,7 +143,7 @@ DENSE = {
 def stepper(sizes: Sizes, device: str, swapped: dict[str, Callable[..., object]]) -> Callable[[], float]:
     """One optimiser step of a fresh method in which some functions are swapped; returns the loss."""
     method, batch = learner(sizes, device), batch_of(sizes, device)
-    optimizer = build_optimizer(method.phases()[0])
+    optimizer = build_optimizer(method.phases()[0], method)
 
     def step() -> float:
         with ExitStack() as stack:

@@ -1,7 +1,8 @@
 """A finished run of the smoke experiment without learning: every job of the plan, made up where it takes images."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,28 +33,34 @@ def fabricate() -> None:
     """Make every file of the smoke experiment in the working folder, which must hold `config`."""
     jobs = planned_jobs(load_plan(["smoke"], CONFIG))
     writers = {path: job for job in jobs.values() for path in listed(job.outputs)}
+    waiting = list(jobs.values())[::-1]
+    while waiting:
+        job = waiting[-1]
+        before = [writers[path] for path in listed(job.inputs) if path in writers and not Path(path).exists()]
+        if before:
+            waiting += before
+        else:
+            if not job.record.exists():
+                fabricate_job(job)
+            waiting.pop()
+
+
+@contextmanager
+def process_of(job: Job) -> Iterator[None]:
+    """Let this process look like the job's own: started by the plan's command, without modules of other jobs."""
+    facts = record.code_facts
     with pytest.MonkeyPatch.context() as patch:
-        # Each job of a real run has a process, and so modules, of its own.
-        facts = record.code_facts
         patch.setattr(record, "code_facts", lambda modules: facts(modules).model_copy(update={"outside": ()}))
-        waiting = list(jobs.values())[::-1]
-        while waiting:
-            job = waiting[-1]
-            before = [writers[path] for path in listed(job.inputs) if path in writers and not Path(path).exists()]
-            if before:
-                waiting += before
-            else:
-                patch.setattr(sys, "orig_argv", [*job.command, "--threads", "1"])
-                if not job.record.exists():
-                    fabricate_job(job)
-                waiting.pop()
+        patch.setattr(sys, "orig_argv", [*job.command, "--threads", "1"])
+        yield
 
 
 def fabricate_job(job: Job) -> None:
     """Run a job, or leave what it would."""
     stage = job.stage.name
     if stage in REAL or (stage == "figure" and job.plan.figure(job.names).run is None):
-        perform(job)
+        with process_of(job):
+            perform(job)
         return
     outputs = {Path(path): text for path, text in contents(job).items()}
     name = job.names[job.stage.label] if job.stage.label else ""
@@ -65,7 +72,7 @@ def fabricate_job(job: Job) -> None:
     if stage in ("train", "select"):
         read.append(PREPARED / "train.parquet")
     known = {"settings": job.settings, "modules": job.modules, "key": dict(job.names), "name": name, "seed": seed}
-    with record_job(stage, inputs=read, outputs=places, **known):
+    with process_of(job), record_job(stage, inputs=read, outputs=places, **known):
         for path, content in outputs.items():
             write_bytes_atomic(path, content)
 

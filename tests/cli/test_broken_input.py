@@ -2,8 +2,10 @@
 
 import errno
 import io
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,14 +48,16 @@ def become_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def become_unreadable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may read what nobody may: the refusal is put in place of the permission.
-    whole, opened = path.resolve(), io.open
+    whole = path.resolve()
+    for module in (io, os):
+        opened = module.open
 
-    def refuse(file: object, *arguments: object, **options: object) -> object:
-        if isinstance(file, Path) and file.resolve() == whole:
-            raise PermissionError(errno.EACCES, "Permission denied", str(file))
-        return opened(file, *arguments, **options)
+        def refuse(file: Any, *arguments: Any, opened: Any = opened, **options: Any) -> Any:
+            if isinstance(file, str | Path) and Path(file).resolve() == whole:
+                raise PermissionError(errno.EACCES, "Permission denied", str(file))
+            return opened(file, *arguments, **options)
 
-    monkeypatch.setattr(io, "open", refuse)
+        monkeypatch.setattr(module, "open", refuse)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from meshcil.methods.inemo import Learner
 from meshcil.stages.command import run as run_command
 from meshcil.stages.select import select
 from meshcil.stages.train import train
+from tests.records import write_record
 from tests.stages.conftest import CLASSES, PER_CLASS, write_training_images
 from tests.stages.test_chain import resolved
 
@@ -67,7 +68,7 @@ def finish(path: str, kind: str, classes: int, ended: str, exemplars: int = 1) -
     folder = Path("results/runs") / path
     write_text_atomic(folder / "run.json", run.model_copy(update={"steps": steps}).model_dump_json())
     write_text_atomic(folder / "scores.csv", "")
-    write_text_atomic(folder / "score.record.json", json.dumps({"ended": ended}))
+    write_record(folder / "score.record.json", "score", ended=ended)
     write_text_atomic(folder / "step0/exemplars.json", json.dumps({"classes": [["c0", ["a"] * exemplars]]}))
     return folder
 

@@ -9,9 +9,10 @@ from meshcil.cli.application import app
 from meshcil.cli.audit import inspect
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import SourceFacts
-from meshcil.stages import track
+from meshcil.lineage.stages import planned_jobs
 from meshcil.stages.command import run
-from tests.tracking.untracked import untracked
+from meshcil.stages.plan import load_plan
+from tests.cli.fabrication import CONFIG, fabricate_job
 
 pytestmark = pytest.mark.usefixtures("locked_packages")
 
@@ -21,9 +22,7 @@ RECORD = OUT.with_name("track-smoke.record.json")
 
 def run_again() -> SourceFacts:
     """Run the last job once more; what it records of the source."""
-    inputs = [Path(entry.path) for entry in read_record(RECORD).inputs]
-    with untracked():
-        track.main("smoke", inputs, OUT)
+    fabricate_job(planned_jobs(load_plan(["smoke"], CONFIG))[RECORD])
     return read_record(RECORD).source
 
 

@@ -123,6 +123,7 @@ def test_a_dataset(copy: Path) -> None:
 
 def test_what_the_pages_add_passes_the_checks_of_style(copy: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", copy)
+    shutil.copytree(ROOT / "workflow", copy / "workflow")
     files = {str(path) for page in PAGES for path in write_files(page, copy)}
     modules = [name for name in files if name.endswith(".py")]
     run(copy, "-m", "ruff", "check", *modules)

@@ -87,7 +87,9 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
         notes += remarks
     notes += _beside(others, [*found.damaged_others, *_differences_elsewhere(others, digests)], findings)
     notes += check_environment(records)
-    digest = anchor() if FINAL in records else None
+    digest = None
+    with suppress(OSError):
+        digest = anchor() if FINAL in records else None
     return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
 
 
@@ -100,6 +102,8 @@ def _plan(records: Mapping[Path, Record]) -> tuple[Plan | None, list[str]]:
         return plan_of(shown.split(",")), []
     except InputError as error:
         return None, [f"{error.where}: {error.cause}, and the report was made from it"]
+    except OSError as error:
+        return None, [f"{error.filename}: cannot be read ({error.strerror}), and the report was made from it"]
 
 
 def _planned(plan: Plan, records: Mapping[Path, Record]) -> dict[Path, Record]:

@@ -76,8 +76,8 @@ def execute_again(job: Job, record: Record) -> list[str]:
         words = [str(places.get(word, word)) for word in job.command[1:]]
         # Nothing of the surroundings counts: neither what a record says of them nor what was set here.
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        threads = str(record.environment.threads)
-        command = [sys.executable, *words, "--threads", threads]
+        threads = ["--threads", str(record.environment.threads)] if "--threads" in record.argv else []
+        command = [sys.executable, *words, *threads]
         done = subprocess.run(command, capture_output=True, text=True, env=environment | THREADS)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
