@@ -119,7 +119,7 @@ def _words(command: Iterable[str]) -> list[str]:
 
 
 def _files(job: Job, record: Record, made: _Made) -> Iterator[str]:
-    planned = listed(job.inputs)
+    planned = [_recorded(path) for path in listed(job.inputs)]
     makers = {maker for path in planned if (maker := made.by(path))}
     read = {entry.path for entry in record.inputs}
     parents = {Path(parent.path) for parent in record.parents}
@@ -141,6 +141,15 @@ def _files(job: Job, record: Record, made: _Made) -> Iterator[str]:
     for path in sorted(written):
         if not Path(path).is_relative_to(folder):
             yield f"names {path}, which its job does not write"
+
+
+def _recorded(path: str) -> str:
+    """A path of the plan as records have it: of files of the checkout, relative to that."""
+    if not path.startswith(".."):
+        return path
+    place = Path(os.path.normpath(Path.cwd() / path))
+    root = repository_root()
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else place.as_posix()
 
 
 def _expected(entry: FileFacts, planned: list[str], makers: set[Path], made: _Made) -> bool:
