@@ -72,7 +72,7 @@ def inputs(stage):
 
 
 def provenance(stage):
-    """Parameters of a rule that rerun it: its command, and digests of settings, of the code that runs, of the lock."""
+    """What reruns a job: its command, and digests of its settings, of the code that runs, and of the lock."""
 
     def command(wildcards):
         return job(PLAN, stage, dict(wildcards.items())).shell
