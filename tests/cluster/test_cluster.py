@@ -95,7 +95,11 @@ def killed(checkout: Path, cluster: Mapping[str, str], environment: dict[str, st
         assert controller.poll() is None, (checkout / "first.out").read_text()
         os.killpg(controller.pid, signal.SIGKILL)
         controller.wait()
-    assert alive(everything, "RUNNING"), (checkout / "first.out").read_text()
+    names = squeue(everything, "--states", "RUNNING", "--format", "%j")
+    assert names, (checkout / "first.out").read_text()
+    # The steps of this experiment end within seconds; this one stands for a step that does not.
+    lasting = ["sbatch", "--job-name", names[0], "--output", "/dev/null", "--mem", "10", "--wrap", "sleep 900"]
+    subprocess.run(lasting, env=everything, check=True, capture_output=True)
     return checkout
 
 
