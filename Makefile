@@ -13,7 +13,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup reproduce test test-cluster test-gpu test-faults audit publish restore ui bench docs image clean help lock data-fashion
+.PHONY: setup reproduce test test-cluster test-gpu test-faults audit audit-packages publish restore ui bench docs image clean help lock data-fashion
 
 # Nothing reports home; nothing is downloaded once the packages are installed.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -21,10 +21,12 @@ export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 # Installed uncompiled; each of some hundred jobs would otherwise compile torch anew, 8 s long, where this is set.
 unexport PYTHONDONTWRITEBYTECODE
+# Of another environment: their modules would come before the locked ones.
+unexport PYTHONHOME PYTHONPATH
 
 # The environment is as good as its lock, and belongs to its folder: scripts and the editable install name it. The stamp
 # carries both digests, so that file times do not matter.
-DIGEST = $(shell $(PYTHON) -c "import hashlib, os, pathlib; print(hashlib.sha256($(1)).hexdigest()[:16])")
+DIGEST = $(shell $(PYTHON) -I -c "import hashlib, os, pathlib; print(hashlib.sha256($(1)).hexdigest()[:16])")
 LOCKED := .venv/.lock-$(call DIGEST,pathlib.Path('requirements.lock').read_bytes())
 STAMP := $(LOCKED)-$(call DIGEST,os.fsencode(os.getcwd()))
 FOREIGN := $(filter-out $(STAMP),$(wildcard $(LOCKED)*))
@@ -36,7 +38,7 @@ help:  ## Explain the targets
 setup: $(STAMP)  ## Create .venv from requirements.lock, when it is missing or the lock has changed
 
 $(STAMP):
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	@$(PYTHON) -I -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 	  { echo "error: $(PYTHON) is missing or older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
 	@if test -n "$(FOREIGN)" && $(BIN)/python -c pass 2> /dev/null; then \
 	  echo "Adapting .venv, which was made for another folder"; \
@@ -49,6 +51,8 @@ $(STAMP):
 	  $(PIP) --no-compile --require-hashes --no-deps -r requirements.lock; \
 	fi
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@# Relative: Python reads a path of other than ASCII letters wrongly where LC_ALL is C.
+	@for path in .venv/lib/python3.*/site-packages/*_meshcil.pth; do echo ../../../../src > "$$path"; done
 	@touch $@
 
 # DVC records what the audit vouches for; its lock of an earlier state must not speak against the new one.
@@ -67,7 +71,7 @@ reproduce: $(STAMP)  ## Run EXPERIMENT from data to report; finished work is kep
 	@code=0; $(BIN)/meshcil submit "$(EXPERIMENT)" $(if $(PROFILE),--profile $(PROFILE)) $(if $(CANCEL),--cancel) || code=$$?; \
 	  test $$code = 0 -o $$code = 3 || exit $$code; \
 	  $(if $(filter $(KEPT),$(EXPERIMENT)),flock --close logs/make.lock $(SHELL) $(.SHELLFLAGS) '$(RECORD)';) \
-	  echo "Report: reports/index.html"; exit $$code
+	  exit $$code
 
 test: $(STAMP)  ## Check style, architecture, every unit, and the pipeline end to end
 	$(BIN)/ruff check .
@@ -91,6 +95,14 @@ test-faults: $(STAMP)  ## Kill runs at random, fill disks, lock databases: every
 audit: $(STAMP)  ## Check data, code, settings, packages, results, tables, DVC and MLflow against the records; trains nothing
 	@$(BIN)/meshcil audit
 
+# In an environment of its own: what looks for advisories is no part of what is locked.
+audit-packages: $(STAMP)  ## Look for known vulnerabilities of the locked packages (network)
+	@test -x .pip-audit/bin/pip-audit || { $(PYTHON) -m venv .pip-audit; \
+	  .pip-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@rm -f .pip-audit/found.json; .pip-audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip \
+	  --progress-spinner off --format json --output .pip-audit/found.json 2> .pip-audit/log || true
+	@$(BIN)/python -m meshcil.cli.advisories .pip-audit/found.json
+
 publish: $(STAMP)  ## Audit, push the results to the DVC remote, and say what to commit
 	@$(BIN)/meshcil publish
 
@@ -98,8 +110,10 @@ restore: $(STAMP)  ## Get this commit's published results from the DVC remote, a
 	@test -e .git || $(BIN)/dvc config --quiet --local core.no_scm true
 	@$(BIN)/meshcil restore
 
+# Only for this machine and under its own name; its runner of background jobs would outlive it.
 ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
-	@$(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db \
+	  --host 127.0.0.1 --port $(PORT) --workers 1 --allowed-hosts "127.0.0.1:$(PORT),localhost:$(PORT)"
 
 bench: $(STAMP)  ## Measure the claims about speed and memory; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
@@ -113,7 +127,7 @@ image:  ## Build a container image with the locked packages, meshcil:latest (nee
 	  { echo "error: neither docker nor podman is installed. Install one and try again" >&2; exit 2; }; \
 	  "$$builder" build --tag meshcil:latest .
 
-# What was prepared from one's own raw data took hours; the record of a rendered data set names that of its images.
+# What was prepared from one's own raw data took hours; the record of a rendered dataset names that of its images.
 clean:  ## Delete rendered data, results, logs and reports; your own data, raw and prepared, and .venv stay
 	@mkdir -p logs; exec 9>> logs/make.lock; flock --nonblock 9 || \
 	  { echo "error: a run works in this folder. Stop it or wait for its end, then: make clean" >&2; exit 2; }; \

@@ -4,6 +4,11 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+# `--software-deployment-method apptainer --config container=meshcil.sif` runs the jobs in that image (`make image`).
+if "container" in config:
+
+    container: config["container"]
+
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"

@@ -3,7 +3,7 @@
 import torch
 
 from benchmarks.measuring import devices, extra_bytes, seconds
-from meshcil.aligners.energy import EnergyNetwork, ascend
+from meshcil.aligners.eli import EnergyNetwork, ascend
 
 SAMPLES, STEPS, STEP_SIZE, HIDDEN = 1024, 30, 0.1, 64
 SHAPES = {"64 channels, 2 layers": (64, 2), "512 channels, 2 layers": (512, 2), "2048 channels, 1 layer": (2048, 1)}

@@ -11,7 +11,7 @@ from benchmarks import zbuffer
 from benchmarks.measuring import devices, extra_bytes, in_turn
 from benchmarks.scene import CAMERA, published_scene
 from meshcil.rendering import rasterize
-from meshcil.rendering.cuboid import CuboidRasterizer
+from meshcil.rendering.cuboid import rasterize_cuboids
 
 
 def measure() -> dict[str, dict[str, object]]:
@@ -36,7 +36,7 @@ def _measure(device: str) -> dict[str, object]:
         return face
 
     def rendered() -> None:
-        hits = CuboidRasterizer()([scene.mesh], pose, CAMERA, distance)
+        hits = rasterize_cuboids([scene.mesh], pose, CAMERA, distance)
         sum((weight * row).sum() for weight, row in zip(hits.bary, rows, strict=True)).backward()
 
     rows = probe.T.contiguous()

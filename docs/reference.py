@@ -44,16 +44,20 @@ def _section(folder: Path, exports: dict[str, list[str]]) -> str:
     package = f"meshcil.{folder.name}"
     parts = [f"## {package}\n"]
     for module, names in exports.items():
-        tree = ast.parse((folder / f"{module}.py").read_text(encoding="utf-8"))
-        nodes: dict[str, Any] = {node.name: node for node in tree.body if hasattr(node, "name")}
-        parts += [_entry(package, nodes[name]) for name in names if name in nodes]
+        source = (folder / f"{module}.py").read_text(encoding="utf-8")
+        nodes: dict[str, Any] = {node.name: node for node in ast.parse(source).body if hasattr(node, "name")}
+        parts += [_entry(package, nodes[name], source) for name in names if name in nodes]
     return "\n".join(parts)
 
 
-def _entry(package: str, node: Any) -> str:
+def _entry(package: str, node: Any, source: str) -> str:
     text = ast.get_docstring(node) or ""
     if isinstance(node, ast.ClassDef):
-        head = f"class {node.name}"
+        # Fields as they stand, with their comments.
+        first = next((part for part in node.body if isinstance(part, ast.FunctionDef)), None)
+        end = node.end_lineno if first is None else min(d.lineno for d in [*first.decorator_list, first]) - 1
+        fields = source.splitlines()[node.body[0].end_lineno : end]
+        head = "\n".join([f"class {node.name}:", *fields]).rstrip(": \n")
     else:
         result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
         head = f"{node.name}({ast.unparse(node.args)}){result}".replace("'", '"')

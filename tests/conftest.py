@@ -2,11 +2,16 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from unittest.mock import patch
+
+# Two test processes side by side with two threads each spend most of their time waiting for each other. Said before
+# anything that computes is imported; the processes that a test starts inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import hypothesis
 import jaxtyping
 import pytest
-import torch
 
 # Every function of the package that states a shape is checked against it while testing.
 # An int is accepted where a float is meant (PEP 484's numeric tower).
@@ -18,17 +23,15 @@ _hook = jaxtyping.install_import_hook("meshcil", _checker)
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Two test processes side by side with two threads each spend most of their time waiting for each other.
-torch.set_num_threads(1)
-
 hypothesis.settings.register_profile("meshcil", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("meshcil")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for the processes that a test starts."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def environment() -> Iterator[None]:
+    """What a test, or a library that it calls, sets in the environment ends with it."""
+    with patch.dict(os.environ):
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

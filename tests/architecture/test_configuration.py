@@ -55,6 +55,19 @@ def test_names_can_be_path_components() -> None:
     assert not [path.name for path in FILES if "_" in path.stem]
 
 
+def test_digits_keep_ten_exemplars_of_each_class() -> None:
+    """With two of each, rounding alone moved a single run by up to 20 points."""
+    blocks = [b for path in (CONFIG / "experiments").glob("*.yaml") for b in load_experiment(path.stem, CONFIG).runs]
+    counts = [
+        int(b.removeprefix("total-"))
+        for block in blocks
+        if "digits" in block.datasets
+        for b in block.budgets
+        if b.startswith("total-")
+    ]
+    assert counts and min(counts) >= 100
+
+
 def test_every_experiment_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     planned = [path for path in FILES if path.parent.name == "experiments" and is_made_here(path.stem)]

@@ -1,10 +1,12 @@
 """Documents name only what exists: links, tests, make targets, subcommands, configurations."""
 
+import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from meshcil.cli import app
+from meshcil.cli.application import app
 from meshcil.config.variants import method_names
 from meshcil.core.naming import available
 
@@ -130,7 +132,7 @@ def test_what_is_typed_is_found_without_an_activated_environment() -> None:
 def test_the_readme_speaks_of_methods_and_settings_that_exist() -> None:
     text = text_of(ROOT / "README.md")
     known = {*names("methods"), *names("experiments"), *names("datasets"), *available("meshcil.methods")}
-    assert {"inemo-paper", "finetune", "joint"} <= known & set(re.findall(r"`([a-z0-9-]+)`", text))
+    assert {"inemo-paper", "finetune", "methods-embedded"} <= known & set(re.findall(r"`([a-z0-9-]+)`", text))
     for word in re.findall(r"`((?:inemo|icarl|finetune|joint|smoke|laptop|primitives3d)[a-z0-9-]*)`", text):
         assert word in known, f"README names {word}"
 
@@ -138,3 +140,22 @@ def test_the_readme_speaks_of_methods_and_settings_that_exist() -> None:
 def test_the_measured_part_of_the_readme_has_its_markers() -> None:
     text = text_of(ROOT / "README.md")
     assert text.index("<!-- measured: begin -->") < text.index("<!-- measured: end -->")
+
+
+def sections(tree: ast.AST) -> Iterator[str]:
+    """Headings of docs/troubleshooting.md that a module names in its messages."""
+    for node in ast.walk(tree):
+        found: list[ast.expr] = []
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "_SECTION" for target in node.targets):
+            found = [node.value]
+        elif isinstance(node, ast.Call):
+            place = {"InputError": slice(3, 4), "explained": slice(0, 1)}.get(getattr(node.func, "id", ""))
+            found = node.args[place] if place else []
+        yield from (value.value for value in found if isinstance(value, ast.Constant))
+
+
+def test_messages_lead_to_headings_that_exist() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src").rglob("*.py")]
+    named = {section for tree in trees for section in sections(tree)}
+    assert len(named) > 4
+    assert named <= anchors(ROOT / "docs/troubleshooting.md")

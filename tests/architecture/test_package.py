@@ -31,7 +31,9 @@ def test_package_files_hold_a_docstring_and_lazy_exports_only() -> None:
         if name.rpartition("/")[2] == "__init__.py":
             texts = [ast.unparse(node) for node in tree.body]
             wrong += [] if ast.get_docstring(tree) else [f"{name}: no docstring"]
-            wrong += [f"{name}: {text}" for text in texts[1:] if not is_lazy_export(text)]
+            # The command's entry point must tell what is missing where no package is installed at all.
+            entry = name.endswith("cli/__init__.py")
+            wrong += [f"{name}: {t}" for t in texts[1:] if not is_lazy_export(t) and not (entry and "def main(" in t)]
     assert not wrong
 
 

@@ -14,7 +14,7 @@ from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_module
-from meshcil.lineage import record
+from meshcil.lineage import record, source
 from meshcil.lineage.jobs import Job, listed
 from meshcil.lineage.record import record_job
 from meshcil.lineage.stages import planned_jobs
@@ -52,6 +52,7 @@ def process_of(job: Job) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "code_facts", lambda modules: facts(modules).model_copy(update={"outside": ()}))
         patch.setattr(sys, "orig_argv", [*job.command, "--threads", "1"])
+        patch.setattr(source, "_foreign", lambda: ())
         yield
 
 
@@ -130,12 +131,13 @@ def test_images(classes: tuple[str, ...]) -> pd.DataFrame:
 
 def predictions(run: RunConfig, step: int, test_set: str) -> pd.DataFrame:
     """Made-up predictions of a test set after a step, most of them right."""
-    seen = run.seen(step)
-    truth = test_images(run.dataset.classes)
-    truth = truth[truth["class_name"].isin(seen)].reset_index(drop=True)
+    seen, images = run.seen(step), test_images(run.dataset.classes)
+    groups = [images[images["class_name"].isin(classes)] for classes in run.groups(test_set, step)]
+    truth = pd.concat(groups, ignore_index=True)
     generator = np.random.default_rng([step, len(test_set), sum(map(ord, run.key.method))])
     frame = pd.DataFrame({"sample_id": truth["id"], "true_class": truth["class_name"]})
-    frame["predicted_class"] = frame["true_class"].where(generator.random(len(frame)) < 0.7, seen[0])
+    known = frame["true_class"].isin(seen) & (generator.random(len(frame)) < 0.7)
+    frame["predicted_class"] = frame["true_class"].where(known, seen[0])
     frame["test_set"], frame["step"] = test_set, step
     for angle in ("azimuth", "elevation", "theta"):
         frame[f"true_{angle}"], frame[angle] = truth[angle], generator.normal(0, 0.5, len(frame))

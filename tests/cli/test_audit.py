@@ -13,8 +13,8 @@ import pytest
 from meshcil.cli.application import app
 from meshcil.cli.audit import inspect
 from meshcil.config.run import load_run
-from meshcil.core import code_digest
-from meshcil.core.hashing import sha256_json
+from meshcil.core.hashing import sha256_bytes
+from meshcil.lineage import log
 from meshcil.lineage.anchor import ANCHOR, FINAL, anchor, anchor_text
 from meshcil.lineage.files import file_facts
 from meshcil.lineage.inputs import predictions_of
@@ -112,10 +112,15 @@ ALTERED: dict[str, tuple[Callable[[], None], str]] = {
         "config/methods/icarl-smoke.yaml: does not exist, and the report was made from it",
     ),
     "source file": (
-        replace("src/meshcil/evaluation/incremental.py", "import", "import os\nimport"),
-        "src/meshcil/evaluation/incremental.py: has changed",
+        replace("src/meshcil/evaluation/metrics.py", "import", "import os\nimport"),
+        "src/meshcil/evaluation/metrics.py: has changed",
     ),
     "lock file": (append("requirements.lock"), "requirements.lock: has changed"),
+    "log": (lambda: log.LOG.write_text(log.LOG.read_text().partition("\n")[2]), f"{log.LOG}: line 1 does not follow"),
+    "end of the log": (
+        lambda: log.LOG.write_text(log.LOG.read_text().rpartition(" ")[0].rpartition("\n")[0] + "\n"),
+        "results/tracking/track-smoke.record.json: is not in",
+    ),
     "results of tracking": (append("results/tracking/smoke.json"), "results/tracking/smoke.json: has changed"),
 }
 
@@ -216,9 +221,10 @@ def rewrite(path: Path, change: Callable[[dict], None]) -> None:
 
 
 def rewrite_history(start: Path) -> None:
-    """Bring every record up to date with the files, in the order of the chain, and the anchor with the last one."""
+    """Bring every record up to date with the files, in the order of the chain, the log with them, and the anchor."""
     order = sorted(Path().glob("[dr]*/**/*.record.json"), key=lambda p: json.loads(p.read_text())["ended"])
-    for path in order[order.index(start) :]:
+    lines, first = [log.START], order.index(start)
+    for position, path in enumerate(order):
 
         def refresh(content: dict) -> None:
             for entry in (*content["inputs"], *content["outputs"]):
@@ -226,9 +232,18 @@ def rewrite_history(start: Path) -> None:
                     entry |= file_facts(Path(entry["path"])).model_dump()
             for parent in content["parents"]:
                 parent["sha256"] = file_facts(Path(parent["path"])).sha256
+            content["log"] = head(lines)
 
-        rewrite(path, refresh)
+        if position >= first:
+            rewrite(path, refresh)
+        if log.is_logged(path):
+            lines.append(f"{head(lines)} {file_facts(path).sha256} {path}")
+    log.LOG.write_text("\n".join(lines[1:]) + "\n")
     ANCHOR.write_text(anchor_text(FINAL))
+
+
+def head(lines: list[str]) -> str:
+    return sha256_bytes(lines[-1].encode()) if lines[1:] else log.START
 
 
 def test_a_table_that_was_altered_with_all_records_after_it_is_caught_by_computing_it_again(checkout: Path) -> None:
@@ -294,129 +309,3 @@ def test_an_edited_template_is_named(checkout: Path, locked_packages: None) -> N
     page.write_text(page.read_text() + "p {color: red}\n")
     (finding,) = inspect().findings
     assert finding.startswith(f"{page.parent}: has changed since ")
-
-
-RESULT = Path("results/experiments/collect-smoke.record.json")
-
-
-def cut_the_report() -> None:
-    rewrite(FINAL, lambda content: content | {"parents": content["parents"].clear()})
-
-
-def swap_labels() -> None:
-    folders = [RUN, Path(str(RUN).replace("icarl", "inemo"))]
-    texts = [(folder / "run.json").read_text() for folder in folders]
-    for folder, text in zip(folders, texts, strict=True):
-        old, new = ("iCaRL", "iNeMo") if "icarl" in str(folder) else ("iNeMo", "iCaRL")
-        (folder / "run.json").write_text(text.replace(f"{old} (smoke)", f"{new} (smoke)"))
-        rewrite(folder / "resolve.record.json", lambda c, new=new: relabel(c, f"{new} (smoke)"))
-
-
-def relabel(content: dict, label: str) -> None:
-    content["settings"]["values"]["method"]["label"] = label
-    content["settings"]["sha256"] = sha256_json(content["settings"]["values"])
-
-
-def select_in_the_record() -> None:
-    def change(content: dict) -> None:
-        content["settings"]["values"]["select"] = {"seed": [0]}
-        content["settings"]["sha256"] = sha256_json(content["settings"]["values"])
-
-    rewrite(TABLE.parent / f"table-{TABLE.stem}.record.json", change)
-
-
-def leave_a_run_out() -> None:
-    content = json.loads(RESULT.read_text())
-    kept = [entry for entry in content["inputs"] if "inemo" not in entry["path"]]
-    files = [Path(entry["path"]) for entry in kept]
-    text, numbers = collected([p for p in files if p.suffix == ".csv"], [p for p in files if p.suffix == ".json"], [])
-    Path("results/experiments/smoke.csv").write_text(text)
-    Path("results/experiments/smoke.metrics.json").write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
-    parents = [parent for parent in content["parents"] if "inemo" not in parent["path"]]
-    rewrite(RESULT, lambda found: found.update(inputs=kept, parents=parents))
-
-
-def another_command() -> None:
-    rewrite(FIRST / "train.record.json", lambda content: content.update(argv=["python", "copy.py", "x"]))
-
-
-def foreign_input() -> None:
-    write(Path("elsewhere"), {"train.parquet": "the test images"})
-    entry = file_facts(Path("elsewhere/train.parquet")).model_dump()
-
-    def change(content: dict) -> None:
-        content["inputs"] = [e for e in content["inputs"] if not e["path"].endswith("train.parquet")] + [entry]
-
-    rewrite(FIRST / "train.record.json", change)
-
-
-def true_class() -> None:
-    path = RUN / "step1/predictions-robustness.parquet"
-    frame = pd.read_parquet(path)
-    frame.assign(true_class=frame["predicted_class"]).to_parquet(path, index=False)
-
-
-def wrong_answers_left_out() -> None:
-    path = RUN / "step1/predictions-robustness.parquet"
-    frame = pd.read_parquet(path)
-    frame[frame["true_class"] == frame["predicted_class"]].to_parquet(path, index=False)
-
-
-def code_in_a_package() -> None:
-    package = Path("src/meshcil/evaluation/__init__.py")
-    package.write_text(package.read_text() + "import os\n")
-    _cached_anew()
-
-
-def _cached_anew() -> None:
-    for function in (code_digest._acts, code_digest._module_digest):
-        function.cache_clear()
-
-
-TRUTH = "its images, classes or poses under clean are not those of"
-# A forgery -> how, the first record to be brought up to date with it, and what a finding must hold.
-FORGED: dict[str, tuple[Callable[[], None], Path, str]] = {
-    "the report without its parents": (cut_the_report, FINAL, f"{FINAL}: names other parents"),
-    "labels of two methods": (swap_labels, RUN / "resolve.record.json", "`method.label` was"),
-    "a selection of seeds": (select_in_the_record, TABLE.parent / f"table-{TABLE.stem}.record.json", "works by other"),
-    "a run left out": (leave_a_run_out, RESULT, f"{RESULT}: does not rest on"),
-    "another command": (another_command, FIRST / "train.record.json", "was not made by the command of the plan"),
-    "data from elsewhere": (foreign_input, FIRST / "train.record.json", "which the plan's job does not read"),
-    "the true classes": (true_class, RUN / "step1/predict-robustness.record.json", TRUTH),
-    "wrong answers left out": (wrong_answers_left_out, RUN / "step1/predict-robustness.record.json", TRUTH),
-    "code in a package": (code_in_a_package, FINAL, "ran other modules than the plan's job does: meshcil.evaluation"),
-}
-
-
-@pytest.mark.tampering
-@pytest.mark.parametrize("what", FORGED)
-def test_a_forgery_with_all_records_after_it_and_the_anchor_is_named(checkout: Path, what: str) -> None:
-    forge, start, expected = FORGED[what]
-    forge()
-    rewrite_history(start)
-    findings = inspect().findings
-    _cached_anew()
-    assert any(expected in finding for finding in findings), findings
-
-
-def test_a_linked_folder_is_read_and_named(checkout: Path) -> None:
-    elsewhere = checkout.parent / "elsewhere"
-    RUN.rename(elsewhere)
-    RUN.symlink_to(elsewhere)
-    assert inspect().findings == (f"{RUN}: is a link; put what it leads to in its place",)
-    alter_predictions()
-    assert any(
-        finding.startswith(f"{RUN}/step1/predictions-robustness.parquet: has changed") for finding in inspect().findings
-    )
-
-
-def test_a_job_of_no_experiment_is_named(checkout: Path) -> None:
-    place = RUN.parent / "seed7"
-    resolve.main(CONFIG, DATASET, "2-2", "icarl-smoke", "total-16", 7, place / "run.json")
-    (finding,) = inspect().findings
-    assert finding.startswith(f"{place}/resolve.record.json: belongs to no experiment in config")
-
-
-def test_a_missing_job_is_named(checkout: Path) -> None:
-    (RUN / "step1/predict-robustness.record.json").unlink()
-    assert any("is missing, although smoke has this job" in finding for finding in inspect().findings)

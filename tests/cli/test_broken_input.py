@@ -31,7 +31,7 @@ FILES = (
     TABLE,
     ANCHOR,
     Path("config/methods/icarl.yaml"),
-    Path("src/meshcil/evaluation/incremental.py"),
+    Path("src/meshcil/evaluation/metrics.py"),
     Path("requirements.lock"),
     Path("dvc.yaml"),
 )

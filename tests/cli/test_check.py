@@ -88,7 +88,7 @@ def test_a_comma_without_a_name_is_called_so(experiments: str) -> None:
 
 @pytest.mark.parametrize("name", ["../experiments/laptop", " smoke", "Laptop"])
 def test_names_that_are_none_are_refused(name: str) -> None:
-    assert refused(f"laptop,{name}", CONFIG).startswith(f"`{name}`: is no name of a file in ")
+    assert refused(f"laptop,{name}", CONFIG).startswith(f"`{name}`: is not a valid file name in ")
 
 
 def test_check_compares_with_the_tables_of_all_experiments(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,8 +117,9 @@ def test_a_negative_seed_is_one_message(
     ("experiments", "amount"),
     [
         ("smoke", "2 runs, 4 training steps"),
-        # The first steps of iNeMo and iCaRL serve both of their budgets.
-        ("laptop", "6 runs, 22 training steps"),
+        ("laptop", "5 runs, 20 training steps"),
+        # The first step of a method serves all its budgets.
+        ("memo-embedded", "54 runs, 132 training steps"),
         ("eli-smoke", "2 runs, 4 training steps, 2 aligners to fit, 1 study, 2 jobs of studies"),
         ("eli-detection-embedded", "2 studies, 6 jobs of studies"),
         # What two experiments share counts once.

@@ -77,7 +77,7 @@ def test_no_process_at_all_is_refused_by_both_commands(place: Path) -> None:
 def test_a_name_that_leads_out_of_the_folder_is_refused_by_both_commands(place: Path) -> None:
     for command in ("check", "prepare"):
         code, text = call(command, "../datasets/tiny", "--workers", "1")
-        assert code == 2 and text.startswith("`../datasets/tiny`: is no name of a file in config/datasets. ")
+        assert code == 2 and text.startswith("`../datasets/tiny`: is not a valid file name in config/datasets. ")
 
 
 def test_a_wrong_root_says_what_belongs_there(place: Path) -> None:

@@ -159,3 +159,10 @@ def test_the_reason_of_git_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (row,) = doctor._git()
     assert row.state == "note" and "no commit (fatal: not a git repository: " in row.found
     assert "what git says" in row.remedy
+
+
+def test_a_place_where_mlflow_cannot_work_is_named(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("sys.prefix", "/work/50%/.venv")
+    row = found("MLflow")
+    assert row.state == "bad" and "has `%` in its path" in row.found and row.remedy.startswith("Move the checkout")

@@ -13,7 +13,7 @@ LONG = "#!/bin/sh\n'''exec' \"/old place/.venv/bin/python\" \"$0\" \"$@\"\n' '''
 PROGRAM = "import sys\nprint(sys.argv[0], sys.argv[1:])\n"
 
 
-@pytest.mark.parametrize("name", ["moved", "a new place"])
+@pytest.mark.parametrize("name", ["moved", "a new place", "long" * 30])
 @pytest.mark.parametrize("head", [SHORT, LONG])
 def test_the_scripts_run_again(head: str, name: str, tmp_path: Path) -> None:
     folder = tmp_path / name / "bin"
@@ -29,4 +29,5 @@ def test_the_scripts_run_again(head: str, name: str, tmp_path: Path) -> None:
         adapt(folder.parent)
         done = subprocess.run([script, "a b"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{script} ['a b']\n"
+        assert len(script.read_bytes().splitlines()[0]) < 128
     assert {other: (folder / other).read_bytes() for other in others} == others

@@ -56,6 +56,18 @@ def test_time_to_go_follows_from_jobs_of_the_same_stage() -> None:
     assert Progress({"train": 3}).remaining(1.0, 1.0) is None
 
 
+def test_a_job_may_end_while_the_view_counts() -> None:
+    class Ending(list):
+        def __iter__(self):
+            progress.seconds.setdefault("score", []).append(1.0)
+            return super().__iter__()
+
+    progress = started()
+    progress.seconds["prepare"] = Ending([2.0])
+    assert progress.remaining(now=16.0, elapsed=16.0) is not None
+    assert progress.seconds["score"], "this would show nothing"
+
+
 def test_records_of_earlier_runs_give_a_time_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, stage, seconds in (("a/train", "train", 30), ("b/train", "train", 10), ("score", "score", 2)):

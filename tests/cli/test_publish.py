@@ -32,6 +32,27 @@ def test_where_nothing_is_published_the_remote_is_not_blamed(tmp_path: Path, mon
     assert str(refused.value) == "dvc.lock: does not exist; this commit publishes no results. Run `make reproduce`"
 
 
+@pytest.mark.parametrize(("said", "left"), [("Nothing to be done (all present)", "nothing"), ("train", "train")])
+def test_results_that_were_copied_by_hand_are_audited_marked_and_counted(
+    said: str, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr(publish, "dvc", lambda *arguments: pytest.fail("DVC must not be asked"))
+    monkeypatch.setattr(restore, "refuse_differences", lambda remedy: done.append(("audit",)))
+    monkeypatch.setattr(restore, "_snakemake", lambda *words: done.append(words) or said)
+    assert restore.restore("smoke,eli-smoke") == left
+    chosen = "smoke,eli-smoke"
+    assert done == [("audit",), (chosen, "--touch", "--forceall"), (chosen, "--dry-run", "--quiet", "rules")]
+
+
+def test_copied_results_that_differ_are_not_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(restore, "_snakemake", lambda *words: pytest.fail("nothing may be marked"))
+    with pytest.raises(InputError):
+        restore.restore("smoke")
+
+
 def test_exporting_what_the_report_shows_is_no_difference_to_it(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

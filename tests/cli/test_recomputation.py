@@ -1,5 +1,6 @@
 """Scores of studies and of aligned runs follow from what was stored, or are named."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -7,13 +8,14 @@ import pytest
 
 from meshcil.cli import recomputation
 from meshcil.cli.planned import plan_of
-from meshcil.cli.recomputation import check_recomputed, check_sample
+from meshcil.cli.recomputation import Sample, check_recomputed, check_sample
 from meshcil.config.gates import GATES, View
 from meshcil.config.studies.base import load_study
 from meshcil.lineage.code import study_modules
-from meshcil.lineage.jobs import Job
+from meshcil.lineage.jobs import Job, listed
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.lineage.stages import planned_jobs
 from meshcil.stages import score_aligned, table
 from meshcil.studies import two_tasks
@@ -114,13 +116,42 @@ def test_equal_bytes_pass_and_others_are_named(checkout: Path, monkeypatch: pyte
     monkeypatch.setattr(recomputation, "planned_jobs", lambda _: {path: Copying(job.stage, job.names, plan)})
     before = (RUN / "scores.csv").read_bytes()
     Path("made.csv").write_bytes(before)
-    assert check_sample(plan, {path: record}, 0) == ([], [])
-    assert check_sample(plan, {path: record}, 5) == ([], [f"{path}: trained again, with the same bytes"])
+    drawn = "drawn with --seed 7, of 1 training steps"
+    assert check_sample(plan, {path: record}, Sample()) == ([], [])
+    told = [drawn, f"{path}: trained again, with the same bytes"]
+    assert check_sample(plan, {path: record}, Sample(5, 7)) == ([], told)
     assert (RUN / "scores.csv").read_bytes() == before
     Path("made.csv").write_bytes(before + b"more")
-    findings, notes = check_sample(plan, {path: record}, 1)
+    findings, notes = check_sample(plan, {path: record}, Sample(1, 7))
     assert findings == [f"{RUN}/scores.csv: is not what the job writes when it runs again"]
-    assert notes == [f"{path}: trained again, with another result"]
+    assert notes == [drawn, f"{path}: trained again, with another result"]
     Path("made.csv").unlink()
-    findings, _ = check_sample(plan, {path: record}, 1)
+    findings, _ = check_sample(plan, {path: record}, Sample(1))
     assert findings[0].startswith(f"{RUN}/scores.csv: cannot be made again (")
+
+
+def test_a_step_of_another_processor_is_judged_by_its_accuracy(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(["smoke"])
+    records = {path: read_record(path) for path, job in planned_jobs(plan).items() if job.stage.name == "train"}
+    for path, record in records.items():
+        elsewhere = record.environment.model_copy(update={"instructions": "avx10"})
+        records[path] = record.model_copy(update={"environment": elsewhere})
+    wrong = 0.0
+
+    def execute(job: Job, record: Record, folder: Path, instead: Mapping[str, Path]) -> list[str]:
+        for path in (Path(path) for path in listed(job.outputs) if path.endswith(".parquet")):
+            assert instead
+            frame = pd.read_parquet(path)
+            right = frame.index[frame["predicted_class"] == frame["true_class"]]
+            frame.loc[right[: round(wrong * len(frame))], "predicted_class"] = "none"
+            (folder / path).parent.mkdir(parents=True)
+            frame.to_parquet(folder / path)
+        return []
+
+    monkeypatch.setattr(recomputation, "_execute", execute)
+    findings, notes = check_sample(plan, records, Sample(1, 3))
+    assert findings == [] and "3 points are tolerated" in notes[1]
+    assert check_sample(plan, records, Sample(1, 3))[1] == notes
+    wrong = 0.3
+    (finding,) = check_sample(plan, records, Sample(1, 3))[0]
+    assert "state.safetensors: trained again on another processor gets" in finding

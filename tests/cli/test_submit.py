@@ -1,6 +1,9 @@
 """What is said of failed jobs, from a log as Snakemake 9 writes it."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -186,3 +189,17 @@ def test_a_folder_of_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     Path("results/tracking").write_text("in the way")
     with pytest.raises(InputError, match=r"results/tracking/.*cannot be written"):
         submit.check_folders()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_asked_to_end_has_the_exit_code_that_shells_expect(number: int, tmp_path: Path) -> None:
+    script = f"""
+import os, signal, sys
+from meshcil.cli.submit import _attend
+signal.signal({number}, signal.SIG_DFL)  # whoever runs the tests may ignore it, as nohup does
+child = [sys.executable, "-c", "import os, time; os.kill(os.getppid(), {number}); time.sleep(60)"]
+code, stopped = _attend(child, os.open("lock", os.O_CREAT))
+print(code, stopped)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=50)
+    assert done.stdout == f"{128 + number} {number}\n", done.stderr

@@ -155,13 +155,13 @@ def test_the_tree_says_how_it_was_made(checkout: Path, capsys: pytest.CaptureFix
     for text in ("lock", "host", "device cpu", "python"):
         assert text in shared
     assert "DVC md5 fedc98.dir" in score and record["started"][:10] in score
-    assert "method.kind icarl" in out and "key.seed 0" in out and "generator.kind primitives3d" in out
+    assert "method: kind icarl;" in out and "budget total-16; seed 0" in out and "generator: kind primitives3d" in out
     assert "altered" not in out
 
 
 def test_what_was_altered_is_marked(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     append(ROBUSTNESS)()
-    replace(RUN.parents[1] / "any/seed0/step0/train.record.json", '"exit_code": 0', '"exit_code": 1')()
+    replace(RUN.parents[1] / "any/seed0/step0/train.record.json", '"pipeline": null', '"pipeline": "other"')()
     marked = [line for line in call(capsys, ROBUSTNESS)[1].splitlines() if "altered since it was recorded" in line]
     assert len(marked) == 2 and "train step 0" in marked[1]
 

@@ -71,13 +71,12 @@ def test_a_lost_database_comes_back_and_an_altered_tag_is_named(
     }
     assert set(tracked_runs()) == set(before) and not set(tracked_runs().values()) & set(before.values())
     found = {run.name: run for run in stored_runs()}
-    assert "primitives3d-tiny/2-2/icarl-smoke/total-16/seed0" in found
-    run_of = found["primitives3d-tiny/2-2/icarl-smoke/total-16/seed0"]
+    run_of = found["icarl-smoke, 16 exemplars, seed 0, primitives3d-tiny 2-2"]
     assert run_of.experiment == "smoke" and run_of.state == "FINISHED" and run_of.metrics["clean/last_accuracy"] > 0
     (row,) = [r for r in printed(run_table([run_of], run_of.ended / 1000 + 7300)).splitlines() if "icarl" in r]
     assert "finished" in row and "2 h ago" in row and f"{100 * run_of.metrics['clean/last_accuracy']:.2f}" in row
     # A first step that runs share has no scores to show.
-    shared = "primitives3d-tiny/2-2/icarl-smoke/any/seed0"
+    shared = "icarl-smoke, first step, seed 0, primitives3d-tiny 2-2"
     assert shared in found and shared not in printed(run_table([*found.values()], run_of.ended / 1000))
     alter_tag("update tags set value = 'elsewhere' where key = 'meshcil.host'")
     findings, _ = check_tags(records)

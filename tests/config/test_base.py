@@ -9,8 +9,7 @@ from pydantic import Field, ValidationError
 
 from meshcil.config.base import Name, Seed, Settings, load_by_kind, named_file, read_yaml, validate
 from meshcil.config.experiment import Artifact, RunBlock, StudyBlock
-from meshcil.config.protocol import ProtocolSettings
-from meshcil.config.run import RunKey, load_protocol, method_settings
+from meshcil.config.run import ProtocolSettings, RunKey, load_protocol, method_settings
 from meshcil.core.errors import InputError
 
 
@@ -123,7 +122,7 @@ def test_the_file_with_an_unknown_kind_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "../protocols/2-2", "a/b", "2_2", "A", " a", "a-", "a\n"])
 def test_a_name_that_is_none_leads_nowhere(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"is no name of a file in .*protocols"):
+    with pytest.raises(InputError, match=r"is not a valid file name in .*protocols"):
         named_file(tmp_path, "protocols", name)
-    with pytest.raises(InputError, match="is no name"):
+    with pytest.raises(InputError, match="is not a valid file name"):
         load_protocol(name, tmp_path)

@@ -132,12 +132,12 @@ def merging_bomb(levels: int) -> str:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        (bomb(9), "holds more than 200,000 values with its aliases written out"),
+        (bomb(9), "holds more than 200,000 values once its aliases are expanded"),
         (merging_bomb(9), "holds more than 200,000 values"),
         ("a: " + "[" * 5000 + "]" * 5000, "nested more than 32 deep"),
         ("\n".join("  " * k + "a:" for k in range(200)), "nested more than 32 deep"),
         ("\n".join(["a0: &a0 [x]", *(f"a{k}: &a{k} [*a{k - 1}]" for k in range(1, 100))]), "nested more than 32 deep"),
-        ("a: &a [*a]", "an alias inside of what it stands for"),
+        ("a: &a [*a]", "an alias inside the value that it stands for"),
         ("a: 2001-99-99", "holds a value that cannot be read"),
         ("a: \0", "zero byte"),
         ("extends: ../../../etc/passwd", "is not a valid name"),

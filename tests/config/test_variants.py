@@ -114,7 +114,7 @@ def test_a_file_of_a_longer_name_comes_first(config: Path) -> None:
         ("tiny-widee", r"methods/tiny.yaml: has no variant `widee`. Did you mean `wide`, `wide-2`\?"),
         ("tinny", r"methods/tinny.yaml: does not exist. Did you mean `tiny`, `tiny-\w+`"),
         ("zebra", r"methods/zebra.yaml: does not exist. None of the 4 methods is like it"),
-        ("tiny_wide", "`tiny_wide`: is no name"),
+        ("tiny_wide", "`tiny_wide`: is not a valid file name"),
     ],
 )
 def test_an_unknown_name_is_told_what_is_near(config: Path, name: str, message: str) -> None:

@@ -10,8 +10,7 @@ from meshcil.core.artifacts import save_state
 from meshcil.memory.selection import select
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch, Method, RunFacts
-from meshcil.training.data import TrainingData
-from meshcil.training.selection import selection_inputs
+from meshcil.training.selection import TrainingData, selection_inputs
 from meshcil.training.trainer import Progress, train_step
 from tests.methods.factory import DEVICE, build, facts, pool
 

@@ -1,5 +1,6 @@
 """Artifact files are whole or absent, and states come back as they were."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -61,17 +62,20 @@ def test_damaged_state_is_named(tmp_path: Path, damage) -> None:
         load_state(tmp_path / "missing")
 
 
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.ENOSPC, "No space left on device.*Free disk space"), (errno.EDQUOT, "quota is used up")]
+)
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
     write_bytes_atomic(path, b"old")
 
     def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(InputError, match=r"No space left on device.*Free disk space"):
+    with pytest.raises(InputError, match=said):
         write_bytes_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

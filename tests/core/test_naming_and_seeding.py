@@ -10,21 +10,21 @@ from meshcil.core.seeding import derive_seed, torch_generator
 
 def test_names_with_hyphens_are_modules_with_underscores() -> None:
     assert module_name("meshcil.inference", "start-search") == "meshcil.inference.start_search"
-    assert load_object("meshcil.memory", "budget", "parse_budget")("none").amount == 0
+    assert load_object("meshcil.memory", "store", "ExemplarStore")().ids == ()
 
 
-@pytest.mark.parametrize("name", ["unknown", "../budget", "", "budget.x"])
+@pytest.mark.parametrize("name", ["unknown", "../store", "", "store.x"])
 def test_unknown_names_list_what_there_is(name: str) -> None:
-    with pytest.raises(InputError, match=r"Known: .*budget"):
-        load_object("meshcil.memory", name, "parse_budget")
+    with pytest.raises(InputError, match=r"Known: .*store"):
+        load_object("meshcil.memory", name, "ExemplarStore")
 
 
 def test_the_nearest_of_the_known_names_comes_first() -> None:
     assert known_names("laptob", ["inemo", "laptop"]) == "Did you mean `laptop`? Known: inemo, laptop"
     assert known_names("x", ["inemo", "laptop"], "Rows") == "Rows: inemo, laptop"
     assert known_names("x", []) == "Known: none"
-    with pytest.raises(InputError, match=r"Did you mean `budget`\? Known: "):
-        load_object("meshcil.memory", "buget", "parse_budget")
+    with pytest.raises(InputError, match=r"Did you mean `store`\? Known: "):
+        load_object("meshcil.memory", "stor", "ExemplarStore")
 
 
 def test_base_is_no_method() -> None:

@@ -1,5 +1,8 @@
 """Work over processes, and machines on which they cannot be started."""
 
+import ctypes
+import subprocess
+import sys
 from errno import EROFS
 from os import strerror
 from unittest.mock import Mock
@@ -16,3 +19,24 @@ def test_without_shared_memory_one_worker_still_works(monkeypatch: pytest.Monkey
         pass
     with processes.mapper(1) as each:
         assert list(each(abs, [-1, 2])) == [1, 2]
+
+
+def test_more_workers_than_images_do_the_same_work() -> None:
+    with processes.mapper(3) as each:
+        assert list(each(abs, [-1])) == [1]
+        assert list(each(abs, [])) == []
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
+def test_freed_memory_is_used_again() -> None:
+    code = (
+        "import resource; from meshcil.core.processes import keep_freed_memory; {}\n"
+        "for _ in range(9): b'x' * 2**26\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    pages = [
+        int(subprocess.run([sys.executable, "-c", code.format(line)], capture_output=True, text=True).stdout)
+        for line in ("", "keep_freed_memory()")
+    ]
+    # Of nine blocks only the first needs new pages; where they are huge, there are few.
+    assert pages[1] < pages[0] - 100

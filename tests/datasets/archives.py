@@ -1,4 +1,4 @@
-"""Tiny archives in the layouts of the published data sets, with their oddities, written by the tests."""
+"""Tiny archives in the layouts of the published datasets, with their oddities, written by the tests."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""A small generated tree and its prepared form, made once for all data set tests."""
+"""A small generated tree and its prepared form, made once for all dataset tests."""
 
 from pathlib import Path
 

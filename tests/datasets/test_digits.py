@@ -14,7 +14,7 @@ from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.stages.generate import main as generate_stage
 from meshcil.stages.prepare import main as prepare_stage
 from meshcil.stages.resolve import resolve_run
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 from meshcil.training.setup import build_method, load_pool
 from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG

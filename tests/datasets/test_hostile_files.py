@@ -133,7 +133,7 @@ def test_distances_in_another_unit_are_refused(distance: float) -> None:
 
 
 def test_what_would_become_enormous_is_refused_and_what_lies_outside_costs_nothing() -> None:
-    with pytest.raises(InputError, match="so narrow"):
+    with pytest.raises(InputError, match="such narrow"):
         cover((1, 20000), (224, 224), 1.0)
     with pytest.raises(InputError, match="rescaled 50 times"):
         locate((600, 800), viewed(250.0), (64, 80), 300.0)

@@ -70,6 +70,19 @@ def test_every_usual_mode_keeps_its_colours(mode: str) -> None:
     assert found.shape == (8, 8, 3) and (found == 255).all()
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_lies_on_white(mode: str) -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 8, 4))
+    found = decode(encoded(image.convert(mode), "PNG"))
+    assert (found[:4] == 0).all() and (found[4:] == 255).all()
+
+
+def test_colours_of_print_are_those_of_the_screen() -> None:
+    found = decode(encoded(Image.new("RGB", (16, 16), (200, 40, 40)).convert("CMYK"), "JPEG"))
+    assert abs(found[8, 8].astype(int) - (200, 40, 40)).max() < 8
+
+
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF", "BMP"])
 def test_the_content_counts_and_not_the_ending(kind: str) -> None:
     assert abs(int(decode(encoded(Image.new("RGB", (32, 32), (200, 40, 40)), kind))[16, 16, 0]) - 200) < 6

@@ -40,8 +40,8 @@ def test_files_that_are_not_taken_for_images_are_counted_and_named(folders: Path
     inspection = inspect(folders, "class-folders", ("n01", "n02"))
     assert inspection.counts["train"] == {"n01": 8, "n02": 3}
     left = {".ipynb_checkpoints", "notes.txt", "e.heic", "none", ".hidden.jpg", "loop"}
-    assert set(found(inspection, "left out")) == {f"{name}: is not taken for an image" for name in left}
-    assert found(inspection, "link")[0].startswith("loop: leads back to a folder that holds it")
+    assert set(found(inspection, "left out")) == {f"{name}: is not recognised as an image" for name in left}
+    assert found(inspection, "link")[0].startswith("loop: leads back to a folder that contains it")
 
 
 def test_two_endings_of_one_name_are_two_images(folders: Path) -> None:
@@ -55,11 +55,11 @@ def test_two_endings_of_one_name_are_two_images(folders: Path) -> None:
 def test_a_picture_in_both_splits_is_named_in_every_layout(tmp_path: Path, folders: Path) -> None:
     shutil.copy(folders / "train/n01/n01_1.JPEG", folders / "val/n02/other.JPEG")
     inspection = inspect(folders, "class-folders", ("n01", "n02"))
-    said = "other.JPEG: shows what the training image n01/n01_1 shows"
+    said = "other.JPEG: has the same pixels as the training image n01/n01_1"
     assert said in found(inspection, "in both splits") and inspection.usable(skip=False)
     table = archives.folder(tmp_path / "own", ("boat", "bus"), poses=False)
     (table / "Bilder/boat test ü1.jpg").write_bytes((table / "Bilder/bus train ü2.jpg").read_bytes())
-    said = "boat test ü1.jpg: shows what the training image bus/Bilder/bus train ü2 shows"
+    said = "boat test ü1.jpg: has the same pixels as the training image bus/Bilder/bus train ü2"
     assert said in found(inspect(table, "folder", ("boat", "bus")), "in both splits")
 
 
@@ -129,5 +129,5 @@ def test_a_photograph_on_its_side_with_a_pose_is_refused(tmp_path: Path) -> None
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.open(sample.image).save(sample.image, exif=exif)
-    with pytest.raises(InputError, match="stored on its side"):
+    with pytest.raises(InputError, match="rotated by its EXIF"):
         reader.read(sample)

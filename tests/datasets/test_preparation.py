@@ -161,7 +161,7 @@ def test_a_published_release_lies_directly_under_its_root(raw, tmp_path):
 def test_unknown_layout_is_rejected(raw):
     with pytest.raises(InputError, match="coco"):
         make_reader(raw, ("car",), {"layout": "coco"})
-    with pytest.raises(InputError, match="is no layout"):
+    with pytest.raises(InputError, match="is not a layout"):
         make_reader(raw, ("car",), {"layout": "windows"})
 
 

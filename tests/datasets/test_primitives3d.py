@@ -141,3 +141,21 @@ def test_subtypes_are_classes_of_their_own_with_one_model_each(tmp_path):
     for name in wanted:
         assert [path.name for path in (tmp_path / "raw/pascal3d/CAD" / name).iterdir()] == ["01.off"]
         assert len(list((tmp_path / f"raw/pascal3d/Images/{name}_imagenet").iterdir())) == 3
+
+
+def test_training_poses_may_be_uneven_while_test_poses_stay(tmp_path):
+    even = replace(TINY, classes=("car",), train_per_class=8, test_per_class=2, levels=(), nuisances=())
+    generate(tmp_path / "even", even)
+    generate(tmp_path / "front", replace(even, azimuths=(1.0, 0.0, 0.0, 1.0)))
+    splits = {"even": {}, "front": {}}
+    for name, found in splits.items():
+        folder = tmp_path / name / "pascal3d"
+        for split in ("train", "val"):
+            names = (folder / f"Image_sets/car_imagenet_{split}.txt").read_text().split()
+            paths = [folder / f"Annotations/car_imagenet/{image}.mat" for image in names]
+            found[split] = [read_annotation(path).azimuth for path in paths]
+    assert splits["even"]["val"] == splits["front"]["val"]
+    assert all(np.cos(azimuth) >= -1e-6 for azimuth in splits["front"]["train"])
+    assert any(np.cos(azimuth) < -0.1 for azimuth in splits["even"]["train"])
+    with pytest.raises(ValueError, match="azimuths"):
+        replace(TINY, azimuths=(0.0, 0.0))

@@ -211,11 +211,11 @@ def test_ones_own_folder_with_and_without_poses(tmp_path):
     [
         (lambda text: text.replace(",5,40,30,300", ",,40,30,300"), "without distance"),
         (lambda text: text.replace(",5,40,30,300", ",0,40,30,300"), "positive distance"),
-        (lambda text: text.replace(",5,40,30,300", ",five,40,30,300"), "no number"),
+        (lambda text: text.replace(",5,40,30,300", ",five,40,30,300"), "not a number"),
         (lambda text: text.replace(",train,", ",training,"), "train or test"),
         (lambda text: text.replace("image,class", "file,class"), "lacks the columns image"),
         (lambda text: "", "lists no images"),
-        (lambda text: text.replace("Bilder/", "../Bilder/"), "leads out of the data set"),
+        (lambda text: text.replace("Bilder/", "../Bilder/"), "leads out of the dataset"),
     ],
 )
 def test_mistakes_in_the_table_name_the_line(tmp_path, change, cause):
@@ -237,7 +237,7 @@ def test_links_are_followed_inside_the_tree_only(tmp_path):
     assert len(prepared(root, "pascal3d")) == 14
     (folder / "two.JPEG").unlink()
     (folder / "two.JPEG").symlink_to(outside)
-    with pytest.raises(InputError, match="leads out of the data set"):
+    with pytest.raises(InputError, match="leads out of the dataset"):
         prepared(root, "pascal3d")
     (folder / "two.JPEG").unlink()
     shutil.copy(outside, folder / "two.JPEG")

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.base import Annotation, read_image
+from meshcil.datasets.base import Annotation
+from meshcil.datasets.images import read_image
 from meshcil.datasets.windows import cut_image, cut_mask, fill_border, locate, scale_factor
 
 

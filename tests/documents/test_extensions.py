@@ -14,7 +14,7 @@ TRAIN_A_STEP = """
 import torch
 from meshcil.core.naming import available
 from meshcil.stages.plan import load_plan
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 from meshcil.training.trainer import train_step
 from tests.methods.factory import CONFIG, build, pool
 
@@ -109,8 +109,8 @@ def test_a_method(copy: Path) -> None:
 
 
 def test_a_figure(copy: Path) -> None:
-    module, experiment = write_files("adding-a-figure.md", copy)
-    assert module.name == "task_accuracy.py"
+    *modules, experiment = write_files("adding-a-figure.md", copy)
+    assert [path.parent.name for path in modules] == ["figures"] * 2
     run(copy, "-c", DRAW, str(experiment))
 
 

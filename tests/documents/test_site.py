@@ -49,3 +49,12 @@ def test_pages_need_no_network_and_their_links_resolve(site: Path) -> None:
             assert width <= 390, f"{file.name} is {width} pixels wide"
         assert all(url.startswith(("file:", "data:")) for url in seen.requests), seen.requests
         assert not seen.console
+
+
+def test_search_finds_from_disk(site: Path) -> None:
+    with visit(viewport={"width": 1400, "height": 1000}) as seen:
+        seen.page.goto((site / "index.html").as_uri())
+        seen.page.click(".md-search__input")
+        seen.page.type(".md-search__input", "herding")
+        seen.page.wait_for_selector(".md-search-result__item a[href*='icarl']")
+        assert not seen.console

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import top_k_accuracy_score
+from sklearn.metrics import roc_auc_score, top_k_accuracy_score
 
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
 
@@ -48,6 +48,20 @@ def value(scores, metric, step, test_set="clean", task=None, class_name=""):
     found = scores[chosen.fillna(False)]
     assert len(found) <= 1
     return (found["value"].item(), found["count"].item()) if len(found) else None
+
+
+def test_images_of_classes_to_come_measure_what_the_scores_know_and_nothing_else():
+    later = [row("4", 0, "c", "a"), row("5", 0, "c", "b")]
+    asked = pd.concat([predictions(), pd.DataFrame(later).assign(scores=[[0.6, 0.1], [0.2, 0.1]])], ignore_index=True)
+    asked["fit"] = np.linspace(0, 1, len(asked))
+    plain, found = (score_predictions(table, STEPS) for table in (predictions(), asked))
+    of_open_set = found["metric"].str.startswith("open_set")
+    pd.testing.assert_frame_equal(found[~of_open_set].reset_index(drop=True), plain)
+    rows = asked[asked["step"] == 0]
+    known = rows["true_class"] != "c"
+    for metric, sure in (("open_set_auroc", rows["scores"].map(max)), ("open_set_auroc_fit", rows["fit"])):
+        assert value(found, metric, 0) == (pytest.approx(roc_auc_score(known, sure)), 5)
+        assert value(found, metric, 1) is None, "nothing is unknown after the last step"
 
 
 def test_accuracies():
@@ -118,12 +132,6 @@ def test_no_pose_rows_without_a_pose():
     assert not scores["metric"].str.startswith("pose").any()
 
 
-def test_images_of_classes_not_yet_seen_are_not_scored():
-    extra = pd.DataFrame([{**row("9", 0, "c", "a"), "scores": [0.6, 0.4]}])
-    expected = score_predictions(predictions(), STEPS)
-    pd.testing.assert_frame_equal(score_predictions(pd.concat([predictions(), extra]), STEPS), expected)
-
-
 def test_the_same_prediction_twice_counts_once_but_two_answers_are_refused():
     table = predictions()
     twice = pd.concat([table, table.tail(4)])
@@ -157,7 +165,7 @@ def test_accuracy_over_tasks_is_the_weighted_mean():
 
 
 def test_evaluation_never_loads_torch():
-    code = "import sys, meshcil.evaluation.scoring, meshcil.evaluation.confusion, meshcil.evaluation.memory_curve"
+    code = "import sys, meshcil.evaluation.scoring, meshcil.evaluation.metrics, meshcil.evaluation.metrics"
     subprocess.run([sys.executable, "-c", f"{code}; sys.exit('torch' in sys.modules)"], check=True)
 
 

@@ -22,7 +22,7 @@ from tests.workflow.test_smoke import records, results
 COMMAND = [sys.executable, "-m", "meshcil.cli", "submit", "smoke"]
 AIM = Path(__file__).parent / "aim"
 RUN = "results/runs/primitives3d-tiny/2-2/{method}/total-16/seed0"
-AFTER_RUNS = ("results/experiments", "results/tracking", "reports", "mlflow.db*")
+AFTER_RUNS = ("results/experiments", "results/tracking/*.json", "reports", "mlflow.db*")
 PATIENCE = 900.0
 
 

@@ -78,7 +78,7 @@ def parquet(reference: Path, folder: Path, draw: random.Random) -> None:
 
 def mlflow(reference: Path, folder: Path, draw: random.Random) -> None:
     """In a transaction of the database: while its tables are made, or while records are logged."""
-    copy(reference, folder, "results/tracking", "mlflow.db*")
+    copy(reference, folder, "results/tracking/*.json", "mlflow.db*")
     journal, most = draw.choice((("mlflow.db-journal", 100), (".mlflow.db.tmp-journal", 40)))
     wanted, seen = draw.randint(1, most), 0
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from meshcil.inference import estimate_pose, start_poses
-from meshcil.inference.likelihood import PoseLikelihood, likelihood_gain, soft_background
 from meshcil.inference.prediction import infer
 from meshcil.inference.similarity import best_similarity, map_columns, relative_similarity
-from meshcil.inference.start_search import start_grid
+from meshcil.inference.start_search import PoseLikelihood, likelihood_gain, soft_background, start_grid
 from meshcil.rendering import rasterize
 from tests.inference.scenes import make_scene
 

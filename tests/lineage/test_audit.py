@@ -81,7 +81,7 @@ def test_an_altered_record_is_caught_by_its_consumer() -> None:
 
 def test_an_altered_time_is_caught_by_the_consumer() -> None:
     record = Path("results/run/score.record.json")
-    record.write_text(record.read_text().replace('"exit_code": 0', '"exit_code": 1'))
+    record.write_text(record.read_text().replace('"pipeline": null', '"pipeline": "other"'))
     assert audit() == [
         "results/run/score.record.json: is not the record that results/experiments/collect-e.record.json was made from"
     ]

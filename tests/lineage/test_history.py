@@ -8,7 +8,7 @@ import pytest
 from meshcil.core.code_digest import source_file
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage import history, installed
-from meshcil.lineage.history import check_code, check_commits, comparable
+from meshcil.lineage.history import check_code, check_commits
 from meshcil.lineage.installed import check_environment, check_lock
 from meshcil.lineage.schema import Record
 from tests.lineage.test_record import git, job
@@ -101,11 +101,28 @@ def test_where_git_is_gone_commits_are_not_compared(record: Record, copied: Path
     assert findings == [] and notes[0].startswith("there is no git here: 1 jobs are not compared")
 
 
-def test_code_of_another_python_is_not_compared(record: Record) -> None:
-    assert comparable({PATH: record}) == ({PATH: record}, [])
+def test_code_of_another_python_is_compared_byte_by_byte_then_with_its_commit(record: Record, copied: Path) -> None:
     environment = record.environment.model_copy(update={"python": "3.1.4"})
-    found, notes = comparable({PATH: record.model_copy(update={"environment": environment})})
-    assert found == {} and notes[0].startswith("1 jobs ran with another version of Python")
+    code = record.code.model_copy(update={"modules": dict.fromkeys(record.code.modules, "0" * 16)})
+    record = record.model_copy(update={"environment": environment, "code": code})
+    committed = at_commit(record, copied)
+    file = copied / "src/meshcil/stages/command.py"
+    text = file.read_text()
+    for records in ({PATH: record}, committed):
+        assert check_code(records) == []
+    assert check_commits(committed) == ([], [])
+    file.write_text("# A remark.\n" + text)
+    assert check_code(committed) == []
+    assert check_code(at_commit_but_dirty(committed))[0].startswith("src: holds other files than")
+    file.write_text(text + "ALTERED = 1\n")
+    (finding,) = check_code(committed)
+    assert finding.startswith("src/meshcil/stages/command.py: has changed since") and "another version" in finding
+
+
+def at_commit_but_dirty(records: dict[Path, Record]) -> dict[Path, Record]:
+    """The same, made with uncommitted changes."""
+    (record,) = records.values()
+    return {PATH: record.model_copy(update={"source": record.source.model_copy(update={"dirty": True})})}
 
 
 def test_the_lock_and_the_installed_packages(record: Record, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:

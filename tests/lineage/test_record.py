@@ -242,3 +242,15 @@ def test_a_variable_that_changes_arithmetic_is_recorded(monkeypatch: pytest.Monk
     before = source.environment_facts("cpu", 1).instructions
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
     assert source.environment_facts("cpu", 1).instructions.split() == [*before.split(), "ATEN_CPU_CAPABILITY=default"]
+
+
+def test_variables_of_the_loader_and_modules_from_elsewhere_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = source.environment_facts("cpu", 1).foreign
+    monkeypatch.setenv("LD_PRELOAD", "/elsewhere/shim.so")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert set(source.environment_facts("cpu", 1).foreign) - set(before) == {
+        "LD_PRELOAD=/elsewhere/shim.so",
+        str(tmp_path),
+    }

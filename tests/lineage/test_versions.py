@@ -46,3 +46,10 @@ def test_results_that_were_kept_since_are_a_note(path: Path, records: dict[Path,
     path.parent.mkdir(exist_ok=True)
     path.write_text("more")
     assert versions.check_dvc(records) == ([], [SENTENCE])
+
+
+@pytest.mark.parametrize("md5", ["../../../etc/passwd", "0/../..", 7])
+def test_a_digest_that_is_none_leads_nowhere(md5: object) -> None:
+    outs = [{"path": "kept", "md5": "a" * 32}, {"path": "results", "md5": md5}]
+    versions.LOCK.write_text(json.dumps({"stages": {"s": {"outs": outs}}}))
+    assert "results" not in versions.dvc_versions()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshcil.memory.budget import Budget
+from meshcil.config.budget import Budget
 from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
 

@@ -8,7 +8,7 @@ import torch
 
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch, Method
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 from meshcil.training.trainer import Interrupted, train_step
 from tests.methods.factory import build, facts, pool
 

@@ -19,7 +19,7 @@ from meshcil.methods import inemo
 from meshcil.methods.base.mesh_checks import gradient_checks
 from meshcil.methods.base.method import Batch
 from meshcil.rendering.visibility import observe_vertices
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 from meshcil.training.trainer import train_step
 from tests.methods.factory import build, facts, pool, settings
 

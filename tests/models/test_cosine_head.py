@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from meshcil.models.clustering import cluster_centres
-from meshcil.models.cosine_head import CosineHead
+from meshcil.models.cosine_head import CosineHead, cluster_centres
 
 
 def head() -> CosineHead:

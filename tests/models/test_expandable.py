@@ -7,8 +7,7 @@ from torch import nn
 from meshcil.models.backbones.cifar_resnet import CifarResNet
 from meshcil.models.chain import cut
 from meshcil.models.expandable import ExpandableBackbone, widen
-from meshcil.models.heads import GrowingLinear
-from meshcil.models.weight_aligning import align_new_rows
+from meshcil.models.heads import GrowingLinear, align_new_rows
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

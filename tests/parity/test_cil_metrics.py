@@ -11,7 +11,7 @@ from meshcil.evaluation import (
     last_accuracy,
     linear_cka,
 )
-from meshcil.evaluation.representation import _hsic_1
+from meshcil.evaluation.metrics import _hsic_1
 
 MEMO_CURVE = (0.55, 0.69, 0.705, 0.718, 0.722)
 # CIFAR-100, 20 sessions of 5 classes at 41.22 MB (MEMO, table 13).

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from meshcil.protocols.class_order import legacy_permutation
-from meshcil.protocols.splits import step_sizes
+from meshcil.protocols.protocol import legacy_permutation, step_sizes
 
 
 def test_order_of_seed_1993():

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from meshcil.aligners.base import LatentPairs
-from meshcil.aligners.eli import LatentAligner
-from meshcil.aligners.energy import EnergyNetwork, ascend
+from meshcil.aligners.eli import EnergyNetwork, LatentAligner, ascend
 from tests.aligners.factory import settings
 
 

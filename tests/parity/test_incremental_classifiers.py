@@ -16,8 +16,7 @@ from meshcil.methods.base.method import Batch
 from meshcil.methods.fetril import nearest_new_class, translate
 from meshcil.models.cosine_head import reduce_proxies
 from meshcil.models.expandable import auxiliary_targets
-from meshcil.models.heads import class_means, nearest_mean_scores
-from meshcil.models.weight_aligning import align_new_rows
+from meshcil.models.heads import align_new_rows, class_means, nearest_mean_scores
 from tests.methods.factory import CONFIG, build, facts, pool
 
 

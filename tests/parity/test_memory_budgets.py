@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from meshcil.memory.budget import Budget, exemplars_for_budget
+from meshcil.config.budget import Budget, exemplars_for_budget
 from meshcil.memory.ledger import FLOAT_BYTES, pixel_size
 
 CIFAR, IMAGENET = pixel_size(32, 32), pixel_size(224, 224)

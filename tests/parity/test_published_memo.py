@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from meshcil.config.budget import exemplars_for_budget, parse_budget
 from meshcil.config.experiment import load_experiment, run_keys
-from meshcil.memory.budget import exemplars_for_budget, parse_budget
 from meshcil.stages.resolve import resolve_run
 from meshcil.training.planning import exemplar_size, ledgers_of, smallest_bytes
 from tests.methods.factory import CONFIG
@@ -73,7 +73,7 @@ def test_every_method_of_an_experiment_gets_the_published_number_of_exemplars(na
     assert len(amounts) == len(EXEMPLARS[name]) and len(keys) == 5 * len(amounts)
     for key in keys:
         run, budget = resolve_run(key, CONFIG), parse_budget(key.budget)
-        assert smallest_bytes(run, budget, Path("nowhere")) < budget.amount
+        assert smallest_bytes(run, Path("nowhere")) < budget.amount
         held = ledgers_of(run, Path("nowhere"))[-1].total("paper")
         column = {"der": 0, "memo": 1}.get(run.method.kind, 2)
         expected = EXEMPLARS[name][amounts.index(budget.amount)][column]

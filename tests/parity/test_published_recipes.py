@@ -24,6 +24,7 @@ RECIPES = {
     ),
     "icarl": (FIRST, (170, (80, 120), 2e-4), {"temperature": 2, "distillation_weight": 1}),
     "wa": (FIRST, (170, (60, 100, 140), 2e-4), {"temperature": 2}),
+    "bic": (FIRST, (170, (60, 100, 140), 2e-4), {"temperature": 2, "held_share": 0.1}),
     "der": (FIRST, (170, (80, 120, 150), 2e-4), {"auxiliary_weight": 1}),
     "memo": (FIRST, (170, (80, 120, 150), 2e-4), {"auxiliary_weight": 1, "specialised": 1, "train_generalised": True}),
     "podnet": (COSINE, COSINE, {"spatial_weight": 5, "flat_weight": 1, "proxies": 10, "margin": 0.6}),

@@ -24,8 +24,7 @@ from meshcil.core.naming import load_object
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch, Method, RunFacts
-from meshcil.training.data import TrainingData
-from meshcil.training.selection import selection_inputs
+from meshcil.training.selection import TrainingData, selection_inputs
 from meshcil.training.trainer import train_step
 from tests.methods import factory
 
@@ -59,6 +58,14 @@ CHANGES = {
         "flat_weight": 1.0,
         "stages": 3,
         "balanced": BalancedSettings(epochs=1, lr=0.005, schedule="constant"),
+    },
+    "afc": {
+        "proxies": 10,
+        "scale": 1.0,
+        "published_nca": True,
+        "distillation_weight": 4.0,
+        "stages": 3,
+        "balanced": BalancedSettings(epochs=1, lr=0.05, schedule="constant"),
     },
     "lucir": REBALANCING,
     "aanet": REBALANCING | {"mixing": 0.5, "mixing_epochs": 0},

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.peers import energy, lockstep
+from tests.peers import afc, energy, lockstep
 
 VALUES = json.loads((Path(__file__).parent / "values.json").read_text())
 KINDS = [kind for kind in VALUES if kind != "energy"]
@@ -40,6 +40,23 @@ def test_method_goes_with_public_code(kind: str, tmp_path: Path) -> None:
         one_image = 100 / (lockstep.TEST * sum(lockstep.STEPS[: step + 1]))
         found = {name: trace.accuracy[step][name] for name in accuracy}
         assert found == pytest.approx(accuracy, abs=one_image + 1e-3)
+
+
+def test_afc_goes_with_its_formulas(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        peer = afc.Peer()
+        trace = lockstep.follow("afc", tmp_path, peer.follow)
+        peer.end()
+    finally:
+        torch.set_num_threads(threads)
+    for step, losses in enumerate(peer.losses):
+        assert len(losses) >= 10
+        assert trace.losses[step] == pytest.approx(losses, abs=TOLERANCE * max(losses)), f"losses of step {step}"
+    assert len(peer.apart) >= 30 and max(peer.apart) < TOLERANCE
+    for own, other in zip(peer.method.importance, peer.importance[-1], strict=True):
+        torch.testing.assert_close(own, other, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 def test_energy_network_goes_with_public_code() -> None:

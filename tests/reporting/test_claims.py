@@ -15,7 +15,8 @@ from meshcil.config.claims import Claim, ClaimsSettings, Term, load_claims
 from meshcil.config.variants import method_names
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
-from meshcil.reporting.claims import chosen, claims_table, counts, judge, measured, sources_view, verdicts
+from meshcil.reporting.claims import behind, claims_table, counts, judge, measured, sources_view, verdicts
+from meshcil.reporting.lookup import Lookup
 from meshcil.reporting.reproducibility import _section
 from meshcil.reporting.scores import read_scores
 
@@ -41,7 +42,7 @@ def value(scores: pd.DataFrame, method: str, budget: str, seed: int) -> float:
 
 
 def test_a_contrast_is_the_mean_of_differences_of_the_same_seed(three: pd.DataFrame) -> None:
-    found = judge(BETTER, three)
+    found = judge(BETTER, Lookup(three))
     assert set(found) == {"primitives3d, 2-2-2, total-24", "primitives3d, 2-2-2, total-96"}
     differences = [value(three, "inemo", "total-96", s) - value(three, "icarl", "total-96", s) for s in SEEDS]
     assert found["primitives3d, 2-2-2, total-96"].mean == pytest.approx(100 * sum(differences) / 3)
@@ -50,7 +51,7 @@ def test_a_contrast_is_the_mean_of_differences_of_the_same_seed(three: pd.DataFr
 
 def test_a_seed_that_lacks_a_term_does_not_count(three: pd.DataFrame) -> None:
     part = three[~((three["method"] == "icarl") & (three["seed"] == 2) & (three["budget"] == "total-24"))]
-    found = judge(BETTER, part)
+    found = judge(BETTER, Lookup(part))
     assert found["primitives3d, 2-2-2, total-24"].count == 2
     assert found["primitives3d, 2-2-2, total-24"].verdict == "not decided"
 
@@ -59,7 +60,7 @@ def test_the_claim_that_goes_the_other_way_does_not_hold(three: pd.DataFrame) ->
     worse = BETTER.model_copy(
         update={"terms": (INEMO.model_copy(update={"weight": -1}), ICARL.model_copy(update={"weight": 1}))}
     )
-    assert judge(worse, three)["primitives3d, 2-2-2, total-96"].verdict == "does not hold"
+    assert judge(worse, Lookup(three))["primitives3d, 2-2-2, total-96"].verdict == "does not hold"
 
 
 def test_the_best_method_is_the_one_with_the_best_mean_over_seeds(three: pd.DataFrame) -> None:
@@ -67,17 +68,33 @@ def test_the_best_method_is_the_one_with_the_best_mean_over_seeds(three: pd.Data
     of_one = (three["method"] == "icarl") & (three["seed"] == 1) & (three["metric"] == "last_accuracy")
     ahead_once = three.assign(value=three["value"].mask(of_one, 0.99))
     expected = {s: value(three, "inemo", "total-96", s) for s in SEEDS}
-    assert measured(both, chosen(both, ahead_once), ["protocol", "seed"]).droplevel(0).to_dict() == expected
+    assert measured(both, Lookup(ahead_once).rows(both), ["protocol", "seed"]).droplevel(0).to_dict() == expected
     # The best of each seed would let chance choose.
     each = both.model_copy(update={"over": "max"})
-    assert measured(each, chosen(each, ahead_once), ["protocol", "seed"]).droplevel(0).to_dict() == expected | {1: 0.99}
+    assert measured(each, Lookup(ahead_once).rows(each), ["protocol", "seed"]).droplevel(0).to_dict() == expected | {
+        1: 0.99
+    }
+
+
+def test_a_method_without_exemplars_competes_at_every_budget_in_images(scores_of: Callable[..., pd.DataFrame]) -> None:
+    rival = ICARL.model_copy(update={"select": {}, "exclude": {"kind": ("inemo",)}, "over": "best"})
+    claim = BETTER.model_copy(update={"terms": (INEMO, rival)})
+    runs = [(m, b, s) for m, b in (("inemo", "total-24"), ("icarl", "total-24"), ("finetune", "none")) for s in SEEDS]
+    scores = scores_of(*runs)
+    best = scores["method"].eq("finetune") & scores["metric"].eq("last_accuracy")
+    scores.loc[best, "value"] = 0.99
+    found = judge(claim, Lookup(scores))
+    own = sum(value(scores, "inemo", "total-24", s) for s in SEEDS) / 3
+    assert found["primitives3d, 2-2-2, total-24"].mean == pytest.approx(100 * (own - 0.99))
+    rows = behind(claim, Lookup(scores))["primitives3d, 2-2-2, total-24"]
+    assert set(rows["method"]) == {"inemo", "icarl", "finetune"}
 
 
 def test_a_method_that_lacks_a_seed_is_not_the_best(three: pd.DataFrame) -> None:
     both = Term(metric="last_accuracy", select={"method": ("inemo", "icarl"), "budget": ("total-96",)}, over="best")
     part = three[~((three["method"] == "inemo") & (three["seed"] == 2))]
     expected = {s: value(three, "icarl", "total-96", s) for s in SEEDS}
-    assert measured(both, chosen(both, part), ["protocol", "seed"]).droplevel(0).to_dict() == expected
+    assert measured(both, Lookup(part).rows(both), ["protocol", "seed"]).droplevel(0).to_dict() == expected
 
 
 def test_runs_that_experiments_share_count_once_and_unmeasured_claims_are_named(three: pd.DataFrame) -> None:
@@ -138,7 +155,7 @@ def test_equal_bytes_are_not_equal_numbers_of_exemplars(scores_of: Callable[...,
     scores = scores_of(*((m, b, s) for m in ("inemo", "icarl") for b in ("total-96", "bytes-500000") for s in SEEDS))
     scores["method"] = scores["kind"] = scores["method"].map({"inemo": "memo", "icarl": "der"})
     claim = next(c for block in load_claims(ROOT / "config") for c in block.claims if c.name == "memo-above-der")
-    assert set(judge(claim, scores)) == {"primitives3d, 2-2-2, bytes-500000"}
+    assert set(judge(claim, Lookup(scores))) == {"primitives3d, 2-2-2, bytes-500000"}
 
 
 def test_the_methods_of_which_the_best_is_taken_are_named(three: pd.DataFrame) -> None:
@@ -179,7 +196,7 @@ def test_a_share_is_what_occlusion_leaves_of_the_accuracy_above_guessing(three: 
     hidden["value"] = 0.1 + 0.5 * hidden["value"]
     share = Term(metric="last_accuracy", test_set="L1", of="clean", chance=0.1, select={"method": ("inemo",)})
     claim = BETTER.model_copy(update={"terms": (share,), "unit": "share"})
-    found = judge(claim, pd.concat([three, hidden], ignore_index=True))
+    found = judge(claim, Lookup(pd.concat([three, hidden], ignore_index=True)))
     clean = [value(three, "inemo", "total-96", seed) for seed in SEEDS]
     expected = sum((0.1 + 0.5 * v - 0.1) / (v - 0.1) for v in clean) / 3
     assert found["primitives3d, 2-2-2, total-96"].mean == pytest.approx(expected)
@@ -187,10 +204,10 @@ def test_a_share_is_what_occlusion_leaves_of_the_accuracy_above_guessing(three: 
 
 def test_nothing_is_decided_below_the_floor(three: pd.DataFrame) -> None:
     rival = max(value(three, "icarl", "total-96", seed) for seed in SEEDS)
-    assert judge(BETTER, three)["primitives3d, 2-2-2, total-96"].verdict == "holds"
+    assert judge(BETTER, Lookup(three))["primitives3d, 2-2-2, total-96"].verdict == "holds"
     for floor, verdict in ((rival - 0.5, "holds"), (rival + 0.001, "not decided")):
         claim = BETTER.model_copy(update={"floor": floor})
-        assert judge(claim, three)["primitives3d, 2-2-2, total-96"].verdict == verdict
+        assert judge(claim, Lookup(three))["primitives3d, 2-2-2, total-96"].verdict == verdict
 
 
 def test_a_mirrored_claim_is_shown_and_not_counted(three: pd.DataFrame) -> None:
@@ -215,6 +232,6 @@ def test_claims_of_one_form_share_their_variance(three: pd.DataFrame) -> None:
     scores = pd.concat([scores, third], ignore_index=True)
     lwf = ICARL.model_copy(update={"select": {"method": ("lwf",)}})
     other = BETTER.model_copy(update={"name": "b", "terms": (INEMO, lwf)})
-    alone = judge(BETTER, scores)["primitives3d, 2-2-2, total-96"]
-    both = verdicts([BETTER, other], scores)[0]["primitives3d, 2-2-2, total-96"]
+    alone = judge(BETTER, Lookup(scores))["primitives3d, 2-2-2, total-96"]
+    both = verdicts([BETTER, other], Lookup(scores))[0]["primitives3d, 2-2-2, total-96"]
     assert both.mean == alone.mean and both.high - both.low != alone.high - alone.low

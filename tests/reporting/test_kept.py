@@ -13,9 +13,10 @@ import pytest
 from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.core.errors import InputError
+from meshcil.reporting.cells import table_view
 from meshcil.reporting.kept import read_kept, table_text, together, worth_keeping
-from meshcil.reporting.page import table_view
-from meshcil.reporting.reproducibility import BEGIN, END, reproducibility, rewrite_claims
+from meshcil.reporting.margin import margin_svg, margins
+from meshcil.reporting.reproducibility import BEGIN, END, MARGIN, reproducibility, rewrite_claims
 from meshcil.reporting.results import markdown_table
 from meshcil.reporting.scores import COLUMNS
 from meshcil.reporting.table import from_texts
@@ -84,7 +85,7 @@ def scores_of(data: str, gains: Sequence[float], rivals: Sequence[str]) -> pd.Da
 
 
 def pages(root: Path) -> tuple[str, str]:
-    return reproducibility(root / "docs/results", root / "config")
+    return reproducibility(read_kept(root / "docs/results"), root / "config")
 
 
 def found(root: Path) -> pd.DataFrame:
@@ -101,6 +102,13 @@ def test_the_experiment_with_most_seeds_speaks(keep: Callable[..., None], tmp_pa
         ["better", "voc, 2-2", "-1.10", "does not hold", "third"],
         ["never", "", "", "not measured", ""],
     ]
+
+
+def test_a_difference_of_one_seed_is_left_out_beside_a_verdict(keep: Callable[..., None], tmp_path: Path) -> None:
+    keep("first", "digits", [0.01])
+    assert found(tmp_path)["data"].tolist() == ["digits, 2-2", ""]
+    keep("second", "voc", HOLDS)
+    assert found(tmp_path)["data"].tolist() == ["voc, 2-2", ""]
 
 
 def test_among_equal_seeds_the_experiment_with_most_rivals_speaks(keep: Callable[..., None], tmp_path: Path) -> None:
@@ -140,7 +148,7 @@ def test_the_page_has_verdicts_and_where_they_are_from(keep: Callable[..., None]
     row = f"It is better. (abstract) | 2 points | {where} | +2.10 (+1.85 to +2.35) | 3 | ✓ holds"
     assert f"| {row} |" in text
     assert "- It is seen by nobody. (nowhere; published: nothing)" in text
-    assert "| It is better. | ✓ holds |" in lines and "| 1 further claim | – not measured |" in lines
+    assert "It is better. | ✓ holds |" in lines and "seen by nobody" not in lines
 
 
 def test_nothing_is_written_where_something_is_damaged(keep: Callable[..., None], tmp_path: Path) -> None:
@@ -175,9 +183,24 @@ def test_a_folder_without_kept_results_is_named(tmp_path: Path) -> None:
 
 
 def test_the_pages_of_this_repository_are_those_that_its_results_give() -> None:
-    text, lines = reproducibility(REPOSITORY / "docs/results", REPOSITORY / "config")
+    kept = read_kept(REPOSITORY / "docs/results")
+    text, lines = reproducibility(kept, REPOSITORY / "config")
     assert (REPOSITORY / "REPRODUCIBILITY.md").read_text(encoding="utf-8") == text
     assert f"{BEGIN}\n\n{lines}\n\n{END}" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert sum(line.startswith("| ") for line in lines.splitlines()) == 1 + 3 * 3, "three papers with three claims each"
+    assert f'src="{MARGIN}"' in lines
+    assert (REPOSITORY / MARGIN).read_bytes() == margin_svg(kept)
+
+
+def test_the_figure_of_the_finding_shows_the_differences_of_the_kept_scores() -> None:
+    kept = read_kept(REPOSITORY / "docs/results")
+    lines = {line.name: line for line in margins(kept)}
+    scores = next(one.scores for one in kept if one.name == "inemo-rivals")
+    rows = scores[(scores["metric"] == "last_accuracy") & (scores["test_set"] == "L3") & (scores["class_name"] == "")]
+    mean = rows[rows["task"] == ""].groupby("method")["value"].mean()
+    lead = mean["inemo-pretrained-study"] - mean["icarl-pretrained"]
+    assert lines["paper's rules"].y[-1] == pytest.approx(100 * lead)
+    assert margins([]) == [] and margin_svg([]) is None
 
 
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?: ± \d+(?:\.\d+)?)?")

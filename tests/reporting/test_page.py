@@ -7,8 +7,9 @@ import pytest
 
 from meshcil.config.experiment import Artifact, ExperimentSettings, RunBlock
 from meshcil.core.errors import InputError
+from meshcil.reporting.cells import table_view
 from meshcil.reporting.html import inline_svg
-from meshcil.reporting.page import blocks, cards, flat_settings, table_view
+from meshcil.reporting.page import blocks, cards, flat_settings
 from meshcil.reporting.table import Table, from_texts, read_table
 
 SVG = '<?xml version="1.0"?><svg width="3" viewBox="0 0 3 3"><path id="p"/><use xlink:href="#p"/></svg>'
@@ -112,7 +113,7 @@ def test_settings_become_lines() -> None:
 
 def test_drawings_of_one_page_do_not_share_ids() -> None:
     text = inline_svg(SVG, "one", 'says "x"')
-    assert text.startswith('<svg viewBox="0 0 3 3" role="img" aria-label="says &quot;x&quot;">')
+    assert text.startswith('<svg viewBox="0 0 3 3" style="--natural: 3px" role="img" aria-label="says &quot;x&quot;">')
     assert 'id="one-p"' in text and 'href="#one-p"' in text and "xlink" not in text
     with pytest.raises(ValueError, match="svg must"):
         inline_svg("nothing", "one", "")

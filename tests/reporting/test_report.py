@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
@@ -165,6 +166,29 @@ def test_kept_verdicts_stand_beside_those_of_the_page_and_are_told_from_them(
     assert "By this page’s runs not decided 3 Kept results holds 2 not decided 1 By neither not measured" in words
 
 
+def test_claims_are_drawn_line_by_line_and_kept_ones_are_folded(
+    workplace: Path, keep_scores: Callable[..., None]
+) -> None:
+    judge_smoke()
+    keep_scores("other", "memo-above-der", "digits, 2-2, bytes-100", 5)
+    write_page()
+    text = Path("reports/index.html").read_text(encoding="utf-8")
+    claims = text[text.index('id="claims"') : text.index('id="made"')]
+    folded = claims.index('<details class="earlier">')
+    own, kept = claims[:folded], claims[folded:]
+    assert own.count('<details class="claim">') == 3 and "kept" not in "".join(re.findall('<g class="([^"]*)"', own))
+    assert '<g class="mark holds kept"><title>digits, 2-2, bytes-100: +2.34 (+1.11 to +3.57) points, 5 seeds' in kept
+    assert 'class="published"' in kept, "the paper gives two averages"
+    assert len(text.encode()) < 2_000_000
+
+
+def test_the_page_begins_with_what_came_out(workplace: Path) -> None:
+    words = " ".join("".join(write_page().words).split())
+    table = read_texts(Path("reports/tables/smoke-summary.csv")).set_index("method")["last [%]"]
+    assert "After the last step" in words and words.index("After the last step") < words.index("At a glance")
+    assert f"{max(table, key=float)} % of the test images of all classes correctly" in words
+
+
 def test_only_what_the_page_does_not_decide_itself_is_taken_from_kept_results(
     workplace: Path, keep_scores: Callable[..., None]
 ) -> None:
@@ -193,7 +217,9 @@ def test_claims_without_any_verdict_are_listed_openly(workplace: Path) -> None:
     words = " ".join("".join(page.words).split())
     assert unmeasured and all(row["statement"] in words for row in unmeasured)
     text = Path("reports/index.html").read_text(encoding="utf-8")
-    assert "<details" not in text[text.index('id="claims"') : text.index('id="made"')]
+    claims = text[text.index('id="claims"') : text.index('id="made"')]
+    seen = re.sub(r"<details.*?</details>", "", claims, flags=re.DOTALL)
+    assert all(str(escape(row["statement"])) in seen for row in unmeasured)
 
 
 def test_kept_scores_are_inputs_of_the_record(workplace: Path, keep_scores: Callable[..., None]) -> None:
@@ -244,7 +270,7 @@ def test_text_of_the_settings_is_escaped(workplace: Path) -> None:
 def test_figures_follow_the_page(workplace: Path) -> None:
     write_page()
     text = Path("reports/index.html").read_text(encoding="utf-8")
-    drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    drawings = re.findall(r"<svg.*?</svg>", re.sub('<svg class="plot".*?</svg>', "", text, flags=re.DOTALL), re.DOTALL)
     assert len(drawings) == 3
     for drawing in drawings:
         assert "var(--ink)" in drawing

@@ -33,6 +33,13 @@ def test_steps_are_named_by_classes_seen_and_in_percent(scores: pd.DataFrame) ->
     assert cell["4 classes std [%]"] == pytest.approx(100 * rows["value"].std())
 
 
+def test_each_seed_may_have_its_own_order_of_classes(scores: pd.DataFrame) -> None:
+    second = scores["class_name"].where(
+        (scores["seed"] == 0) | (scores["class_name"] == ""), "x" + scores["class_name"]
+    )
+    assert cells_of("steps", scores.assign(class_name=second)).equals(cells_of("steps", scores))
+
+
 def test_what_rounds_to_nothing_has_no_sign() -> None:
     values = pd.DataFrame({"change": [-0.004, -0.006], "carried": [-1e-9, 2.0]})
     written = Table(pd.DataFrame({"method": ["a", "b"]}), values, {"change": "%", "carried": "MiB"}).texts()

@@ -1,5 +1,8 @@
 """The shared part of the stages' command lines."""
 
+import os
+from errno import EACCES
+from os import strerror
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -36,6 +39,17 @@ def test_bad_input_is_one_message_and_exit_code_2(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "error: d.csv: is empty. Fill it\n"
 
 
+def test_a_file_of_another_account_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    def stage() -> None:
+        raise PermissionError(EACCES, strerror(EACCES), "logs/a.log")
+
+    with pytest.raises(SystemExit) as stop:
+        execute(stage, [])
+    assert stop.value.code == 2
+    said = "error: logs/a.log: cannot be used (Permission denied). Check who owns it and its permissions"
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_lists_of_files_arrive_in_order() -> None:
     seen: list[list[Path]] = []
 
@@ -51,11 +65,13 @@ def test_threads_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     before = torch.get_num_threads()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-        monkeypatch.setenv(name, "8")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "8")
     limit_threads(1)
     try:
         assert torch.get_num_threads() == 1
+        # A library's own variable would go before the common one.
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
     finally:
         torch.set_num_threads(before)
 

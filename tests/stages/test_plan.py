@@ -84,14 +84,17 @@ def test_records_of_an_experiment_are_listed_once_and_in_order(plan: Plan) -> No
     assert set(wanted) <= set(found) and f"{folder}/step0/train.record.json" not in found
 
 
-def test_runs_that_differ_in_their_budget_share_the_first_step(plan: Plan) -> None:
-    first = RunKey(dataset="primitives3d", protocol="3-3-3-3", method="icarl", budget="any", seed=0)
-    own = [key for key in plan.runs if key.method == "icarl"]
-    assert len(own) == 2 and {key.trained_as(0) for key in own} == {first}
-    assert all(key.trained_as(step) == key for key in own for step in (1, 2, 3))
+def test_runs_that_differ_in_their_budget_share_the_first_step() -> None:
+    plan = load_plan(["memo-embedded"], CONFIG)
+    first = RunKey(dataset="primitives3d-study", protocol="4-4-4", method="icarl-embedded", budget="any", seed=0)
+    own = [key for key in plan.runs if key.method == first.method and key.seed == 0]
+    assert len(own) == 3 and {key.trained_as(0) for key in own} == {first}
+    assert all(key.trained_as(step) == key for key in own for step in (1, 2))
     assert plan.first_steps[first] == resolve_run(first, CONFIG)
     assert [
-        path for path in records(plan, "laptop") if "/icarl/" in path and path.endswith("step0/train.record.json")
+        path
+        for path in records(plan, "memo-embedded")
+        if "/icarl-embedded/" in path and path.endswith("seed0/step0/train.record.json")
     ] == [f"results/runs/{first.path}/step0/train.record.json"]
 
 
@@ -200,7 +203,7 @@ def test_so_are_those_of_the_networks_of_the_study_of_layers() -> None:
 
 
 def test_images_without_poses_go_with_2d_methods_only() -> None:
-    key = KEY.model_copy(update={"dataset": "digits", "protocol": "5-5", "budget": "total-20"})
+    key = KEY.model_copy(update={"dataset": "digits", "protocol": "2-2-2-2-2", "budget": "total-20"})
     with pytest.raises(InputError, match=r"method inemo-smoke: needs poses, and dataset digits has none.*2D method"):
         resolve_run(key, CONFIG)
     run = resolve_run(key.model_copy(update={"method": "icarl-smoke"}), CONFIG)
@@ -221,7 +224,7 @@ def test_a_figure_of_images_waits_for_the_last_predictions_of_its_run(plan: Plan
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("method: inemo-smoke, budget", "method: icarl, budget", "is no run of this experiment"),
+        ("method: inemo-smoke, budget", "method: icarl, budget", "is not a run of this experiment"),
         ("kind: pose-overlays", "kind: steps", "kind `steps` is unknown. Known pictures: "),
         (
             "    caption: &steps",

@@ -1,12 +1,21 @@
 """What the predict stage writes of methods with meshes is what figures of images read."""
 
+from pathlib import Path
+
 import numpy
 import pandas as pd
+import pytest
 import torch
 
-from meshcil.methods.base.method import Prediction
+from meshcil.config.run import RunConfig
+from meshcil.datasets.prepared import PreparedSplit
+from meshcil.methods.base.method import Method, Prediction
+from meshcil.methods.icarl import Learner
 from meshcil.reporting.shown import cells
+from meshcil.stages import predict as stage
 from meshcil.stages.predict import mesh_columns
+from tests.stages.conftest import PER_CLASS
+from tests.stages.test_chain import resolved
 
 
 def test_maps_are_read_as_they_were_found() -> None:
@@ -31,3 +40,25 @@ def test_maps_are_read_as_they_were_found() -> None:
 
 def test_a_method_without_meshes_adds_nothing() -> None:
     assert mesh_columns(Prediction(torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64), None)) == {}
+
+
+def test_of_plain_images_those_of_later_classes_are_asked_about_after_all_others(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def answer(run: RunConfig, method: Method, table: PreparedSplit, *names: object) -> None:
+        asked.append(sorted(set(table.class_names)))
+
+    monkeypatch.setattr(stage, "predict_table", answer)
+    monkeypatch.setattr(stage, "prediction_frame", lambda *given: pd.DataFrame({"sample_id": given[2].ids}))
+    run, method = resolved("icarl"), object.__new__(Learner)
+    known, later = sorted(run.steps[0]), sorted(run.steps[1])
+    for test_set, step, expected in (
+        ("clean", 0, [known, later]),
+        ("L1", 0, [known]),
+        ("clean", 1, [sorted(run.classes)]),
+    ):
+        asked.clear()
+        frame = stage.predict_split(run, method, data / "train.parquet", test_set, step)
+        assert asked == expected and len(frame) == PER_CLASS * sum(map(len, expected))

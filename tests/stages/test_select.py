@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from meshcil.config.run import RunConfig, RunKey
-from meshcil.memory.budget import parse_budget
 from meshcil.memory.ledger import Ledger
 from meshcil.memory.store import ExemplarStore
 from meshcil.stages.resolve import resolve_run
@@ -46,7 +45,7 @@ def test_a_class_gives_its_quota_or_all_it_has_and_the_ledger_counts_what_is_the
         held = Ledger(tuple(method.ledger_rows()))
         per_class = quota(run, step, held)
         pool = load_pool(run, data / "train.parquet", names)
-        ranked = rank_classes(run, method, pool, step, parse_budget(budget), per_class)
+        ranked = rank_classes(run, method, pool, step, per_class)
         store = method.update_exemplars(store, ranked, per_class)
         kept = {name: len(ids) for name, ids in store.classes}
         assert kept == {name: min(per_class, IMAGES[name]) for name in run.seen(step)}

@@ -64,6 +64,16 @@ def test_average_precision_takes_eleven_recalls() -> None:
     assert scores["ap50", "bottle"] == pytest.approx((6 * 1 + 5 * 2 / 3) / 11, abs=1e-6)
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, 1.0), (1.6, 0.0), (800 / 375, 0.0)])
+def test_boxes_in_coordinates_of_the_resized_image_find_nothing(factor: float, expected: float) -> None:
+    """A perfect detector; the shorter side of VOC's images, 375 pixels or so, is enlarged to 600 or 800."""
+    boxes = {"1": A, "2": B, "3": C}
+    rows = [truth(image, "bottle", box) for image, box in boxes.items()]
+    rows += [found(image, "bottle", 0.9, tuple(factor * x for x in box)) for image, box in boxes.items()]
+    scores = {(m, c): v for _, _, c, m, v, _ in detection.scores_of(evidence(*rows))}
+    assert scores["ap50", "bottle"] == expected
+
+
 def test_difficult_objects_count_neither_way_and_classes_are_scored_by_task() -> None:
     rows = [truth("1", "bottle", A), truth("1", "bottle", B, True), truth("1", "car", C)]
     rows += [found("1", "bottle", 0.9, A), found("1", "bottle", 0.95, B), found("1", "car", 0.5, A)]

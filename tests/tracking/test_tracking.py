@@ -119,7 +119,7 @@ def test_mlflow_nests_jobs_and_logs_each_once(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.glob(".mlflow*"))
     parents = {runs[run].data.tags["mlflow.parentRunId"] for run in first.values()}
     (parent,) = parents
-    assert runs[parent].info.run_name == GROUP and runs[parent].data.params["depth"] == "2"
+    assert runs[parent].info.run_name == "m, no exemplars, seed 0, d 2-2" and runs[parent].data.params["depth"] == "2"
     child = first["step0/train.record.json"]
     assert [m.value for m in client.get_metric_history(child, "ce")] == [2.5, 2.0]
     assert runs[child].data.tags["meshcil.record_sha256"] == train.record_sha256
@@ -162,7 +162,7 @@ def test_of_several_experiments_the_one_logged_last_says_which_run_is_the_report
     for name in ("laptop", "smoke"):
         runs = {"reports/report.record.json": f"run of {name}", f"{name}.record.json": name}
         write_json_atomic(Path(f"results/tracking/{name}.json"), {"experiment": name, "runs": runs})
-        ended = "2026-01-02" if name == later else "2026-01-01"
+        ended = f"2026-11-20T12:0{2 if name == later else 1}:00.000+00:00"
         write_record(f"results/tracking/track-{name}.record.json", "track", ended=ended)
     found = tracked_runs()
     assert found["reports/report.record.json"] == f"run of {later}"

@@ -125,5 +125,5 @@ def test_mesh_models_refuse_to_move_the_object(change: dict[str, float]) -> None
     method = load_method("inemo", Path(__file__).parents[2] / "config")
     settings = method.model_dump()
     settings["training"]["augmentation"] |= change
-    with pytest.raises(ValidationError, match=f"{next(iter(change))} must be 0: a moved object"):
+    with pytest.raises(ValidationError, match=f"{next(iter(change))} must be 0: the image would move"):
         type(method).model_validate(settings)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import torch
 
-from meshcil.training.data import TrainingData
-from meshcil.training.selection import balanced_subset
+from meshcil.training.selection import TrainingData, balanced_subset
 from meshcil.training.trainer import train_step
 from tests.methods.factory import build, pool
 

@@ -182,7 +182,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 def test_a_device_that_is_not_there_is_refused(count: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, count)
     usable = "auto, cpu" if count == 0 else "auto, cpu, cuda, cuda:0, cuda:1"
-    with pytest.raises(InputError, match=f"device '{name}': is unknown or not there. Here are: {usable}$"):
+    with pytest.raises(InputError, match=f"device '{name}': is unknown or not available. Available: {usable}$"):
         choose_device(name, torch.get_num_threads())
 
 

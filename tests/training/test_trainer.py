@@ -13,7 +13,7 @@ from meshcil.core.errors import InputError
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.inemo import Learner
 from meshcil.training.checkpoint import Interrupted, load_checkpoint
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 from meshcil.training.trainer import Progress, build_optimizer, learning_rate, train_step
 from tests.methods.factory import build, facts, pool, settings
 

@@ -1,6 +1,7 @@
 """What the Makefile itself decides: which environment is good, what `clean` deletes, and who records when."""
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -19,8 +20,9 @@ def copy_makefile(folder: Path) -> None:
         shutil.copy(ROOT / name, folder)
 
 
-def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *words, f"PYTHON={sys.executable}"], cwd=folder, capture_output=True, text=True)
+def make(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", *words, f"PYTHON={sys.executable}"]
+    return subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
 
 
 def test_an_environment_belongs_to_its_folder(tmp_path: Path) -> None:
@@ -35,6 +37,15 @@ def test_an_environment_belongs_to_its_folder(tmp_path: Path) -> None:
     here.rename(there)
     again = make(there, "setup", "--dry-run").stdout
     assert f'test -n "{stamp}"' in again and "Nothing to be done" not in again
+
+
+def test_modules_of_another_environment_have_no_say(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    write(tmp_path, {"other/sitecustomize.py": "print('noise')"})
+    plain = make(tmp_path, "setup", "--dry-run").stdout
+    assert make(tmp_path, "setup", "--dry-run", PYTHONPATH="other", PYTHONHOME="/nowhere").stdout == plain
+    (tmp_path / "show.mk").write_text("show:\n\t@echo $${PYTHONPATH-none}\n")
+    assert make(tmp_path, "-f", "Makefile", "-f", "show.mk", "show", PYTHONPATH="other").stdout == "none\n"
 
 
 def test_an_empty_experiment_is_named(tmp_path: Path) -> None:
@@ -111,3 +122,10 @@ def test_a_clone_has_the_bytes_of_the_commit(tmp_path: Path) -> None:
     git(source, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "first")
     git(tmp_path, "clone", "--quiet", "-c", "core.autocrlf=true", "source", "clone")
     assert (tmp_path / "clone/requirements.lock").read_bytes() == b"a==1\nb==2\n"
+
+
+def test_the_server_of_the_runs_is_for_this_machine_under_its_own_name(tmp_path: Path) -> None:
+    copy_makefile(tmp_path)
+    command = make(tmp_path, "ui", "--dry-run", "STAMP=", "PORT=5007").stdout.replace("\\\n", " ").split()
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--allowed-hosts") + 1] == '"127.0.0.1:5007,localhost:5007"'

@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from meshcil.cli.demo import command
 from meshcil.cli.predict import predict_files
 from meshcil.cli.registered_model import _load_pyfunc
 from meshcil.cli.stored_model import load_model, read_window
@@ -45,6 +48,16 @@ def test_images_get_class_pose_and_drawing(
     assert f"{answer['class']} (score" in capsys.readouterr().out
 
 
+def test_the_code_of_the_readme_asks_the_model(
+    smoke: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0].replace("photo.jpg", image(smoke).as_posix())
+    monkeypatch.chdir(smoke)
+    exec(code, {})
+    assert re.match(r"\w+ \((-?\d+\.\d+(, )?){3}\) (True|False|None)$", capsys.readouterr().out)
+
+
 def test_answers_are_those_of_the_predict_stage(smoke: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pandas as pd
 
@@ -69,7 +82,8 @@ def test_the_registered_model_answers_as_predict_does(smoke: Path, monkeypatch: 
     import pandas as pd
 
     monkeypatch.chdir(smoke)
-    mlflow.set_tracking_uri(f"sqlite:///{smoke}/mlflow.db")
+    # By the environment, which ends with the test: `set_tracking_uri` would send the runs of later tests there.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{smoke}/mlflow.db")
     name = "primitives3d-tiny.2-2.inemo-smoke.total-16.seed0"
     model = mlflow.pyfunc.load_model(f"models:/{name}/1")
     found = model.predict(pd.DataFrame({"image": [image(smoke).read_bytes()]})).iloc[0]
@@ -137,7 +151,8 @@ def served(smoke: Path, tmp_path: Path):
         port = free.getsockname()[1]
     log = (tmp_path / "log").open("w")
     environment = os.environ | {"HOME": str(tmp_path)}
-    server = subprocess.Popen(command(None, port), cwd=smoke, stdout=log, stderr=log, env=environment)
+    command = [sys.executable, "-m", "meshcil.cli", "demo", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=smoke, stdout=log, stderr=log, env=environment)
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -148,8 +163,23 @@ def served(smoke: Path, tmp_path: Path):
             time.sleep(0.2)
     yield f"http://127.0.0.1:{port}"
     server.terminate()
-    server.wait()
+    assert server.wait(timeout=30) == -signal.SIGTERM
     log.close()
+    with socket.socket() as left:
+        # No child keeps the port.
+        assert left.connect_ex(("127.0.0.1", port))
+
+
+def test_the_demo_answers_no_page_but_its_own(served: str) -> None:
+    def status(**headers: str) -> int:
+        try:
+            with urlopen(Request(served, headers=headers)) as answer:
+                return answer.status
+        except HTTPError as error:
+            return error.code
+
+    assert status() == 200
+    assert status(Host="stranger.example") == status(Origin="http://127.0.0.1:1") == 403
 
 
 def test_the_demo_shows_class_pose_and_drawing_of_a_dropped_image(served: str, smoke: Path) -> None:

@@ -81,7 +81,7 @@ FILES = (
     "reports/tables/smoke-summary.csv",
     "reports/figures/smoke-steps.svg",
     "requirements.lock",
-    "src/meshcil/evaluation/incremental.py",
+    "src/meshcil/evaluation/metrics.py",
 )
 
 
@@ -120,7 +120,7 @@ EDITS = {
     "dataset": ("config/datasets/primitives3d-tiny.yaml", "focal: 250.0", "focal: 251.0", {"generate", "prepare"}),
     "kept results": ("docs/results/laptop/provenance.json", '"measured": "', '"measured": "About ', {"report"}),
     "lock": ("requirements.lock", "", "# Another.\n", {"generate", "prepare", "train", "score", "table", "report"}),
-    "rule": ("workflow/rules/evaluate.smk", '"{params.command} > {log}', '"{params.command}  > {log}', {"score"}),
+    "rule": ("workflow/rules/evaluate.smk", '"{params.command} > {log:q}', '"{params.command}  > {log:q}', {"score"}),
 }
 
 

@@ -103,7 +103,8 @@ def test_an_edited_loss_changes_exactly_the_jobs_that_import_it(copy: Path, befo
 
 def test_a_loss_of_inemo_is_no_matter_to_icarl(copy: Path, before: dict) -> None:
     users = {job for job, (_, roots) in before.items() if "meshcil.losses.contrastive" in closure(copy, roots)}
-    assert users == {f"{stage} {m}" for stage in ("train", "select", "predict") for m in ("inemo", "inemo-smoke")}
+    methods = ("inemo-pretrained", "inemo-pretrained-paper-rules", "inemo-smoke")
+    assert users == {f"{stage} {method}" for stage in ("train", "select", "predict") for method in methods}
 
 
 def test_docstrings_comments_and_layout_change_nothing(copy: Path, before: dict) -> None:

@@ -43,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     for name, text in STAGES.items():
         (package / f"{name}.py").write_text(text)
     text = SCRIPT.read_text().replace("meshcil.stages", "toy.stages")
-    begin, end = text.index("LIBRARIES = ("), text.index("_THREADS")
+    begin, end = text.index("LIBRARIES = ("), text.index("_FORWARDED = ")
     text = f'{text[:begin]}LIBRARIES = ("colorsys",)\nsys.path.insert(0, {str(tmp_path)!r})\n{text[end:]}'
     script = tmp_path / "stage.py"
     script.write_text(text)

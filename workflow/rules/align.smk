@@ -16,7 +16,7 @@ rule align:
     message:
         "align {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}: {wildcards.aligner}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"
 
 
 rule predict_aligned:
@@ -34,7 +34,7 @@ rule predict_aligned:
     message:
         "predict through {wildcards.aligner}: {wildcards.method} seed {wildcards.seed}, step {wildcards.step}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"
 
 
 rule score_aligned:
@@ -52,4 +52,4 @@ rule score_aligned:
     message:
         "score {wildcards.method} {wildcards.budget} seed {wildcards.seed} through {wildcards.aligner}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"

@@ -18,7 +18,7 @@ from meshcil.stages.plan import load_plan, resources, study_resources
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
 
 # Relative, so that a moved checkout changes no parameter.
-CONFIG = os.path.relpath(Path(workflow.basedir) / "config")
+CONFIG = os.path.relpath(Path(str(workflow.current_basedir)).parents[1] / "config")
 LOCK = sha256_file(repository_root() / "requirements.lock")
 EXPERIMENTS = str(config.get("experiment", "laptop")).split(",")
 

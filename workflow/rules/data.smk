@@ -26,7 +26,7 @@ rule generate:
     message:
         "render {wildcards.dataset}"
     shell:
-        "{params.command} --workers {threads} > {log} 2>&1"
+        "{params.command} --workers {threads} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -44,4 +44,4 @@ rule prepare:
     message:
         "prepare {wildcards.dataset}"
     shell:
-        "{params.command} --workers {threads} > {log} 2>&1"
+        "{params.command} --workers {threads} > {log:q} 2>&1"

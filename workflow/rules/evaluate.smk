@@ -32,7 +32,7 @@ rule predict:
     message:
         "predict {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}: {wildcards.suite}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"
 
 
 rule score:
@@ -50,7 +50,7 @@ rule score:
     message:
         "score {wildcards.method} {wildcards.budget} seed {wildcards.seed}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule collect:
@@ -68,4 +68,4 @@ rule collect:
     message:
         "collect {wildcards.experiment}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"

@@ -20,4 +20,4 @@ rule track:
     message:
         "log {wildcards.experiment} to MLflow"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"

@@ -17,4 +17,4 @@ rule select:
     message:
         "select exemplars {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"

@@ -24,7 +24,7 @@ rule table:
     message:
         "table {wildcards.table}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule figure:
@@ -42,7 +42,7 @@ rule figure:
     message:
         "figure {wildcards.figure}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule contact_sheet:
@@ -60,7 +60,7 @@ rule contact_sheet:
     message:
         "contact sheet {wildcards.dataset}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule claims:
@@ -78,7 +78,7 @@ rule claims:
     message:
         "claims"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule report:
@@ -96,4 +96,4 @@ rule report:
     message:
         "report"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"

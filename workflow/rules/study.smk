@@ -17,4 +17,4 @@ rule study:
     message:
         "study {wildcards.study} seed {wildcards.seed}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"

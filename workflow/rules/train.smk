@@ -23,7 +23,7 @@ rule resolve:
     message:
         "resolve {wildcards.dataset} {wildcards.protocol} {wildcards.method} {wildcards.budget} seed {wildcards.seed}"
     shell:
-        "{params.command} > {log} 2>&1"
+        "{params.command} > {log:q} 2>&1"
 
 
 rule train:
@@ -44,4 +44,4 @@ rule train:
     message:
         "train {wildcards.method} {wildcards.budget} seed {wildcards.seed}, step {wildcards.step}"
     shell:
-        "{params.command} --threads {threads} > {log} 2>&1"
+        "{params.command} --threads {threads} > {log:q} 2>&1"

@@ -54,7 +54,6 @@ LIBRARIES = (
         "trimesh",
     ),
 )
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _HEAD = struct.Struct("!I")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -69,10 +68,18 @@ def main() -> None:
     address = os.environ.pop(SERVER, None)
     connection = _connected(address) if address else None
     if connection is None:
-        # Libraries ask for their number of threads when they are imported, before a stage can set it.
-        os.environ.update(dict.fromkeys(_THREADS, "1"))
+        _limit_threads()
         os.execv(sys.executable, [sys.executable, "-I", "-m", f"meshcil.stages.{stage}", *arguments])
     _finish(_delegate(connection, stage, arguments))
+
+
+def _limit_threads() -> None:
+    """Hold libraries that are not imported yet to one thread: a stage would come too late to say so.
+
+    They all go by `OMP_NUM_THREADS`, unless a variable of their own is set (`MKL_NUM_THREADS`).
+    """
+    own = [name for name in os.environ if name.endswith("_NUM_THREADS")]
+    os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", *own], "1"))
 
 
 def _connected(address: str) -> socket.socket | None:
@@ -216,7 +223,7 @@ def _become(job: dict[str, Any], files: list[int]) -> NoReturn:
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["environment"])
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    _limit_threads()
     module = f"meshcil.stages.{job['stage']}"
     sys.argv = [module, *job["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-I", "-m", *sys.argv]
@@ -242,7 +249,7 @@ def serve() -> None:
     # The terminal's Ctrl-C is for the jobs, whose callers pass it on.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    _limit_threads()
     _Server(os.environ.pop(SERVER)).run()
 
 

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["Aligner", "LatentPairs"],
-        "energy": ["EnergyNetwork", "ascend"],
+        "eli": ["EnergyNetwork", "ascend"],
         "gates": ["GATES", "apply_gate"],
     },
 )

@@ -20,15 +20,10 @@ Monitor = Callable[["Aligner", int], float]
 
 @dataclass(frozen=True)
 class LatentPairs:
-    """The same images of the present step seen by two models, both in eval mode.
+    """The same images of the present step seen by two models, both in eval mode."""
 
-    Attributes:
-        previous: latents of the model before the step.
-        current: latents of the model after it, row by row those of the same image (and place in it).
-    """
-
-    previous: Float[Tensor, "n D"]
-    current: Float[Tensor, "n D"]
+    previous: Float[Tensor, "n D"]  # latents of the model before the step
+    current: Float[Tensor, "n D"]  # latents of the model after it, row by row those of the same image (and place in it)
 
     def __post_init__(self) -> None:
         if self.previous.shape != self.current.shape:
@@ -46,17 +41,12 @@ class LatentPairs:
 
 @dataclass(frozen=True)
 class FitReport:
-    """How fitting went.
+    """How fitting went."""
 
-    Attributes:
-        rows: one per look: iteration, loss, mean g of the previous latents and of the samples, value of the monitor.
-        iteration: at which the kept state was reached.
-        diverged_at: iteration at which energies were no longer finite, None when they always were.
-    """
-
+    # one per look: iteration, loss, mean g of the previous latents and of the samples, value of the monitor
     rows: list[dict[str, float]] = field(default_factory=list)
-    iteration: int = 0
-    diverged_at: int | None = None
+    iteration: int = 0  # at which the kept state was reached
+    diverged_at: int | None = None  # iteration at which energies were no longer finite, None when they always were
 
     @property
     def outcome(self) -> str:
@@ -71,12 +61,7 @@ class FitReport:
 class Aligner(ABC):
     """A map from latents of the model after ``step`` to where the model before it would have put them.
 
-    Args:
-        settings: of the aligner.
-        width: channels of a latent.
-        step: of the run after which it is fitted.
-        seed: of the initial network.
-        device: of all tensors.
+    ``width`` is the number of channels of a latent, ``seed`` that of the initial network.
     """
 
     def __init__(self, settings: AlignerSettings, width: int, step: int, seed: int, device: torch.device) -> None:
@@ -124,14 +109,9 @@ class Aligner(ABC):
         }
 
     def load_state(self, state: dict[str, Any], where: str) -> None:
-        """Take the tensors of a stored aligner.
+        """Take the tensors of a stored aligner from the file ``where``.
 
-        Args:
-            state: of `state`.
-            where: the file, for messages.
-
-        Raises:
-            InputError: the aligner is of another kind, of latents of another width, or of another step.
+        Raises InputError when the aligner is of another kind, of latents of another width, or of another step.
         """
         found = state["settings"]["kind"]
         if found != self.settings.kind:
@@ -151,10 +131,6 @@ class Aligner(ABC):
         return [deployed("gates", FLOAT_BYTES * (self.width + 3))]
 
     def require_width(self, latents: Tensor) -> None:
-        """Refuse latents of another width.
-
-        Raises:
-            ValueError: naming both widths.
-        """
+        """Refuse latents of another width. Raises ValueError naming both widths."""
         if latents.shape[-1] != self.width:
             raise ValueError(f"latents must have width {self.width}, the aligner's, not {latents.shape[-1]}")

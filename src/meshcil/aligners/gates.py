@@ -23,14 +23,10 @@ class EnergyRule:
 
     Training lowers g on the present model's latents of new images, so small g should mean new. That is found from
     images, not taken for granted.
-
-    Attributes:
-        threshold: of g; NaN where g tells nothing, so that no image is old.
-        old_above: whether g above the threshold speaks for an old class, or g below it.
     """
 
-    threshold: float = math.nan
-    old_above: bool = True
+    threshold: float = math.nan  # of g; NaN where g tells nothing, so that no image is old
+    old_above: bool = True  # whether g above the threshold speaks for an old class, or g below it
 
     def says_old(self, negative_energy: Float[Tensor, " n"]) -> Bool[Tensor, " n"]:
         """Whether g speaks for an old class."""
@@ -39,14 +35,10 @@ class EnergyRule:
 
 @dataclass(frozen=True)
 class LearnedRule:
-    """A linear classifier of latents into old and new: what ELI's authors propose where nobody tells the task.
+    """A linear classifier of latents into old and new: what ELI's authors propose where nobody tells the task."""
 
-    Attributes:
-        weight: float32 [D].
-        bias: of the same; minus infinity where there was nothing to learn from, so that no image is old.
-    """
-
-    weight: Float[Tensor, " D"]
+    weight: Float[Tensor, " D"]  # float32 [D]
+    # of the same; minus infinity where there was nothing to learn from, so that no image is old
     bias: float = -math.inf
 
     def says_old(self, latents: Float[Tensor, "n D"]) -> Bool[Tensor, " n"]:
@@ -80,7 +72,7 @@ def apply_gate(
     true_old: Bool[Tensor, " n"] | None = None,
     background: bool = False,
 ) -> Float[Tensor, "n C"]:
-    """Logits of each image under a gate.
+    """Logits of each image under one of the `GATES`, from those of its unaligned and of its aligned latents.
 
     - `task-oracle`: aligned where the true class is old (as published).
     - `task-oracle-restricted`: the same, and images of old classes may only be given old classes.
@@ -92,18 +84,9 @@ def apply_gate(
     - `learned-gate`: aligned where a linear classifier takes the unaligned latent for an old one (`fit_learned_rule`).
     - `max-conf`: whichever has the larger softmax maximum.
 
-    Args:
-        gate: one of `GATES`.
-        plain: logits of unaligned latents.
-        aligned: logits of aligned latents.
-        old: number of classes of earlier steps; labels below it are old.
-        energy_says_old: answers of the rule of `energy-gate`.
-        learned_says_old: answers of the rule of `learned-gate`.
-        true_old: whether the true class is old; for the oracle gates only.
-        background: the last column is the background of a detector, neither old nor new.
-
-    Raises:
-        ValueError: an unknown gate, an oracle gate without ``true_old``, or another gate with it.
+    Labels below ``old`` are classes of earlier steps; the oracle gates, and no others, get ``true_old``.
+    ``background``: the last column is the background of a detector, neither old nor new. Raises ValueError for an
+    unknown gate, an oracle gate without ``true_old``, or another gate with it.
     """
     if gate not in GATES:
         raise ValueError(f"gate must be one of {', '.join(GATES)}, not {gate!r}")
@@ -131,12 +114,8 @@ def apply_gate(
 def fit_energy_rule(old: Float[Tensor, " n"], new: Float[Tensor, " m"]) -> EnergyRule:
     """The threshold of g, and the side of it that speaks for an old class, of best balanced accuracy.
 
-    Args:
-        old: g of exemplars' latents.
-        new: g of latents of held-out training images of the present step.
-
-    Returns:
-        The rule; one that takes no image for old when none is better than chance, or one side is empty.
+    ``old`` is g of exemplars' latents, ``new`` g of latents of held-out training images of the present step. The rule
+    takes no image for old when none is better than chance, or one side is empty.
     """
     if not len(old) or not len(new):
         return EnergyRule()
@@ -155,12 +134,8 @@ def fit_energy_rule(old: Float[Tensor, " n"], new: Float[Tensor, " m"]) -> Energ
 def fit_learned_rule(old: Float[Tensor, "n D"], new: Float[Tensor, "m D"]) -> LearnedRule:
     """Logistic regression on standardised latents, both sides weighing the same.
 
-    Args:
-        old: latents of exemplars.
-        new: latents of training images of the present step.
-
-    Returns:
-        The rule; one that takes no image for old when one side is empty.
+    ``old`` are latents of exemplars, ``new`` those of training images of the present step. The rule takes no image for
+    old when one side is empty.
     """
     if not len(old) or not len(new):
         return LearnedRule(new.new_zeros(new.shape[1]))

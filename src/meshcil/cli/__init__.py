@@ -1,7 +1,8 @@
 """The command `meshcil`: one module per command, of the command's name; `application` lists them."""
 
-import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"application": ["app"], "__main__": ["main"]}
-)
+def main() -> None:
+    """Run the command line (`meshcil.cli.__main__`), which says so where a package is missing."""
+    from meshcil.cli.__main__ import main as run
+
+    run()

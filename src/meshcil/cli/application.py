@@ -37,7 +37,8 @@ def about(
     """Class-incremental learning reproduced and audited (iNeMo, MEMO, ELI)."""
     from meshcil.cli.checkout import require_checkout
 
-    if "--help" not in sys.argv:
+    # A clone verifies another folder, from wherever it is called.
+    if "--help" not in sys.argv and sys.argv[1:2] != ["verify"]:
         require_checkout()
 
 
@@ -88,28 +89,52 @@ def show_names(
     print(listed(kinds or []))
 
 
+Against = Annotated[
+    str | None, typer.Option(help="Anchor to compare with: a digest, a file with one, a record, or a git revision.")
+]
+Signer = Annotated[
+    Path | None, typer.Option(help="Public key (OpenSSH) that must have signed the file or tag of --against.")
+]
+Stamp = Annotated[Path | None, typer.Option(help="Time stamp (RFC 3161 answer) of reports/ANCHOR to check.")]
+Authority = Annotated[Path | None, typer.Option(help="Certificates of the time stamp's authority (PEM).")]
+Recompute = Annotated[int, typer.Option(min=0, help="Training steps to run again, drawn at random.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of that draw, to repeat one.")]
+
+
 @app.command()
 def audit(
-    against: Annotated[
-        str | None,
-        typer.Option(help="Anchor to compare with: a digest, a file with one, a record, or a git revision."),
-    ] = None,
-    retrain_sample: Annotated[int, typer.Option(min=0, help="Training steps to run again, chosen at random.")] = 0,
+    against: Against = None,
+    signer: Signer = None,
+    timestamp: Stamp = None,
+    authority: Authority = None,
+    recompute: Recompute = 0,
+    seed: Seed = None,
 ) -> None:
     """Check that nothing between the data and the report was altered; exit code 1 when something was."""
-    from meshcil.cli.audit import inspect
+    from meshcil.cli.anchored import Trust
+    from meshcil.cli.audit import inspect, show
+    from meshcil.cli.recomputation import Sample
 
-    result = inspect(against, retrain_sample)
-    for note in result.notes:
-        print(f"note: {note}")
-    for finding in result.findings:
-        print(finding)
-    if result.anchor:
-        print(f"anchor: {result.anchor}")
-    if result.findings:
-        print(f"{len(result.findings)} differences")
-        raise typer.Exit(1)
-    print(f"OK: {result.jobs} records, and every file, module, setting and table is what they say")
+    show(inspect(against, Trust(signer, timestamp, authority), Sample(recompute, seed)))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder with results, reports and data that somebody hands over.")],
+    against: Against = None,
+    signer: Signer = None,
+    timestamp: Stamp = None,
+    authority: Authority = None,
+    recompute: Recompute = 0,
+    seed: Seed = None,
+) -> None:
+    """Audit another folder by the code and settings of this fresh clone; nothing of the folder is run."""
+    from meshcil.cli.anchored import Trust
+    from meshcil.cli.audit import show
+    from meshcil.cli.recomputation import Sample
+    from meshcil.cli.verify import verify as inspect
+
+    show(inspect(folder, against, Trust(signer, timestamp, authority), Sample(recompute, seed)))
 
 
 @app.command()
@@ -170,7 +195,7 @@ def demo(
     """Serve a page on this machine where one drops an image and hides parts of it."""
     from meshcil.cli.demo import serve
 
-    raise typer.Exit(serve(model, port))
+    serve(model, port)
 
 
 @app.command()
@@ -196,12 +221,18 @@ def submit(
 ) -> None:
     """Run experiments from data to report; finished work is kept. Explains what failed, if anything did."""
     from meshcil.cli import submit
+    from meshcil.cli.summary import summary
+    from meshcil.core.code_digest import repository_root
 
     check(experiments)
     if detach:
         process, log = submit.detach(experiments, profile, cancel=cancel)
         print(f"Started as process {process}; it prints to {log}. `meshcil status {experiments}` shows where it stands")
-    elif code := submit.submit(experiments, profile, cancel=cancel):
+        return
+    code = submit.submit(experiments, profile, cancel=cancel)
+    if code in (0, submit.TRACKING_FAILED):
+        print(f"\n{summary(experiments.split(','), repository_root() / 'config')}")
+    if code:
         raise typer.Exit(code)
 
 
@@ -235,11 +266,15 @@ def doctor() -> None:
 
 
 @app.command()
-def publish() -> None:
+def publish(
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key (OpenSSH) that signs the anchor: reports/ANCHOR.sig.")
+    ] = None,
+) -> None:
     """Push the results to the DVC remote, after an audit, and say what to commit so that a clone finds them."""
     from meshcil.cli.publish import publish as push
 
-    files = " ".join(push())
+    files = " ".join(push(sign))
     print(f"Pushed. Commit what points to it:\n  git add --force {files}\n  git commit -m 'Publish results'")
 
 
@@ -280,7 +315,7 @@ def readme(into: Into = Path()) -> None:
 
 @export.command()
 def claims(into: Into = Path()) -> None:
-    """Rewrite REPRODUCIBILITY.md, and the README's table of claims, from the results in docs/results."""
+    """Rewrite REPRODUCIBILITY.md, and the README's claims and figure, from the results in docs/results."""
     from meshcil.reporting.reproducibility import rewrite_claims
 
     rewrite_claims(into / "docs/results", into / "config", into / "REPRODUCIBILITY.md", into / "README.md")

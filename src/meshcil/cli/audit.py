@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshcil.cli.anchored import NOBODY, Trust, check_trust
+from meshcil.cli.documents import check_documents
+from meshcil.cli.logged import check_log
 from meshcil.cli.planned import check_links, check_plan, check_surplus, check_truth, plan_of
-from meshcil.cli.recomputation import check_recomputed, check_sample
+from meshcil.cli.recomputation import NONE, Sample, check_recomputed, check_sample
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import FINAL, anchor, check_anchor, shown_experiments
-from meshcil.lineage.audit import check_files, find_records
-from meshcil.lineage.history import check_code, check_commits, comparable
-from meshcil.lineage.installed import check_environment, check_lock
+from meshcil.lineage.audit import check_files, check_foreign, find_records
+from meshcil.lineage.history import check_code, check_commits
+from meshcil.lineage.installed import check_environment, check_installed, check_lock
 from meshcil.lineage.plan import Plan
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.schema import Record
 from meshcil.lineage.stages import planned_jobs
+from meshcil.lineage.tree import check_tree
 from meshcil.lineage.versions import check_dvc
 from meshcil.tracking.jobs import model_of, tags_of
 from meshcil.tracking.stored import (
@@ -42,15 +46,19 @@ class Inspection:
         notes: what could not be checked, and why; what differs without touching the report.
         jobs: records that the report rests on, or all before there is one.
         anchor: digest of the report's record; none without one.
+        held: what vouches for the anchor from outside; empty where the folder is only consistent with itself.
     """
 
     findings: tuple[str, ...]
     notes: tuple[str, ...]
     jobs: int
     anchor: str | None
+    held: tuple[str, ...] = ()
 
 
-def inspect(against: str | None = None, sample: int = 0) -> Inspection:
+def inspect(
+    against: str | None = None, trust: Trust = NOBODY, sample: Sample = NONE, *, outside: bool = False
+) -> Inspection:
     """Audit the working folder; see docs/audit.md for what each part can and cannot show.
 
     The plan decides which records the report rests on and what they may say (`meshcil.cli.planned`). A folder also
@@ -58,10 +66,13 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
 
     Args:
         against: what the report's record is compared with; see `meshcil.lineage.anchor.check_anchor`.
+        trust: what must have signed that, or stamped the anchor.
         sample: training steps to run again.
+        outside: whether the working folder is another one than the checkout whose code this is: then no tool that
+            follows settings of the folder, such as DVC, is asked.
 
     Raises:
-        InputError: when ``against`` cannot be understood.
+        InputError: when ``against`` or ``trust`` cannot be understood.
     """
     found = find_records()
     plan, findings = _plan(found.behind)
@@ -70,18 +81,23 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     records = found.behind | planned
     others = {path: record for path, record in found.others.items() if path not in planned}
     findings += found.damaged
-    same, notes = comparable(records)
+    notes: list[str] = []
     digests: dict[str, str] = {}
+    mistrust, held = check_trust(against, trust)
     parts = [
-        *_checks(records, same, digests),
+        (mistrust, []),
+        *_checks(records, digests),
         _check(check_links),
         _check(check_anchor, against),
-        _check(check_dvc, records),
+        _check(check_foreign, records),
     ]
+    if not outside:
+        parts += [_check(check_dvc, records), _check(check_tree), _check(check_installed)]
+        parts += [_check(check_documents, plan.experiments if plan else ())]
     if plan is not None:
         parts += [_check(check_plan, plan, records, [*found.damaged, *found.damaged_others])]
         parts += [_check(check_surplus, plan, everything), _check(check_truth, plan, records)]
-        parts += [_check(check_sample, plan, records, sample)]
+        parts += [_check(check_log, planned_jobs(plan), records), _check(check_sample, plan, records, sample)]
     for more, remarks in parts:
         findings += more
         notes += remarks
@@ -90,7 +106,28 @@ def inspect(against: str | None = None, sample: int = 0) -> Inspection:
     digest = None
     with suppress(OSError):
         digest = anchor() if FINAL in records else None
-    return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest)
+    held = [against, *held] if against else held
+    return Inspection(tuple(dict.fromkeys(findings)), tuple(notes), len(records), digest, tuple(held))
+
+
+def show(found: Inspection) -> None:
+    """Print an inspection, the strength of its verdict included; ends with exit code 1 when something differs."""
+    for note in found.notes:
+        print(f"note: {note}")
+    for finding in found.findings:
+        print(finding)
+    if found.anchor:
+        print(f"anchor: {found.anchor}")
+    if found.findings:
+        if any("does not exist" in finding or "is missing" in finding for finding in found.findings):
+            print("What is missing is made again by `make reproduce EXPERIMENT=...`; published results, `make restore`")
+        print(f"{len(found.findings)} differences")
+        raise SystemExit(1)
+    print(f"OK: {found.jobs} records, and every file, module, setting and table is what they say")
+    if found.held:
+        print(f"Strength: anchored ({'; '.join(found.held)})")
+    else:
+        print("Strength: consistent. Who wrote all of it anew, anchor included, would pass: compare with `--against`")
 
 
 def _plan(records: Mapping[Path, Record]) -> tuple[Plan | None, list[str]]:
@@ -116,16 +153,14 @@ def _planned(plan: Plan, records: Mapping[Path, Record]) -> dict[Path, Record]:
     return found
 
 
-def _checks(
-    records: Mapping[Path, Record], same: Mapping[Path, Record], digests: dict[str, str]
-) -> list[tuple[list[str], list[str]]]:
-    """Findings and notes on any records; ``same`` are those whose code can be compared."""
+def _checks(records: Mapping[Path, Record], digests: dict[str, str]) -> list[tuple[list[str], list[str]]]:
+    """Findings and notes on any records."""
     return [
         _check(check_files, records, digests),
-        _check(check_code, same),
+        _check(check_code, records),
         _check(check_lock, records),
         _check(check_recomputed, records),
-        _check(check_commits, same),
+        _check(check_commits, records),
         _check(check_tags, records),
     ]
 
@@ -134,8 +169,7 @@ def _differences_elsewhere(others: Mapping[Path, Record], digests: dict[str, str
     """What differs in records that the report does not rest on."""
     if not others:
         return []
-    same, _ = comparable(others)
-    return [finding for found, _ in _checks(others, same, digests) for finding in found]
+    return [finding for found, _ in _checks(others, digests) for finding in found]
 
 
 def _beside(others: Mapping[Path, Record], differences: Sequence[str], findings: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
 from meshcil.lineage.plan import Plan
-from meshcil.memory.budget import parse_budget
 from meshcil.stages.checks import check_bytes
 from meshcil.stages.plan import load_plan
 from meshcil.stages.resolve import resolve_run
@@ -26,7 +25,7 @@ def plan_of(experiments: str, config: Path) -> Plan:
             experiment and the run that brings them together.
     """
     if not experiments.strip():
-        raise InputError("EXPERIMENT", "is empty", "Name one of config/experiments (`meshcil list`)")
+        raise InputError("EXPERIMENT", "is empty", "Name one of config/experiments (`meshcil list`)", "a-run")
     names = experiments.split(",")
     if not all(names):
         raise InputError(f"`{experiments}`", "has a comma without a name", "Write names with one comma between two")
@@ -56,7 +55,7 @@ def _check_run(key: RunKey, suites: Sequence[str], config: Path) -> None:
     run = resolve_run(key, config)
     for suite in suites:
         run.test_sets(suite)
-    if parse_budget(key.budget).in_bytes:
+    if run.budget.in_bytes:
         check_bytes([run])
 
 

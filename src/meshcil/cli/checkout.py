@@ -5,6 +5,8 @@ from pathlib import Path
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 
+_SECTION = "the-environment"
+
 
 def require_checkout() -> None:
     """Refuse a working folder for which this code is not the right one.
@@ -15,17 +17,29 @@ def require_checkout() -> None:
         InputError: when the package has no checkout, or the working folder is in another one or deep in this one.
     """
     root, here = repository_root(), Path.cwd()
-    if not (root / "config/experiments").is_dir():
-        cause = f"is installed without its checkout: {root} holds no config/experiments"
-        raise InputError(
-            "meshcil", cause, "Clone the repository, run `make setup` there, and use its `.venv/bin/meshcil`"
-        )
+    require_sources(root)
     nearest = next((folder for folder in (here, *here.parents) if _is_checkout(folder)), root)
     if not nearest.samefile(root):
         cause = f"is a checkout of its own, but this command runs the code of {root}"
-        raise InputError(nearest, cause, f"Run `make setup` in {nearest}, then {nearest / '.venv/bin/meshcil'}")
+        raise InputError(
+            nearest, cause, f"Run `make setup` in {nearest}, then {nearest / '.venv/bin/meshcil'}", _SECTION
+        )
     if here.is_relative_to(nearest) and here != nearest:
-        raise InputError(here, "is inside the checkout, where no results are looked for", f"Run `cd {nearest}` first")
+        cause = "is inside the checkout, where no results are looked for"
+        raise InputError(here, cause, f"Run `cd {nearest}` first", _SECTION)
+
+
+def require_sources(root: Path) -> None:
+    """Refuse a package that was installed without the checkout ``root``.
+
+    Raises:
+        InputError: when it has no configuration.
+    """
+    if not (root / "config/experiments").is_dir():
+        cause = f"is installed without its checkout: {root} holds no config/experiments"
+        raise InputError(
+            "meshcil", cause, "Clone the repository, run `make setup` there, and use its `.venv/bin/meshcil`", _SECTION
+        )
 
 
 def _is_checkout(folder: Path) -> bool:

@@ -36,13 +36,12 @@ def check(
     """Open every raw image and annotation; exit code 2 when the dataset cannot be used. Writes nothing."""
     from meshcil.config.base import named_file
     from meshcil.config.run import load_dataset
-    from meshcil.stages.prepare import require_raw_files
 
     require_positive("--workers", workers)
     settings = load_dataset(name, config)
     if root is not None:
         settings = settings.model_copy(update={"root": str(root)})
-    require_raw_files(settings, named_file(config, "datasets", name))
+    settings.require_roots(named_file(config, "datasets", name))
     with progress_bar("check") as show:
         found = _inspect(name, settings, workers, show)
     usable = found.usable(skip=settings.unusable == "skip")

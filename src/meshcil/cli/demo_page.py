@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from meshcil.cli.demo import hide
-from meshcil.cli.stored_model import Answer, StoredModel, decode_window, load_model
+from meshcil.cli.demo import dropped_window, hide
+from meshcil.cli.stored_model import Answer, StoredModel, load_model
 from meshcil.core.errors import InputError
 from meshcil.datasets.prepared import PreparedSplit, load_split
 
@@ -31,7 +31,7 @@ def choose_image(model: StoredModel) -> np.ndarray:
     dropped = st.file_uploader("Drop an image", type=["png", "jpg", "jpeg", "webp"])
     if dropped is not None:
         try:
-            return decode_window(dropped.getvalue(), model.image_size, dropped.name)
+            return dropped_window(dropped.getvalue(), model.image_size, dropped.name)
         except InputError as error:
             st.error(str(error))
             st.stop()
@@ -46,6 +46,8 @@ def show(answer: Answer) -> None:
     caption = "The class's cuboid in the estimated pose; blue cells see it, red ones look like something else"
     drawing.image(answer.drawing(zoom=6), caption=caption)
     azimuth, elevation, theta = (math.degrees(angle) for angle in answer.pose)
+    if answer.unlike:
+        words.warning("Unlike anything learned. What follows is the nearest class, not an answer.")
     words.metric("Class", answer.class_name)
     words.metric("Azimuth", f"{azimuth:z.1f}°")
     words.metric("Elevation", f"{elevation:z.1f}°")

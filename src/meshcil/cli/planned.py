@@ -228,7 +228,7 @@ def check_truth(plan: Plan, records: Mapping[Path, Record]) -> list[str]:
     for path, job in planned_jobs(plan).items():
         if path not in records or not job.stage.name.startswith("predict"):
             continue
-        seen = plan.run(job.names).seen(int(job.names["step"]))
+        run, step = plan.run(job.names), int(job.names["step"])
         for file in listed({"predictions": job.outputs["predictions"]}):
             try:
                 found = _columns(Path(file), {name: name for name in ("test_set", *_TRUTH.values())})
@@ -237,7 +237,9 @@ def check_truth(plan: Plan, records: Mapping[Path, Record]) -> list[str]:
                     if split not in prepared:
                         prepared[split] = _columns(split, _TRUTH)
                     truth = prepared[split]
-                    expected = truth[truth["true_class"].isin(seen)].reset_index(drop=True)
+                    groups = [truth[truth["true_class"].isin(classes)] for classes in run.groups(str(name), step)]
+                    parts = [part.iloc[run.asked(part["true_class"])] for part in groups]
+                    expected = pd.concat(parts, ignore_index=True)
                     if not rows[list(_TRUTH.values())].reset_index(drop=True).equals(expected):
                         findings.append(f"{file}: its images, classes or poses under {name} are not those of {split}")
             except (OSError, ValueError, KeyError) as error:

@@ -53,8 +53,9 @@ def predict_files(images: Sequence[Path], model: Path | None, out: Path, *, mach
 def _text(path: Path, answer: "Answer", drawing: Path) -> str:
     azimuth, elevation, theta = (math.degrees(angle) for angle in answer.pose)
     ranked = [f"{name} {score:.3f}" for name, score in answer.scores.items()]
+    name = f"unlike anything learned; nearest: {answer.class_name}" if answer.unlike else answer.class_name
     return (
-        f"{path}: {answer.class_name} (score {answer.scores[answer.class_name]:.3f}; next {', '.join(ranked[1:3])})\n"
+        f"{path}: {name} (score {answer.scores[answer.class_name]:.3f}; next {', '.join(ranked[1:3])})\n"
         f"  pose: azimuth {azimuth:z.1f}°, elevation {elevation:z.1f}°, in-plane rotation {theta:z.1f}°\n"
         f"  drawing: {drawing}"
     )
@@ -66,6 +67,7 @@ def _values(path: Path, answer: "Answer", drawing: Path) -> dict[str, object]:
         "image": str(path),
         "class": answer.class_name,
         "scores": answer.scores,
+        "unlike_anything_learned": answer.unlike,
         "pose": {name: math.degrees(angle) for name, angle in zip(names, answer.pose, strict=True)},
         "drawing": str(drawing),
     }

@@ -88,7 +88,7 @@ class Progress:
     @property
     def done(self) -> int:
         """Finished jobs."""
-        return sum(map(len, self.seconds.values()))
+        return sum(map(len, list(self.seconds.values())))
 
     def plan(self, stats: Mapping[str, Any]) -> None:
         """Take in how many jobs of each rule there are; the rule `all` does nothing."""
@@ -118,14 +118,16 @@ class Progress:
         take as long as the mean of their rule in this run, or else in earlier ones, or else of all jobs so far, and run
         side by side as they did so far.
         """
-        durations = [value for values in self.seconds.values() for value in values]
-        known = self.recorded | {rule: mean(values) for rule, values in self.seconds.items()}
+        # Copies: Snakemake starts and ends jobs while the view's thread counts.
+        finished = {rule: list(values) for rule, values in list(self.seconds.items())}
+        durations = [value for values in finished.values() for value in values]
+        known = self.recorded | {rule: mean(values) for rule, values in finished.items()}
         if not self.planned.keys() <= known.keys() and (not durations or 3 * self.done < self.total):
             return None
         work = 0.0
         for rule, count in self.planned.items():
             each = known[rule] if rule in known else mean(durations)
-            work += (count - len(self.seconds.get(rule, []))) * each
+            work += (count - len(finished.get(rule, []))) * each
         spent = [now - job.started for job in list(self.running.values())]
         side_by_side = max(1.0, (sum(durations) + sum(spent)) / max(elapsed, 1e-9))
         return max(0.0, work - sum(spent)) / side_by_side

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from meshcil.cli.anchored import sign
 from meshcil.cli.audit import inspect
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import ANCHOR, shown_experiments
@@ -12,8 +13,11 @@ from meshcil.lineage.versions import LOCK, dvc, kept_experiments, uncovered
 _DIFFERENCES = "differs from its records or from dvc.lock"
 
 
-def publish() -> list[str]:
+def publish(key: Path | None = None) -> list[str]:
     """Push what DVC keeps, if the audit passes and nothing would be missing in a clone.
+
+    Args:
+        key: that signs the anchor, if any.
 
     Returns:
         Files and folders to commit to git.
@@ -33,8 +37,9 @@ def publish() -> list[str]:
     if missing:
         cause = f"keeps no version of {missing[0]} and {len(missing) - 1} more outputs"
         raise InputError(LOCK, cause, "Name their experiments and rendered datasets in dvc.yaml, then `make reproduce`")
+    signed = [sign(key).as_posix()] if key else []
     call_dvc("push", "Check the remote: `dvc remote list`")
-    return [LOCK.as_posix(), ANCHOR.as_posix(), *_kept_by_git()]
+    return [LOCK.as_posix(), ANCHOR.as_posix(), *signed, *_kept_by_git()]
 
 
 def refuse_differences(remedy: str) -> None:

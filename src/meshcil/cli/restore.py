@@ -40,6 +40,8 @@ def restore(here: str = "") -> str:
 
 def _snakemake(experiments: str, *arguments: str) -> str:
     place = [
+        "--profile",
+        "none",
         "--snakefile",
         str(repository_root() / "Snakefile"),
         "--workflow-profile",

@@ -264,7 +264,7 @@ def run_table(runs: Sequence[StoredRun], now: float) -> Table:
     table = Table("experiment", "run", "state", "ended", box=None)
     for name in HEADLINES:
         table.add_column(f"{name} [%]".replace("[", r"\["), justify="right")
-    for run in (run for run in runs if f"/{ANY_BUDGET}/" not in run.name):
+    for run in (run for run in runs if f"/{ANY_BUDGET}/" not in run.group):
         values = [run.metrics.get(metric) for metric in HEADLINES.values()]
         shown = ["" if value is None else f"{100 * value:.2f}" for value in values]
         table.add_row(run.experiment, run.name, run.state.lower(), age(run.ended, now), *shown)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageOps
 
+from meshcil.cli.open_set import OpenSet, fit_open_set, measures
 from meshcil.config.run import ANY_BUDGET, RunConfig, load_run
 from meshcil.core import limits
 from meshcil.core.errors import InputError
@@ -23,6 +25,7 @@ from meshcil.reporting.overlay import View, cuboid_edges, draw_overlay
 from meshcil.training.setup import choose_device, exemplar_pool, load_method, read_exemplars
 
 _IMAGE = "Give an image file, for instance PNG or JPEG"
+_BATCH = 32
 _STEP = re.compile(r"step(\d+)")
 _REPRODUCE = "Run `make reproduce` first, or name a finished run with `--model results/runs/...`"
 
@@ -41,6 +44,7 @@ class Answer:
         bounds: (low, high) of the class's cuboid per CAD axis.
         covered: cells of the feature map that see the object; None when the method does not say.
         occluded: those of them where something hides it; likewise.
+        unlike: whether the image is unlike anything learned (`meshcil.cli.open_set`); None when that is not known.
     """
 
     window: UInt8[np.ndarray, "H W 3"]
@@ -52,6 +56,7 @@ class Answer:
     bounds: Float[np.ndarray, "3 2"]
     covered: Bool[np.ndarray, "h w"] | None
     occluded: Bool[np.ndarray, "h w"] | None
+    unlike: bool | None = None
 
     def drawing(self, zoom: int = 4) -> Image.Image:
         """The class's cuboid in this pose over the window, and the occlusion map, ``zoom`` times as large."""
@@ -70,12 +75,20 @@ class StoredModel:
         run: its settings.
         data: folder of the prepared dataset.
         method: in that state.
+        exemplars: training images that it keeps.
     """
 
     folder: Path
     run: RunConfig
     data: Path
     method: Method
+    exemplars: ImagePool | None = None
+
+    @cached_property
+    def open_set(self) -> OpenSet | None:
+        """When an image is unlike anything learned; None where too few images are kept to tell."""
+        batches = () if self.exemplars is None else self.exemplars.batches(_BATCH, self.method.device)
+        return fit_open_set(map(self.method.predict, batches))
 
     @property
     def title(self) -> str:
@@ -105,7 +118,7 @@ class StoredModel:
         if found.poses is None:
             label = self.run.method.label
             raise InputError(self.folder, f"is a model of {label}, which estimates no pose", "Choose an iNeMo run")
-        facts = self.method.facts
+        facts, limits, sure = self.method.facts, self.open_set, measures(found)
         answers = []
         for i, window in enumerate(windows):
             order = found.scores[i].argsort(descending=True).tolist()
@@ -122,6 +135,7 @@ class StoredModel:
                     bounds=facts.bounds[label].double().numpy(),
                     covered=None if found.covered is None else found.covered[i].cpu().numpy(),
                     occluded=None if found.occluded is None else found.occluded[i].cpu().numpy(),
+                    unlike=limits and limits.unlike({name: float(values[i]) for name, values in sure.items()}),
                 )
             )
         return answers
@@ -182,7 +196,6 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
     if run.key.budget == ANY_BUDGET:
         raise InputError(folder, "is the first step that several runs share", "Name one of the runs next to it")
     step = int(asked[1]) if asked else len(run.steps) - 1
-    run = run.model_copy(update={"steps": run.steps[: step + 1]})
     last = folder / f"step{step}"
     state = (last if step > 0 else _first_step(folder)) / "state.safetensors"
     missing = [path for path in (state, last / "exemplars.json") if not path.is_file()]
@@ -191,8 +204,10 @@ def load_model(folder: Path | None, data: Path = Path("data/prepared")) -> Store
     prepared = data / run.key.dataset
     load_info(prepared)
     method = load_method(run, prepared, state, step, choose_device("cpu", torch.get_num_threads()))
-    method.consolidate(exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json", step)))
-    return StoredModel(folder, run, prepared, method)
+    exemplars = exemplar_pool(run, prepared, read_exemplars(last / "exemplars.json", step))
+    method.consolidate(exemplars)
+    # The state is the whole run's, whose classes it names; the model knows those that it has seen.
+    return StoredModel(folder, run.model_copy(update={"steps": run.steps[: step + 1]}), prepared, method, exemplars)
 
 
 def read_window(path: Path, size: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:

@@ -21,7 +21,7 @@ from meshcil.cli.freshness import described, outdated
 from meshcil.cli.profiles import load_profile, write_profile
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.code_digest import repository_root
-from meshcil.core.errors import InputError
+from meshcil.core.errors import InputError, explained
 from meshcil.lineage.source import git_refusal
 from meshcil.stages.checks import check_options
 from meshcil.tracking.stored import check_tracker
@@ -62,7 +62,7 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     check_folders()
     check_tracker()
     if reason := git_refusal(repository_root()):
-        print(f"note: records will name no commit: {reason}", file=sys.stderr)
+        print(f"note: records will name no commit: {reason} ({explained('a-checkout-for-a-group')})", file=sys.stderr)
     handle = lock()
     if count := bring_to_present(Path()):
         print(f"note: {count} files had timestamps in the future; reset to now", file=sys.stderr)
@@ -70,6 +70,7 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
     os.environ.setdefault("MESHCIL_DEVICE", "auto" if profile else "cpu")
     # Snakemake and matplotlib keep files below HOME, which can be read-only or full.
     os.environ.setdefault("XDG_CACHE_HOME", str(Path(CACHE).resolve()))
+    os.environ.setdefault("MPLCONFIGDIR", str(Path(CACHE, "matplotlib").resolve()))
     os.environ["MESHCIL_PIPELINE_ID"] = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     if settings.get("executor") == "slurm":
         settings = for_slurm(settings, cancel)
@@ -90,7 +91,8 @@ def submit(experiments: str, profile: str | None, *, cancel: bool = False, extra
         end = f"Stopped (exit code {code}). What was finished is kept; the same command goes on."
         print(f"\n{explain(found) if found and not stopped else end}", file=sys.stderr, flush=True)
         if not stopped and found and {failure.rule for failure in found} == {"track"}:
-            print("The results are complete; only MLflow does not have them yet.", file=sys.stderr, flush=True)
+            end = f"The results are complete; only MLflow does not have them yet. {explained('mlflow')} says more."
+            print(end, file=sys.stderr, flush=True)
             return TRACKING_FAILED
     return code
 
@@ -155,6 +157,9 @@ def snakemake_command(profile: Path, experiments: str, extra: Sequence[str] = ()
     base = [sys.executable, "-m", "meshcil.cli.snakemake_process", "--nolock"]
     return [
         *base,
+        # Not that of SNAKEMAKE_PROFILE.
+        "--profile",
+        "none",
         "--snakefile",
         str(repository_root() / "Snakefile"),
         "--workflow-profile",
@@ -193,8 +198,8 @@ def lock() -> int:
             LOCK.parent.mkdir(exist_ok=True)
             handle = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o666)
         except OSError as error:
-            remedy = "See docs/troubleshooting.md#a-checkout-for-a-group, or work in a clone of your own"
-            raise InputError(LOCK, f"cannot be written ({error.strerror})", remedy) from error
+            cause, section = f"cannot be written ({error.strerror})", "a-checkout-for-a-group"
+            raise InputError(LOCK, cause, "Share the folder, or work in a clone of your own", section) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -325,6 +330,8 @@ def _explain(failure: Failure) -> str:
         lines.append(f"  {failure.reason}")
     if failure.status == _KILLED or "OUT_OF_MEMORY" in failure.reason or not (failure.reason or _says_why(tail)):
         lines.append("  It was killed, most often because memory ran out: free some, or run fewer jobs at once.")
+    if failure.reason or failure.status == _KILLED:
+        lines.append(f"  {explained('a-run')} says more.")
     if failure.command:
         python = Path(sys.executable)
         shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python

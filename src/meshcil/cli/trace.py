@@ -88,11 +88,12 @@ def _behind_claim(record: Record, cell: pd.Series) -> tuple[Score, ...]:
     """Scores behind the difference of a claim, its interval and its verdict."""
     # Judging takes scipy, for which no other trace should wait.
     from meshcil.reporting.claims import behind, joined
+    from meshcil.reporting.lookup import Lookup
 
     scores = joined([read_scores(Path(entry.path)) for entry in _scores(record)])
     blocks = map(ClaimsSettings.model_validate, record.settings.values["claims"])
     claim = next(claim for block in blocks for claim in block.claims if claim.name == cell["claim"])
-    return tuple(behind(claim, scores).get(cell["data"], scores[:0]).to_dict("records"))
+    return tuple(behind(claim, Lookup(scores)).get(cell["data"], scores[:0]).to_dict("records"))
 
 
 def _described(score: Score) -> str:
@@ -165,6 +166,7 @@ def _grow(tree: Tree, path: str, found: Trace, shared: dict[str, str], seen: set
         return
     seen.add(path)
     branch = tree.add(f"[bold]{escape(link.title)}[/bold]{_mark(link.altered)}\n{_describe(link, found, shared)}")
+    _add_settings(branch, shown_settings(link.record))
     for parent in link.parents:
         _grow(branch, parent, found, shared, seen)
 
@@ -174,9 +176,18 @@ def _describe(link: Link, found: Trace, shared: dict[str, str]) -> str:
     lines = [f"record {escape(link.path)} {link.sha256[:12]}"]
     lines += [f"wrote {escape(entry.path)} {entry.sha256[:12]}" for entry in link.record.outputs[:2]]
     lines += [_listed(own | found.outside(link))]
-    settings = shown_settings(link.record)
-    lines += [_listed(settings)] if settings else []
     return "[dim]" + "\n".join(lines) + "[/dim]"
+
+
+def _add_settings(branch: Tree, settings: dict[str, str]) -> None:
+    """Settings as a branch of their own, those of one part (`method.training`) in a line."""
+    parts: dict[str, dict[str, str]] = {}
+    for name, text in settings.items():
+        part, _, last = name.rpartition(".")
+        parts.setdefault(part, {})[last] = text
+    top = branch.add("[dim]settings[/dim]") if parts else branch
+    for part, values in parts.items():
+        top.add(f"[dim]{escape(f'{part}: ' if part else '')}{_listed(values)}[/dim]")
 
 
 def _listed(facts: dict[str, str]) -> str:

@@ -9,6 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # pyright: ignore[reportAttributeAccessIssue]
+from yaml.resolver import Resolver
 
 from meshcil.core import limits
 from meshcil.core.errors import InputError
@@ -54,8 +58,7 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping; a key ``extends: name`` is merged over the file ``name.yaml`` beside it.
 
-    Raises:
-        InputError: when the file is missing, not YAML, not a mapping, has a key twice, or extends itself.
+    Raises InputError when the file is missing, not YAML, not a mapping, has a key twice, or extends itself.
     """
     return _read_chain(Path(path), ())
 
@@ -75,8 +78,7 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read one YAML mapping as it is written.
 
-    Raises:
-        InputError: when the file is missing, not YAML, not a mapping, or has a key twice.
+    Raises InputError when the file is missing, not YAML, not a mapping, or has a key twice.
     """
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
@@ -85,7 +87,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         content = parse_yaml(path)
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).replace('in "<unicode string>",', "in")
         raise InputError(path, f"is not valid YAML ({reason})", "Correct the syntax") from error
     if not isinstance(content, dict):
         raise InputError(path, "is not a mapping of keys to values", "Start it with `key: value` lines")
@@ -93,21 +95,24 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def check_columns(select: Iterable[str], known: Sequence[str]) -> None:
-    """Refuse a selection by columns that scores do not have.
-
-    Raises:
-        ValueError: naming them, for a validator.
-    """
+    """Refuse a selection by columns that scores do not have. Raises ValueError naming them, for a validator."""
     unknown = sorted(set(select) - set(known))
     if unknown:
         raise ValueError(f"select has the unknown columns {', '.join(unknown)}; known: {', '.join(known)}")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Composer, CParser, SafeConstructor, Resolver):
     """Refuses a key that a mapping has twice: YAML forbids it, and PyYAML would silently take the last one.
 
     Also refuses what is nested too deeply, or too large with its aliases written out: small files can ask for hours.
+    PyYAML's own `CSafeLoader` composes in C, where nothing can be refused; its parser alone saves most of the time.
     """
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
     level = 0
 
@@ -119,7 +124,7 @@ class _Loader(yaml.SafeLoader):
         self.level -= 1
         sizes: dict[int, tuple[int, int]] = self.__dict__.setdefault("sizes", {})
         if alias and id(node) not in sizes:
-            raise InputError(self.name, "has an alias inside of what it stands for", "Write the values out")
+            raise InputError(self.name, "has an alias inside the value that it stands for", "Write the values out")
         if node is not None and not alias:
             entries = node.value if isinstance(node, yaml.CollectionNode) else ()
             inner = [sizes[id(one)] for entry in entries for one in (entry if isinstance(entry, tuple) else (entry,))]
@@ -132,7 +137,7 @@ class _Loader(yaml.SafeLoader):
         if depth > limits.DEPTH:
             raise InputError(self.name, f"is nested more than {limits.DEPTH} deep", "Make it flatter")
         if size > limits.NODES:
-            cause = f"holds more than {limits.NODES:,} values with its aliases written out"
+            cause = f"holds more than {limits.NODES:,} values once its aliases are expanded"
             raise InputError(self.name, cause, "Use fewer aliases")
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -152,9 +157,8 @@ class _Loader(yaml.SafeLoader):
 def parse_yaml(path: Path) -> Any:
     """What one YAML file holds.
 
-    Raises:
-        InputError: when it cannot be read, a mapping has a key twice, or it is too large or nested too deeply.
-        yaml.YAMLError: when it is not YAML.
+    Raises InputError when it cannot be read, a mapping has a key twice, or it is too large or nested too deeply, and
+    yaml.YAMLError when it is not YAML.
     """
     # A plan reads a file once for each run that it concerns; a copy, as callers take it apart.
     return copy.deepcopy(_parsed(str(path), limits.read_text(path, limits.TEXT_BYTES, "Correct the file")))
@@ -177,11 +181,10 @@ def _parsed(name: str, text: str) -> Any:
 def named_file(config: Path, kind: str, name: str) -> Path:
     """`<config>/<kind>/<name>.yaml`, which need not exist.
 
-    Raises:
-        InputError: when the name is none, such as one that leads out of the folder.
+    Raises InputError when the name is none, such as one that leads out of the folder.
     """
     if re.fullmatch(NAME, name) is None:
-        raise InputError(f"`{name}`", f"is no name of a file in {config / kind}", _NAME_RULE)
+        raise InputError(f"`{name}`", f"is not a valid file name in {config / kind}", _NAME_RULE)
     return config / kind / f"{name}.yaml"
 
 
@@ -205,8 +208,7 @@ def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
 def validate(model: type[SettingsType], content: Any, where: str | Path) -> SettingsType:
     """Build ``model`` from ``content``.
 
-    Raises:
-        InputError: naming the file and every key that is unknown, missing or of a wrong type.
+    Raises InputError naming the file and every key that is unknown, missing or of a wrong type.
     """
     try:
         return model.model_validate(content)
@@ -239,15 +241,9 @@ def load_settings(model: type[SettingsType], path: Path) -> SettingsType:
 
 
 def load_by_kind(settings_of: Callable[[str], type[SettingsType]], path: Path, example: str) -> SettingsType:
-    """Read and validate one YAML file with the settings class that its ``kind`` names.
+    """Read and validate one YAML file with the settings class that its ``kind`` (such as ``example``) names.
 
-    Args:
-        settings_of: the class of a kind.
-        path: of the file.
-        example: a kind, for the message.
-
-    Raises:
-        InputError: when the file is missing, names no known kind, or does not validate.
+    Raises InputError when the file is missing, names no known kind, or does not validate.
     """
     return validate_by_kind(settings_of, read_yaml(path), path, example)
 

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from meshcil.config.base import ClassName, Name, Seed, Settings
 from meshcil.core import limits
+from meshcil.core.errors import InputError
 
 TestSetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")]
 """File of a prepared dataset, and name in tables."""
@@ -33,8 +34,8 @@ class GeneratorSettings(Settings):
     test_models: float = Field(1 / 3, gt=0, lt=1)
     """`rendered-cad`: share of a class's CAD models that test images alone show, rounded up."""
     azimuths: tuple[float, ...] = ()
-    """`rendered-cad`: weights of equal sectors of azimuth, the first from 0 (the front); uniform when empty. A measured
-    histogram makes poses as unequal as photographs are."""
+    """`rendered-cad`, and training images of `primitives3d`: weights of equal sectors of azimuth, the first from 0 (the
+    front); uniform when empty. A measured histogram makes poses as unequal as photographs are."""
 
 
 class TestSet(Settings):
@@ -92,6 +93,9 @@ class DatasetSettings(Settings):
     """Share of CAD vertices per axis that a class's cuboid covers."""
     test_sets: dict[TestSetName, TestSet]
     """Test sets by name; `clean` is required."""
+    test_parts: int = Field(1, ge=1)
+    """Test images of each class are dealt out to so many parts, and a run is asked about the part of its training seed.
+    Runs of different seeds then differ by chance in test images too, and an interval over seeds covers it."""
     suites: dict[Name, tuple[TestSetName, ...]]
     """Named groups of test sets that one evaluation job handles; `clean` is required."""
 
@@ -112,6 +116,13 @@ class DatasetSettings(Settings):
     def roots(self) -> tuple[str, ...]:
         """Folders with raw files, each once."""
         return tuple(dict.fromkeys([self.root, *(t.root for t in self.test_sets.values() if t.root)]))
+
+    def require_roots(self, where: Path) -> None:
+        """Refuse folders with raw files that are missing. Raises InputError saying what to put there."""
+        for root in self.roots():
+            if not Path(root).is_dir():
+                remedy = self.obtain or "Put the raw files there or correct `root`"
+                raise InputError(where, f"`root` {root} is not a folder", remedy)
 
     @model_validator(mode="after")
     def _check_names(self) -> "DatasetSettings":

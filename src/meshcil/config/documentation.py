@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import pkgutil
 import types
 import typing
 from collections.abc import Iterator
@@ -11,16 +10,14 @@ from pathlib import Path
 from pydantic import BaseModel, StringConstraints
 from pydantic_core import PydanticUndefined
 
-import meshcil.config.aligners
-import meshcil.config.studies
 from meshcil.config.aligners.base import AlignerSettings, aligner_settings
 from meshcil.config.base import NAME
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings
 from meshcil.config.methods.base import MethodSettings
-from meshcil.config.protocol import ProtocolSettings
-from meshcil.config.run import method_settings
+from meshcil.config.options import options_class
+from meshcil.config.run import ProtocolSettings, method_settings
 from meshcil.config.studies.base import StudySettings, study_settings
 from meshcil.core.naming import available, load_module, load_object
 
@@ -28,22 +25,6 @@ WORDS = """\
 In the column of types, a *name* is made of lower-case letters, digits and `-`; a *block* has keys of its own, which
 follow below it with its name before theirs (those of each element, for a list of blocks); `null` stands for nothing.
 """
-
-
-def method_kinds() -> list[str]:
-    """Method kinds; those without settings of their own too."""
-    return available("meshcil.methods")
-
-
-def aligner_kinds() -> list[str]:
-    """Aligner kinds that have a settings class."""
-    return sorted(m.name for m in pkgutil.iter_modules(meshcil.config.aligners.__path__) if m.name != "base")
-
-
-def study_kinds() -> list[str]:
-    """Study kinds that have a settings class."""
-    names = [m.name for m in pkgutil.iter_modules(meshcil.config.studies.__path__)]
-    return sorted(n.replace("_", "-") for n in names if n != "base")
 
 
 def parameter_tables() -> str:
@@ -59,14 +40,14 @@ def parameter_tables() -> str:
         ("Methods (`methods/*.yaml`), all kinds", MethodSettings),
     ):
         parts += [f"## {title}", "", *_table(model, set()), ""]
-    for kind in method_kinds():
+    for kind in available("meshcil.methods"):
         parts += [f"## Methods of kind `{kind}`", "", *_table(method_settings(kind), shared), ""]
     parts += ["## Aligners (`aligners/*.yaml`), all kinds", "", *_table(AlignerSettings, set()), ""]
-    for kind in aligner_kinds():
+    for kind in available("meshcil.config.aligners"):
         own = _table(aligner_settings(kind), set(AlignerSettings.model_fields))
         parts += [f"## Aligners of kind `{kind}`", "", *own, ""]
     parts += ["## Studies (`studies/*.yaml`), all kinds", "", *_table(StudySettings, set()), ""]
-    for kind in study_kinds():
+    for kind in available("meshcil.config.studies"):
         own = _table(study_settings(kind), set(StudySettings.model_fields))
         parts += [f"## Studies of kind `{kind}`", "", *own, ""]
     return "\n".join([*parts, *option_tables()])
@@ -74,7 +55,6 @@ def parameter_tables() -> str:
 
 def option_tables() -> Iterator[str]:
     """Lines of the sections on each kind of table and figure: what it shows, and its `options`."""
-    options_class = load_object("meshcil.reporting", "kinds", "options_class")
     for title, folder, noun in (
         ("Tables of an experiment (`tables`)", "tables", "table"),
         ("Figures of an experiment (`figures`)", "figures", "figure"),
@@ -115,12 +95,7 @@ def _block(annotation: object) -> type[BaseModel] | None:
 
 
 def type_words(annotation: object, either: str = " \\| ") -> str:
-    """A type as a reader of YAML would say it: `list of names`, `float \\| null`.
-
-    Args:
-        annotation: of a field.
-        either: what stands between alternatives.
-    """
+    """A type as a reader of YAML would say it: `list of names`, `float \\| null`, ``either`` between alternatives."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     inner = [_plural(type_words(part, " or ")) for part in parts if part is not Ellipsis] if origin is tuple else []
     if origin is typing.Literal:

@@ -131,10 +131,8 @@ def experiment_names(config_root: Path) -> list[str]:
 def check_artifact_names(names: Iterable[str], config_root: Path) -> None:
     """Refuse tables and figures of some experiments that have the name of another experiment's, asked for or not.
 
-    All reports are written to one folder, where the later of the two would take the place of the earlier.
-
-    Raises:
-        InputError: naming both experiments.
+    All reports are written to one folder, where the later of the two would take the place of the earlier. Raises
+    InputError naming both experiments.
     """
     asked = {name: load_experiment(name, config_root) for name in names}
     everywhere = dict(asked)

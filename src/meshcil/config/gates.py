@@ -16,17 +16,11 @@ GATES = (*ORACLE_GATES, "align-all", "pred-gate", "energy-gate", "learned-gate",
 
 @dataclass(frozen=True)
 class View:
-    """A test set seen through an aligner and a gate.
+    """A test set seen through an aligner and a gate."""
 
-    Attributes:
-        test_set: name of the test set.
-        aligner: name of the aligner's settings.
-        gate: one of `GATES`.
-    """
-
-    test_set: str
-    aligner: str
-    gate: str
+    test_set: str  # name of the test set
+    aligner: str  # name of the aligner's settings
+    gate: str  # one of `GATES`
 
     @property
     def name(self) -> str:

@@ -1,21 +1,47 @@
 """The resolved run: everything the stages of one job chain need, in one validated file (run.json)."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
-from pydantic import SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 from meshcil.config.base import ClassName, Name, Seed, Settings, load_settings, named_file, validate, validate_by_kind
+from meshcil.config.budget import Budget, parse_budget
 from meshcil.config.classifier import ClassifierSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
-from meshcil.config.protocol import ProtocolSettings
 from meshcil.config.variants import find_method
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, known_names, load_object
 
+
+class ProtocolSettings(Settings):
+    """How the classes arrive."""
+
+    description: str
+    """One sentence for the report."""
+    base: int = Field(ge=0)
+    """Classes of the first step; 0 means as many as `increment` (Base0)."""
+    increment: int = Field(ge=1)
+    """Classes of each later step; a remainder makes a last, smaller step."""
+    order: Literal["dataset", "seed", "run"] | tuple[str, ...] = "dataset"
+    """`dataset`: the dataset's order; `seed`: a permutation drawn from `order_seed`; `run`: one drawn from the run's
+    training seed; or the names of all classes of the dataset, as a list, first to last."""
+    order_seed: Seed = 1993
+    """Seed of the permutation (NumPy's legacy generator, as the public CIL toolboxes draw it)."""
+    classes: int | None = Field(None, ge=1)
+    """Use only the first so many classes of the order; all when absent."""
+
+
 ANY_BUDGET = "any"
 """Budget of a first step, which is trained before there are exemplars: runs under all budgets go on from it."""
+
+
+PLAIN = "clean"
+"""The test set of ordinary images, which every dataset has."""
 
 
 class RunKey(Settings):
@@ -74,17 +100,37 @@ class RunConfig(Settings):
         """All classes in the order in which they arrive; a class's label is its position here."""
         return tuple(name for step in self.steps for name in step)
 
-    def test_sets(self, suite: str) -> tuple[str, ...]:
-        """Test sets of a suite of the data set.
+    @property
+    def budget(self) -> Budget:
+        """Exemplar budget. Raises InputError when its name is none, as `any` is, of which only first steps are."""
+        return parse_budget(self.key.budget)
 
-        Raises:
-            InputError: when the data set has no such suite.
-        """
+    def test_sets(self, suite: str) -> tuple[str, ...]:
+        """Test sets of a suite of the dataset. Raises InputError when the dataset has no such suite."""
         suites = self.dataset.suites
         if suite not in suites:
             known = known_names(suite, sorted(suites))
             raise InputError(f"suite {suite!r}", f"is not a suite of dataset {self.key.dataset}", known)
         return suites[suite]
+
+    def asked(self, class_names: Iterable[str]) -> list[int]:
+        """Positions, in a test set of these classes, of the images that the run is asked about (`test_parts`)."""
+        parts, counts = self.dataset.test_parts, Counter[str]()
+        chosen = []
+        for position, name in enumerate(class_names):
+            if counts[name] % parts == self.key.seed % parts:
+                chosen.append(position)
+            counts[name] += 1
+        return chosen
+
+    def groups(self, test_set: str, step: int) -> list[set[str]]:
+        """Classes whose images of a test set are asked about after ``step``, group by group.
+
+        First those seen. Of the plain test set then those to come: do the scores tell what is not known yet?
+        """
+        seen = set(self.seen(step))
+        later = set(self.classes) - seen if test_set == PLAIN else set[str]()
+        return [seen, later] if later else [seen]
 
     def seen(self, step: int) -> tuple[str, ...]:
         """Classes seen up to and including ``step``."""
@@ -94,8 +140,7 @@ class RunConfig(Settings):
 def method_settings(kind: str) -> type[MethodSettings]:
     """Settings class of a method, by name: that of its module, or, without one, what all 2D methods have.
 
-    Raises:
-        InputError: when there is no such method.
+    Raises InputError when there is no such method.
     """
     methods = available("meshcil.methods")
     if kind not in methods:
@@ -112,11 +157,7 @@ def load_method(name: str, config_root: Path) -> MethodSettings:
 
 
 def load_run(path: Path) -> RunConfig:
-    """Read a run.json.
-
-    Raises:
-        InputError: when it is missing, truncated or does not validate.
-    """
+    """Read a run.json. Raises InputError when it is missing, truncated or does not validate."""
     return validate(RunConfig, read_json(path), path)
 
 

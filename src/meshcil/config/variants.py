@@ -18,19 +18,12 @@ from meshcil.core.naming import near_names
 
 @dataclass(frozen=True)
 class MethodSource:
-    """What the files say of one method.
+    """What the files say of one method."""
 
-    Attributes:
-        path: of the method's file.
-        variant: its name in that file; empty for the method itself.
-        content: settings, to be validated.
-        files: all that were read for it, the method's own first.
-    """
-
-    path: Path
-    variant: str
-    content: dict[str, Any]
-    files: tuple[Path, ...]
+    path: Path  # of the method's file
+    variant: str  # its name in that file; empty for the method itself
+    content: dict[str, Any]  # settings, to be validated
+    files: tuple[Path, ...]  # all that were read for it, the method's own first
 
     @property
     def where(self) -> str:
@@ -41,8 +34,7 @@ class MethodSource:
 def method_names(config: Path) -> list[str]:
     """Names of all methods and variants, sorted.
 
-    Raises:
-        InputError: when a file cannot be read, or two variants have the same name.
+    Raises InputError when a file cannot be read, or two variants have the same name.
     """
     files = sorted((config / "methods").glob("*.yaml"))
     return sorted(f"{path.stem}-{variant}" if variant else path.stem for path in files for variant in _blocks(path))
@@ -51,8 +43,8 @@ def method_names(config: Path) -> list[str]:
 def find_method(name: str, config: Path) -> MethodSource:
     """What the files say of the method or variant ``name``.
 
-    Raises:
-        InputError: when there is none of that name, or a file is wrong; it names the file and at most five near names.
+    Raises InputError when there is none of that name, or a file is wrong; it names the file and at most five near
+    names.
     """
     wanted = named_file(config, "methods", name)
     parts = name.split("-")

@@ -38,7 +38,12 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to say where a file or folder cannot be written."""
+    return InputError(path, f"cannot be written ({error.strerror})", _remedy(error), "folders-and-files")
 
 
 def remove_unfinished(path: Path) -> None:
@@ -84,7 +89,7 @@ def _swap(new: Path, path: Path) -> None:
             shutil.rmtree(path)
         new.rename(path)
     except OSError as error:
-        raise InputError(path, f"cannot be written ({error.strerror})", _remedy(error)) from error
+        raise unwritable(path, error) from error
 
 
 def _remedy(error: OSError) -> str:
@@ -106,7 +111,12 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 def write_json_atomic(path: Path, value: Any, *, sort_keys: bool = True) -> None:
     """Write ``value`` as indented JSON; sorted keys give equal bytes for equal values, unless their order matters."""
-    write_text_atomic(path, json.dumps(value, indent=1, sort_keys=sort_keys, allow_nan=False) + "\n")
+    write_text_atomic(path, json_text(value, sort_keys=sort_keys))
+
+
+def json_text(value: Any, *, sort_keys: bool = True) -> str:
+    """``value`` as `write_json_atomic` writes it."""
+    return json.dumps(value, indent=1, sort_keys=sort_keys, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

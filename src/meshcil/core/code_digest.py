@@ -9,7 +9,7 @@ not touch the digest of the others; whatever else stands there counts.
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,13 +119,29 @@ def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.Asyn
 
 
 @functools.cache
+def source_digest(source: bytes) -> str:
+    """SHA-256 of `normalised_source`.
+
+    Raises:
+        SyntaxError, ValueError: when ``source`` is not Python.
+    """
+    return hashlib.sha256(normalised_source(source).encode()).hexdigest()
+
+
+@functools.cache
 def _module_digest(module: str) -> str:
-    return hashlib.sha256(normalised_source(source_file(module).read_bytes()).encode()).hexdigest()
+    return source_digest(source_file(module).read_bytes())
 
 
 def module_digests(*modules: str) -> dict[str, str]:
     """Module -> digest (16 hex digits) over the import closure of ``modules``."""
     return {module: _module_digest(module)[:16] for module in import_closure(modules)}
+
+
+def raw_digest(files: Mapping[str, bytes]) -> str:
+    """Digest (16 hex digits) of the bytes of modules' files, by module."""
+    lines = [f"{module} {hashlib.sha256(content).hexdigest()}" for module, content in sorted(files.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def code_digest(*modules: str) -> str:

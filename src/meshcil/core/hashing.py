@@ -25,6 +25,24 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def git_blob(path: Path, algorithm: str = "sha1") -> str:
+    """Hex name that git gives to the content of a file, or to the target of a link.
+
+    Args:
+        path: of the file.
+        algorithm: of the repository, `sha1` or `sha256`.
+
+    Raises:
+        OSError: see `sha256_file`.
+    """
+    if path.is_symlink():
+        content = os.fsencode(path.readlink())
+    else:
+        with open(path, "rb", opener=_open_file) as stream:
+            content = stream.read()
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def _open_file(path: str, flags: int) -> int:
     # Opened without waiting: the other end of a pipe may never come.
     handle = os.open(path, flags | os.O_NONBLOCK)

@@ -21,6 +21,9 @@ TABLE_BYTES = 2048 * MEBIBYTE
 """One file that holds many images (CIFAR-100, MNIST, a part of a prepared table)."""
 PIXELS = 89_478_485
 """Pixels of an image, decoded or enlarged: where Pillow begins to warn of decompression bombs."""
+DROPPED_MEBIBYTES = 20
+DROPPED_PIXELS = 50_000_000
+"""An image dropped on the page of the demo."""
 SIDE = 8192
 """Pixels of one side of a prepared image."""
 DEPTH = 32

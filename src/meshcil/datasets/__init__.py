@@ -1,13 +1,14 @@
-"""Data sets: the embedded primitives3d, readers of the published formats, and the prepared container."""
+"""Datasets: the embedded primitives3d, readers of the published formats, and the prepared container."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "base": ["Annotation", "OcclusionMasks", "RawImage", "RawSample", "Reader", "Source", "read_image"],
+        "base": ["Annotation", "OcclusionMasks", "RawImage", "RawSample", "Reader", "Source"],
         "cad": ["read_off", "pooled_vertices"],
         "class_folders": ["list_folders"],
+        "images": ["read_image"],
         "objectnet3d": ["list_objects"],
         "occluded_pascal3d": ["list_occluded", "read_masks"],
         "ood_cv": ["list_nuisance"],

@@ -20,6 +20,7 @@ from tarfile import EOFHeaderError, HeaderError, ReadError  # pyright: ignore[re
 from typing import IO
 
 from meshcil.core import limits
+from meshcil.core.artifacts import replace_folder
 from meshcil.core.errors import InputError
 
 _REMEDY = "Do not use this archive: get it again from its publisher"
@@ -36,36 +37,22 @@ Stream = IO[bytes] | io.BufferedIOBase
 
 
 def extract(archive: Path, folder: Path) -> int:
-    """Unpack a tar (also compressed) or zip archive.
+    """Unpack a tar (also compressed) or zip archive into a folder that appears only when complete; the number of files.
 
-    Args:
-        archive: the file.
-        folder: to create; it appears under its name only when everything is in it.
-
-    Returns:
-        Number of files.
-
-    Raises:
-        InputError: when the archive is damaged, encrypted, of another kind, or larger than the limits allow, a member
-            or link leads out of the folder, or the folder has content.
+    Raises InputError when the archive is damaged, encrypted, of another kind, or larger than the limits allow, a member
+    or link leads out of the folder, or the folder has content.
     """
     with limits.open_file(archive, 2**62, "Correct the path") as stream:
         size = os.fstat(stream.fileno()).st_size
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "exists already", "Choose a folder that does not exist yet")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        _Unpacking(archive, partial, max(limits.ARCHIVE_BYTES, limits.ARCHIVE_RATIO * size)).run()
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder)
-    except OSError as error:
-        cause = f"cannot be written ({error.strerror or error})"
-        raise InputError(partial, cause, "Free some space, or choose another folder") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with replace_folder(folder) as partial:
+        try:
+            partial.mkdir(parents=True)
+            _Unpacking(archive, partial, max(limits.ARCHIVE_BYTES, limits.ARCHIVE_RATIO * size)).run()
+        except OSError as error:
+            cause = f"cannot be written ({error.strerror or error})"
+            raise InputError(partial, cause, "Free some space, or choose another folder") from error
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
@@ -116,7 +103,7 @@ class _Unpacking:
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
             raise InputError(self.archive, f"is damaged ({error})", "Get it again") from error
         except (NotImplementedError, RuntimeError, OverflowError, IndexError, KeyError, TypeError) as error:
-            raise InputError(self.archive, f"cannot be read ({error})", "Unpack it by its own tool") from error
+            raise InputError(self.archive, f"cannot be read ({error})", "Unpack it with another tool") from error
         for name, to in self.links.items():
             self._link(name, to)
 
@@ -127,7 +114,7 @@ class _Unpacking:
             tar = tarfile.open(fileobj=source, mode="r:", tarinfo=_Member)  # noqa: SIM115
         except tarfile.ReadError as error:
             cause = f"is neither a tar nor a zip archive, or damaged ({error})"
-            raise InputError(self.archive, cause, "Unpack it by its own tool") from error
+            raise InputError(self.archive, cause, "Unpack it with another tool") from error
         for member in tar:
             tar.members = []  # pyright: ignore[reportAttributeAccessIssue]  # it would keep them all
             if member.issym() or member.islnk():
@@ -141,7 +128,7 @@ class _Unpacking:
                 raise InputError(self.archive, f"has a member of a special kind ({member.name!r})", _REMEDY)
         for block in iter(lambda: source.read(_BLOCK), b""):  # also has the decompressor compare its checksum
             if block.strip(b"\0"):
-                raise InputError(self.archive, "is damaged (it goes on after its end)", "Get it again")
+                raise InputError(self.archive, "is damaged (there is data after its end)", "Get it again")
             self._allow(len(block))
 
     def _zip(self, stream: Stream) -> None:
@@ -149,7 +136,7 @@ class _Unpacking:
             for member in content.infolist():
                 name = self._count(member.filename.replace("\\", "/"), member.file_size)
                 if member.flag_bits & 1:
-                    raise InputError(self.archive, f"is encrypted ({name!r})", "Unpack it by its own tool")
+                    raise InputError(self.archive, f"is encrypted ({name!r})", "Unpack it with another tool")
                 kind = stat.S_IFMT(member.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise InputError(self.archive, f"has a link or a special file ({name!r})", _REMEDY)
@@ -175,7 +162,7 @@ class _Unpacking:
         self.allowed -= size
         if size < 0 or self.allowed < 0:
             cause = f"unpacks to more than {limits.ARCHIVE_RATIO} times its size"
-            raise InputError(self.archive, cause, "If you trust it, unpack it by its own tool")
+            raise InputError(self.archive, cause, "If you trust it, unpack it with another tool")
 
     def _folder(self, name: str) -> None:
         try:

@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from meshcil.core.errors import InputError
-from meshcil.datasets.base import read_image, read_list, refuse_escape, require_folder
+from meshcil.datasets.base import read_list, refuse_escape, require_folder
+from meshcil.datasets.images import read_image
 from meshcil.datasets.primitives.textures import fill_texture
 
 PARTITIONS = ("train", "test")
@@ -27,15 +28,14 @@ EMBEDDED_SIDE = 256
 def texture_files(root: Path, partition: str) -> tuple[Path, ...]:
     """Textures of a partition of DTD, in the order of its list.
 
-    Raises:
-        InputError: when a folder or list is missing, or the two lists share a texture.
+    Raises InputError when a folder or list is missing, or the two lists share a texture.
     """
     require_folder(root / "images", "DTD images")
     listed = {name: [words[0] for words in read_list(root / "labels" / f"{name}1.txt")] for name in PARTITIONS}
     common = set(listed["train"]) & set(listed["test"])
     if common:
         where = root / "labels"
-        raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the data set again")
+        raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the dataset again")
     found = tuple(root / "images" / name for name in listed[partition])
     for path in found:
         refuse_escape(path, [root])
@@ -60,13 +60,9 @@ def _stretched(path: Path, height: int, width: int) -> UInt8[np.ndarray, "H W 3"
 def border_texture(
     root: Path | None, partition: str, image_id: str, size: tuple[int, int]
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The texture behind one image.
+    """The texture of ``size`` (H, W) behind one image; the partitions "train" and "test" share none.
 
-    Args:
-        root: folder of DTD; None for embedded textures.
-        partition: "train" or "test"; they share no texture.
-        image_id: of the image.
-        size: (H, W); a DTD image is stretched to it.
+    It is one of the DTD folder ``root``, stretched, or embedded when that is None.
     """
     key = f"{partition}/{image_id}"
     if root is None:

@@ -15,8 +15,7 @@ from meshcil.datasets.base import require_folder
 def read_mesh(path: Path) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
     """Vertices of an OFF file in CAD axes (z up), and its faces as triangles.
 
-    Raises:
-        InputError: when the file is missing, damaged or has no vertices.
+    Raises InputError when the file is missing, damaged or has no vertices.
     """
     data = limits.read_file(path, limits.MODEL_BYTES, "Restore the CAD folder")
     try:
@@ -37,8 +36,7 @@ def read_off(path: Path) -> Float[np.ndarray, "V 3"]:
 def model_files(folder: Path) -> list[Path]:
     """CAD models of a class, ``NN.off``, in order; longer names are derived files of some releases.
 
-    Raises:
-        InputError: when the folder is missing or holds no model.
+    Raises InputError when the folder is missing or holds no model.
     """
     require_folder(folder, f"{folder.name} CAD models")
     paths = sorted(path for path in folder.glob("*.off") if len(path.name) < 7)

@@ -52,10 +52,9 @@ class _Local(CIFAR100):
 
 @lru_cache(maxsize=2)
 def read_split(root: Path, train: bool) -> CIFAR100:
-    """Torchvision's data set over the local files.
+    """Torchvision's dataset over the local files.
 
-    Raises:
-        InputError: when a file is missing, damaged, or no plain table of arrays.
+    Raises InputError when a file is missing, damaged, or no plain table of arrays.
     """
     for name in ("train" if train else "test", "meta"):
         path = root / FOLDER / name
@@ -94,21 +93,16 @@ class Reader(base.Reader):
 
 
 def numbered(file: Path, classes: tuple[str, ...], names: list[str], labels: list[int]) -> list[RawSample]:
-    """Samples of a file that holds many images, in class order.
+    """Samples of a file that holds many images with a label each, of the wanted classes, in class order.
 
-    Args:
-        file: the file.
-        classes: wanted categories, in class order.
-        names: category of each label.
-        labels: label of each image.
-
-    Raises:
-        InputError: when a wanted class is unknown or has no image.
+    ``names`` has the category of each label. Raises InputError when a wanted class is unknown or has no image.
     """
     members: dict[str, list[int]] = {}
     for index, label in enumerate(labels):
         if not isinstance(label, int) or not 0 <= label < len(names):
-            raise InputError(file, f"image {index} has the label {label!r}, which is not one", "Get the file again")
+            raise InputError(
+                file, f"image {index} has the label {label!r}, which is out of range", "Get the file again"
+            )
         members.setdefault(names[label], []).append(index)
     absent = [name for name in classes if name not in members]
     if absent:

@@ -28,18 +28,9 @@ def walk(folder: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def list_folders(root: Path, classes: Sequence[str], split: str) -> list[RawSample]:
-    """The images of a split.
+    """The images of a split ("train" or "val") in class order, then by file name.
 
-    Args:
-        root: folder that holds ``train`` and ``val``.
-        classes: names of the class folders, in class order.
-        split: "train" or "val".
-
-    Returns:
-        Samples in class order, then by file name.
-
-    Raises:
-        InputError: when a folder is missing or a class has no images.
+    Raises InputError when a folder is missing or a class has no images.
     """
     for name in classes:
         require_folder(root / split / name, f"{name} images")

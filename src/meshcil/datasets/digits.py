@@ -1,6 +1,6 @@
 """scikit-learn's handwritten digits (UCI, NIST preprocessing): 1 797 real images of 8 x 8, no download.
 
-They stand in for MNIST where that is absent, and for a real data set where seconds count.
+They stand in for MNIST where that is absent, and for a real dataset where seconds count.
 """
 
 from collections.abc import Callable
@@ -22,32 +22,20 @@ _LEVELS = 16
 
 @dataclass(frozen=True)
 class Digits:
-    """One split.
+    """One split."""
 
-    Attributes:
-        images: uint8 [n, 8, 8], 255 where the pen was.
-        labels: int64 [n], the digit.
-    """
-
-    images: UInt8[np.ndarray, "n 8 8"]
-    labels: Int[np.ndarray, " n"]
+    images: UInt8[np.ndarray, "n 8 8"]  # uint8 [n, 8, 8], 255 where the pen was
+    labels: Int[np.ndarray, " n"]  # int64 [n], the digit
 
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """Which images to write.
+    """Which images to write."""
 
-    Attributes:
-        classes: digits by name, a subset of the ten.
-        train_per_class: training images of each digit.
-        test_per_class: test images of each digit.
-        seed: of the split.
-    """
-
-    classes: tuple[str, ...] = CLASSES
-    train_per_class: int = 120
-    test_per_class: int = 50
-    seed: int = 0
+    classes: tuple[str, ...] = CLASSES  # digits by name, a subset of the ten
+    train_per_class: int = 120  # training images of each digit
+    test_per_class: int = 50  # test images of each digit
+    seed: int = 0  # of the split
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.classes if name not in CLASSES]
@@ -58,11 +46,7 @@ class GeneratorSettings:
 
 
 def read_digits(settings: GeneratorSettings) -> tuple[Digits, Digits]:
-    """Training and test split, equally many images of each digit, by digit and then in drawn order.
-
-    Args:
-        settings: how many, and the seed of the draw; one seed gives disjoint splits.
-    """
+    """Training and test split, disjoint; equally many images of each digit, by digit and then in drawn order."""
     source = load_digits()
     images = np.rint(source.images * (255 / _LEVELS)).astype(np.uint8)
     labels = source.target.astype(np.int64)
@@ -79,17 +63,7 @@ def read_digits(settings: GeneratorSettings) -> tuple[Digits, Digits]:
 
 
 def generate(out: Path, settings: GeneratorSettings, workers: int, progress: Callable[[int, int], None]) -> None:
-    """Write both splits as PNG files in class folders.
-
-    Args:
-        out: folder to write to.
-        settings: which images.
-        workers: unused; writing takes a second.
-        progress: called with images written and images in all.
-
-    Raises:
-        InputError: when the folder cannot be written.
-    """
+    """Write both splits as PNG files in class folders. Raises InputError when the folder cannot be written."""
     splits = dict(zip(("train", "val"), read_digits(settings), strict=True))
     total, done = sum(len(split.labels) for split in splits.values()), 0
     for name, split in splits.items():

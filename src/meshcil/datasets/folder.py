@@ -29,8 +29,7 @@ _REMEDY = f"Correct {TABLE}; docs/adding-a-dataset.md lists its columns"
 def read_table(root: Path) -> tuple[dict[str, str], ...]:
     """Rows of the table, in order.
 
-    Raises:
-        InputError: when the table is missing, not UTF-8, empty, or lacks a required column or value.
+    Raises InputError when the table is missing, not UTF-8, empty, or lacks a required column or value.
     """
     require_folder(root, "images")
     path = root / TABLE
@@ -48,7 +47,7 @@ def read_table(root: Path) -> tuple[dict[str, str], ...]:
             rows.append({name: value or "" for name, value in row.items()} | {LINE: str(table.line_num)})
     except csv.Error as error:
         cause = f"is not a table that can be read (line {table.line_num}: {error})"
-        raise InputError(path, cause, "Look for a quotation mark that is not closed") from error
+        raise InputError(path, cause, "Look for an unclosed quotation mark") from error
     if text.strip() and missing:
         found = {",": "commas", ";": "semicolons", "\t": "tabs"}[separator]
         raise InputError(path, f"lacks the columns {', '.join(missing)} (it is separated by {found})", _REMEDY)
@@ -62,15 +61,10 @@ def read_table(root: Path) -> tuple[dict[str, str], ...]:
 
 
 def read_pose(row: dict[str, str], where: str, shape: tuple[int, int]) -> Annotation | None:
-    """The viewpoint of one row; None when all its columns are empty or absent.
+    """The viewpoint of one row; None when all its columns are empty or absent. The box is the whole image.
 
-    Args:
-        row: of the table.
-        where: file and line, for messages.
-        shape: (height, width) of the image: the box is the whole image.
-
-    Raises:
-        InputError: when some values are missing or one is no finite number.
+    ``where`` names file and line, ``shape`` is (height, width). Raises InputError when some values are missing or one
+    is no finite number.
     """
     texts = {name: (row.get(name) or "").strip() for name in POSE}
     if not any(texts.values()):
@@ -82,7 +76,7 @@ def read_pose(row: dict[str, str], where: str, shape: tuple[int, int]) -> Annota
         values = {name: float(text) for name, text in texts.items()}
     except ValueError as error:
         remedy = f"Write 1.5, not 1,5. {_REMEDY}" if "," in str(error) else _REMEDY
-        raise InputError(where, f"has a pose that is no number ({error})", remedy) from error
+        raise InputError(where, f"has a pose that is not a number ({error})", remedy) from error
     if not all(math.isfinite(v) for v in values.values()) or values["focal"] <= 0 or values["distance"] <= 0:
         raise InputError(where, "needs finite angles, and a positive distance and focal length", _REMEDY)
     return Annotation(

@@ -1,7 +1,7 @@
 """The one reader of image files and encoded images: RGB, 8 bits, never changed without a word.
 
-Values of 16 bits are scaled to 8, as are floating values that lie in [0, 1]. What has no single right answer is
-refused: other floating or 32-bit values, and animations.
+Values of 16 bits are scaled to 8, as are floating values that lie in [0, 1]. What is transparent is laid on white. What
+has no single right answer is refused: other floating or 32-bit values, and animations.
 """
 
 import io
@@ -32,22 +32,14 @@ _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 @contextmanager
 def opened(data: bytes, where: str | Path, remedy: str) -> Iterator[Image.Image]:
-    """An encoded image; whatever fails while it is opened or decoded becomes one message.
+    """An encoded image; whatever fails while it is opened or decoded becomes one InputError about ``where``.
 
-    Args:
-        data: the encoded image.
-        where: its name, for the message.
-        remedy: what to do when it cannot be used.
-
-    Raises:
-        InputError: when it is empty, damaged, of an unknown format, or has too many pixels.
+    That is when it is empty, damaged, of an unknown format, or has too many pixels.
     """
     if not data:
         raise InputError(where, "is truncated or not an image (it is empty)", remedy)
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
-        raise InputError(
-            where, "is a HEIC image, whatever its name says; HEIC is not read", "Convert it to JPEG or PNG"
-        )
+        raise InputError(where, "is a HEIC image, which is not supported", "Convert it to JPEG or PNG")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -65,16 +57,10 @@ def opened(data: bytes, where: str | Path, remedy: str) -> Iterator[Image.Image]
 
 
 def decode_image(data: bytes, where: str | Path, remedy: str, *, upright: bool) -> UInt8[np.ndarray, "H W 3"]:
-    """Decode an image to RGB.
+    """Decode an image to RGB; ``upright`` turns it as its EXIF orientation says.
 
-    Args:
-        data: the encoded image.
-        where: its name, for the message.
-        remedy: what to do when it cannot be used.
-        upright: turn it as its EXIF orientation says; False where annotations are in pixels as they are stored.
-
-    Raises:
-        InputError: see `opened`; also for values that have no one right scale, and for animations.
+    Not so where annotations are in pixels as they are stored. Raises InputError as `opened`, and for animations and
+    values that have no one right scale.
     """
     with opened(data, where, remedy) as image:
         frames = getattr(image, "n_frames", 1)
@@ -89,8 +75,7 @@ def decode_image(data: bytes, where: str | Path, remedy: str, *, upright: bool) 
 def read_image(path: Path, remedy: str = REMEDY, *, upright: bool = False) -> UInt8[np.ndarray, "H W 3"]:
     """Decode an image file to RGB; see `decode_image`.
 
-    Raises:
-        InputError: when the file is missing, damaged or not an image.
+    Raises InputError when the file is missing, damaged or not an image.
     """
     return decode_image(limits.read_file(path, limits.IMAGE_BYTES, remedy), path, remedy, upright=upright)
 
@@ -98,13 +83,12 @@ def read_image(path: Path, remedy: str = REMEDY, *, upright: bool = False) -> UI
 def refuse_turned(path: Path) -> None:
     """Refuse an image that is to be turned for viewing: which way its pose's pixels count is not known.
 
-    Raises:
-        InputError: naming the file.
+    Raises InputError naming the file.
     """
     with opened(limits.read_file(path, limits.IMAGE_BYTES, REMEDY), path, REMEDY) as image:
         if image.getexif().get(ExifTags.Base.Orientation) in _TURNS:
-            cause = "is stored on its side (EXIF orientation), and has a pose in pixels"
-            raise InputError(path, cause, "Save it upright, without that entry, and measure the pose on it")
+            cause = "is rotated by its EXIF orientation, but its pose is in pixels"
+            raise InputError(path, cause, "Save it upright, without that entry, and give the pose in its pixels")
 
 
 def _eight_bits(image: Image.Image, where: str | Path) -> Image.Image:
@@ -115,7 +99,11 @@ def _eight_bits(image: Image.Image, where: str | Path) -> Image.Image:
     if image.mode in ("I", "F"):
         values = np.asarray(image).astype(np.float64)
         if image.mode == "I" or not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            cause = f"has values from {values.min():g} to {values.max():g}, of which none is known to be white"
+            cause = f"has values from {values.min():g} to {values.max():g}, so which one is white is unknown"
             raise InputError(where, cause, "Save it with 8 bits per channel")
         return Image.fromarray((values * 255 + 0.5).astype(np.uint8)).convert("RGB")
-    return image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA") else image.convert("RGB")
+    if image.has_transparency_data:
+        # As a viewer shows it; without this, whatever colour the transparent pixels happen to hold would appear.
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")

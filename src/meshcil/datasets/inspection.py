@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,55 +10,37 @@ from pathlib import Path
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_bytes, sha256_file
 from meshcil.core.processes import mapper
-from meshcil.datasets.base import RawSample, Reader, Source
+from meshcil.datasets.base import RawSample, Reader, Source, counted
 from meshcil.datasets.cad import pooled_vertices
 from meshcil.datasets.preparation import Frame, list_unique, place, prepare_sample
 
-_Looked = tuple[list["Problem"], str]
 ESTIMATED = 8
 """Images of each split that are prepared to estimate the size of the whole."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One thing that is wrong."""
 
-    Attributes:
-        split: where; empty when it concerns the whole data set.
-        kind: "listing", "image", "duplicate", "in both splits", "left out", "class name", "size", "digest", "count",
-            "link" or "CAD model".
-        where: file or folder.
-        cause: what is wrong with it.
-        unusable: whether the image cannot be prepared, or without an image the data set.
-    """
-
-    split: str
+    split: str  # where; empty when it concerns the whole dataset
+    # "listing", "image", "duplicate", "in both splits", "left out", "class name", "size", "digest", "count", "link" or
+    # "CAD model"
     kind: str
-    where: str
-    cause: str
-    unusable: bool
+    where: str  # file or folder
+    cause: str  # what is wrong with it
+    unusable: bool  # whether the image cannot be prepared, or without an image the dataset
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        counts: usable images by split, then class.
-        problems: in the order of the splits.
-        bytes: about what the prepared copy takes on disk.
-    """
-
-    counts: Mapping[str, Mapping[str, int]]
-    problems: tuple[Problem, ...]
-    bytes: int
+    counts: Mapping[str, Mapping[str, int]]  # usable images by split, then class
+    problems: tuple[Problem, ...]  # in the order of the splits
+    bytes: int  # about what the prepared copy takes on disk
 
     def usable(self, *, skip: bool) -> bool:
-        """Whether the data set can be prepared.
-
-        Args:
-            skip: images that cannot be used are left out; otherwise each of them stops the preparation.
-        """
+        """Whether the dataset can be prepared; with ``skip`` images that cannot be used stop nothing."""
         images = ("image", "duplicate")
         blocking = [p for p in self.problems if p.unusable and not (skip and p.kind in images)]
         return not blocking and all(all(classes.values()) for classes in self.counts.values())
@@ -73,15 +55,9 @@ def inspect_dataset(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Inspection:
-    """Open every image and annotation of a data set.
+    """Open every image and annotation of a dataset: its readers by split, "train" and the test sets.
 
-    Args:
-        readers: by split; "train" and the test sets.
-        frame: what prepared images will look like.
-        expected: images per split of the published release, where known.
-        digests: sha256 of files of the published release, where known.
-        workers: processes.
-        progress: called with (images done, images in all).
+    ``expected`` images per split and ``digests`` (sha256 by file) are those of the published release, where known.
     """
     problems: list[Problem] = []
     listed: dict[str, list[RawSample]] = {}
@@ -95,8 +71,12 @@ def inspect_dataset(
     counts: dict[str, dict[str, int]] = {}
     trained: dict[str, str] = {}
     for split, samples in listed.items():
-        report = None if progress is None else partial(_advance, progress, done, total)
-        found, good, digests_found = _examine_all(split, readers[split], frame, samples, workers, report)
+        look = partial(examine, reader=readers[split], frame=frame, split=split)
+        with mapper(workers if len(samples) > workers else 1, chunk=32) as each:
+            results = list(counted(each(look, samples), total, progress, done))
+        found = [problem for problems, _ in results for problem in problems]
+        good = [s for s, (own, _) in zip(samples, results, strict=True) if not any(p.unusable for p in own)]
+        digests_found = [digest for _, digest in results]
         problems += [*found, *_in_both(split, samples, digests_found, trained), *_left_out(split, readers[split])]
         done += len(samples)
         classes = readers[split].source.classes
@@ -162,11 +142,11 @@ def _left_out(split: str, reader: Reader) -> list[Problem]:
         paths = reader.left_out(split)
     except InputError:
         return []
-    return [Problem(split, "left out", str(path), "is not taken for an image", False) for path in paths]
+    return [Problem(split, "left out", str(path), "is not recognised as an image", False) for path in paths]
 
 
 def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
-    """Folders that are links out of the data set: the digest of its files would not cover what lies behind them."""
+    """Folders that are links out of the dataset: the digest of its files would not cover what lies behind them."""
     read = {path: reader.source.root for reader in readers.values() for path in reader.files()}
     if frame.textures is not None:
         read[frame.textures] = frame.textures
@@ -178,7 +158,7 @@ def _check_links(readers: Mapping[str, Reader], frame: Frame) -> list[Problem]:
                 if to is not None and not to.is_relative_to(root.resolve()):
                     problems.append(Problem("", "link", str(link), f"leads out of the dataset, to {to}", True))
                 elif to is not None and link.absolute().is_relative_to(to):
-                    problems.append(Problem("", "link", str(link), "leads back to a folder that holds it", True))
+                    problems.append(Problem("", "link", str(link), "leads back to a folder that contains it", True))
     return problems
 
 
@@ -214,40 +194,9 @@ def _in_both(
         return []
     pairs = [(sample, trained[digest]) for sample, digest in zip(samples, digests, strict=True) if digest in trained]
     return [
-        Problem(split, "in both splits", str(sample.image), f"shows what the training image {other} shows", False)
+        Problem(split, "in both splits", str(sample.image), f"has the same pixels as the training image {other}", False)
         for sample, other in pairs
     ]
-
-
-def _examine_all(
-    split: str,
-    reader: Reader,
-    frame: Frame,
-    samples: Sequence[RawSample],
-    workers: int,
-    progress: Callable[[int], None] | None,
-) -> tuple[list[Problem], list[RawSample], list[str]]:
-    look = partial(examine, reader=reader, frame=frame, split=split)
-    found: list[Problem] = []
-    good: list[RawSample] = []
-    with mapper(workers if len(samples) > workers else 1, chunk=32) as each:
-        results = list(_counted(each(look, samples), progress))
-    for sample, (problems, _) in zip(samples, results, strict=True):
-        found += problems
-        if not any(problem.unusable for problem in problems):
-            good.append(sample)
-    return found, good, [digest for _, digest in results]
-
-
-def _counted(results: Iterator[_Looked], progress: Callable[[int], None] | None) -> Iterator[_Looked]:
-    for number, result in enumerate(results, start=1):
-        if progress is not None:
-            progress(number)
-        yield result
-
-
-def _advance(progress: Callable[[int, int], None], done: int, total: int, number: int) -> None:
-    progress(done + number, total)
 
 
 def _estimate(reader: Reader, frame: Frame, samples: Sequence[RawSample]) -> float:

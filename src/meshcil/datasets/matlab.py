@@ -26,18 +26,12 @@ _COMPLEX = 0x800
 def load_struct(path: Path, name: str, remedy: str) -> Any:
     """The variable ``name`` of a file, as SciPy gives it.
 
-    Args:
-        path: the .mat file.
-        name: of the variable.
-        remedy: what to do when the file cannot be used.
-
-    Raises:
-        InputError: when the file is missing, damaged, too large, nested too deeply, of another version, or lacks the
-            variable.
+    Raises InputError when the file is missing, damaged, too large, nested too deeply, of another version, or lacks the
+    variable.
     """
     data = limits.read_file(path, limits.ANNOTATION_BYTES, remedy)
     if data.startswith(b"MATLAB 7.3") or data[:8] == b"\x89HDF\r\n\x1a\n":
-        raise InputError(path, "is a MATLAB v7.3 file (HDF5), which is not read", "Save it with `-v7` in MATLAB")
+        raise InputError(path, "is a MATLAB v7.3 file (HDF5), which is not supported", "Save it with `-v7` in MATLAB")
     try:
         _check(data)
         content = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])
@@ -53,12 +47,11 @@ def load_struct(path: Path, name: str, remedy: str) -> Any:
 def _check(data: bytes) -> None:
     """Read the headers of all elements.
 
-    Raises:
-        ValueError: when arrays are nested too deeply, one is too large, or an element is damaged.
+    Raises ValueError when arrays are nested too deeply, one is too large, or an element is damaged.
     """
     order = {b"IM": "<", b"MI": ">"}.get(data[126:_HEADER])
     if order is None:
-        raise ValueError("its header is another one")
+        raise ValueError("its header is not that of MATLAB v5")
     unpacked, position = len(data), _HEADER
     while position + 8 <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, position)
@@ -110,13 +103,7 @@ def _walk(data: bytes, order: str) -> None:
 
 
 def _inner(element: Callable[[], bytes], order: str, size: int) -> int:
-    """Number of the arrays that follow inside of one, whose own elements are read.
-
-    Args:
-        element: content of the next element.
-        order: of bytes.
-        size: of the file; an array has no more entries than that.
-    """
+    """Number of the arrays that follow inside of one, whose own elements are read; ``size`` of the file is the most."""
     (flags,) = struct.unpack(f"{order}I", element()[:4])
     extents = element()
     entries = math.prod(struct.unpack(f"{order}{len(extents) // 4}i", extents))

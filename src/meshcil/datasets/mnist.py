@@ -27,15 +27,10 @@ _BYTES = 8
 
 @dataclass(frozen=True)
 class Split:
-    """One split.
+    """One split."""
 
-    Attributes:
-        images: grey values, 255 where the pen was.
-        labels: the digits.
-    """
-
-    images: UInt8[np.ndarray, "n 28 28"]
-    labels: UInt8[np.ndarray, " n"]
+    images: UInt8[np.ndarray, "n 28 28"]  # grey values, 255 where the pen was
+    labels: UInt8[np.ndarray, " n"]  # the digits
 
 
 FOLDER = "MNIST/raw"
@@ -49,19 +44,14 @@ def find_file(folder: Path, split: str, kind: str) -> Path:
 
 
 def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Bytes of an IDX file: two zeros, kind, number of axes, extents (big-endian), values.
-
-    Args:
-        path: the file.
-        shape: extents of an entry.
-    """
+    """Bytes of an IDX file (two zeros, kind, number of axes, big-endian extents, values), entries of ``shape``."""
     data = limits.read_file(path, limits.TABLE_BYTES, _REMEDY)
     try:
         if path.suffix == ".gz":
             inner = zlib.decompressobj(wbits=31)
             data = inner.decompress(data, limits.TABLE_BYTES)
             if not inner.eof or inner.unused_data:
-                raise ValueError("it is cut off, or goes on after its end")
+                raise ValueError("it is cut off, or there is data after its end")
         zeros, kind, axes = struct.unpack_from(">HBB", data)
         extents = struct.unpack_from(f">{axes}I", data, 4)
         if (zeros, kind) != (0, _BYTES) or extents[1:] != shape:
@@ -75,8 +65,7 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 def read_split(folder: Path, split: str) -> Split:
     """Images and labels of `train` or `test` from the four files in ``folder``.
 
-    Raises:
-        InputError: when a file is missing or damaged, or the two have different lengths.
+    Raises InputError when a file is missing or damaged, or the two have different lengths.
     """
     file = find_file(folder, split, "images-idx3")
     images, labels = _read_idx(file, (28, 28)), _read_idx(find_file(folder, split, "labels-idx1"), ())

@@ -15,15 +15,9 @@ VIEWPORT = 2000.0
 
 
 def list_objects(root: Path, classes: Sequence[str], split: str) -> list[RawSample]:
-    """The images of the per-class lists.
+    """The images of the per-class lists of a split ("train" or "val"), in class order.
 
-    Args:
-        root: folder that holds ``Images``, ``Annotations`` and ``lists``.
-        classes: categories, in class order.
-        split: "train" or "val".
-
-    Raises:
-        InputError: when a folder or list is missing, or a class has no images.
+    Raises InputError when a folder or list is missing, or a class has no images.
     """
     for folder in ("Images", "Annotations", "lists"):
         require_folder(root / folder, f"ObjectNet3D {folder}")
@@ -46,8 +40,7 @@ class Reader(base.Reader):
     def read(self, sample: RawSample) -> RawImage:
         """Decode one image and read its annotation.
 
-        Raises:
-            InputError: when a file is damaged, the object is of another class, or its distance is unknown.
+        Raises InputError when a file is damaged, the object is of another class, or its distance is unknown.
         """
         raw = read_posed(sample, [self.source.root], VIEWPORT)
         require_class(sample, raw)

@@ -16,16 +16,13 @@ import numpy as np
 from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import REMEDY, OcclusionMasks, RawImage, RawSample, read_list, refuse_escape, require_folder
+from meshcil.datasets.base import OcclusionMasks, RawImage, RawSample, read_list, refuse_escape, require_folder
+from meshcil.datasets.images import REMEDY
 from meshcil.datasets.pascal3d import read_posed, require_class, require_distance
 
 
 def read_masks(path: Path) -> OcclusionMasks:
-    """Read the masks of one occluded image.
-
-    Raises:
-        InputError: when the file is missing, damaged or lacks a mask.
-    """
+    """Read the masks of one occluded image. Raises InputError when the file is missing, damaged or lacks a mask."""
     data = limits.read_file(path, limits.IMAGE_BYTES, REMEDY)
     try:
         with ZipFile(io.BytesIO(data)) as content:
@@ -50,16 +47,10 @@ def _read_mask(member: ZipInfo, content: ZipFile) -> np.ndarray:
 
 
 def list_occluded(root: Path, poses: Path, classes: Sequence[str], level: int) -> list[RawSample]:
-    """The occluded copies at one level.
+    """The occluded copies at level 1, 2 or 3 (20-40, 40-60, 60-80 % of the object hidden), in class order.
 
-    Args:
-        root: folder that holds ``images``, ``annotations`` and ``lists``.
-        poses: root of the Pascal3D+ release, whose annotations give the poses.
-        classes: categories, in class order.
-        level: 1, 2 or 3 (20-40, 40-60, 60-80 % of the object hidden).
-
-    Raises:
-        InputError: when a folder or list is missing, or a class has no images.
+    ``poses`` is the root of the Pascal3D+ release, whose annotations give the poses. Raises InputError when a folder or
+    list is missing, or a class has no images.
     """
     for folder in ("images", "annotations", "lists"):
         require_folder(root / folder, f"Occluded Pascal3D+ {folder}")

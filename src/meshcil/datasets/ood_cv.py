@@ -17,15 +17,10 @@ IID = "iid"
 
 
 def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[RawSample]:
-    """The images with one nuisance; classes the data set does not have are left out.
+    """The images with one nuisance; classes the dataset does not have are left out.
 
-    Args:
-        root: folder that holds ``images``, ``annotations`` and ``lists``.
-        classes: categories, in class order.
-        nuisance: one of ``NUISANCES``, or ``IID``: what ``<class>_all.txt`` lists and no nuisance does.
-
-    Raises:
-        InputError: when a folder is missing, an object number is no number, or no class has images.
+    ``nuisance`` is one of ``NUISANCES``, or ``IID``: what ``<class>_all.txt`` lists and no nuisance does. Raises
+    InputError when a folder is missing, an object number is no number, or no class has images.
     """
     for folder in ("images", "annotations", "lists"):
         require_folder(root / folder, f"OOD-CV {folder}")
@@ -38,7 +33,7 @@ def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[Raw
             samples += _listed(root, class_name, nuisance)
     if not samples:
         known = ", ".join((*NUISANCES, IID))
-        raise InputError(root / "lists", f"no list for nuisance '{nuisance}'", f"Use one of {known}")
+        raise InputError(root / "lists", f"has no list for nuisance '{nuisance}'", f"Use one of {known}")
     return samples
 
 
@@ -51,7 +46,7 @@ def _sample(root: Path, path: Path, class_name: str, line: list[str]) -> RawSamp
     name = line[0].removesuffix(".JPEG")
     number = line[1] if len(line) > 1 else "0"
     if not number.isdigit():
-        raise InputError(path, f"'{' '.join(line)}' is not 'image objectid'", "Unpack the data set again")
+        raise InputError(path, f"'{' '.join(line)}' is not 'image objectid'", "Unpack the dataset again")
     image = root / "images" / class_name / f"{name}.JPEG"
     annotation = root / "annotations" / class_name / f"{name}.mat"
     suffix = "" if number == "0" else f"_{int(number):02d}"

@@ -13,17 +13,8 @@ import numpy as np
 
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import (
-    REMEDY,
-    Annotation,
-    RawImage,
-    RawSample,
-    check_size,
-    read_image,
-    read_list,
-    refuse_escape,
-    require_folder,
-)
+from meshcil.datasets.base import Annotation, RawImage, RawSample, check_size, read_list, refuse_escape, require_folder
+from meshcil.datasets.images import REMEDY, read_image
 from meshcil.datasets.matlab import load_struct
 
 
@@ -62,15 +53,9 @@ def _number(struct: Any, *names: str) -> float | None:
 def read_annotation(path: Path, object_index: int = 0, viewport: float = 3000.0) -> Annotation:
     """Read one object of a Pascal3D+ (or ObjectNet3D, OOD-CV) annotation file.
 
-    Fine angles fall back to ``*_coarse``. A missing focal field counts as 1.
-
-    Args:
-        path: the .mat file.
-        object_index: position in ``record.objects``.
-        viewport: focal length in pixels where the file states none (3000 in Pascal3D+, 2000 in ObjectNet3D).
-
-    Raises:
-        InputError: when the file cannot be read or the object has no viewpoint.
+    Fine angles fall back to ``*_coarse``. A missing focal field counts as 1. ``viewport`` is the focal length in pixels
+    where the file states none (3000 in Pascal3D+, 2000 in ObjectNet3D). Raises InputError when the file cannot be read
+    or the object has no viewpoint.
     """
     record = load_struct(path, "record", REMEDY)
     objects = _field(record, "objects")
@@ -119,16 +104,10 @@ def _stated_size(record: Any) -> tuple[int, int] | None:
 
 
 def read_posed(sample: RawSample, roots: Sequence[Path], viewport: float = 3000.0) -> RawImage:
-    """An image and its MATLAB annotation.
+    """An image and its MATLAB annotation, both within ``roots``.
 
-    Args:
-        sample: where they lie.
-        roots: folders they may lie in.
-        viewport: see `read_annotation`.
-
-    Raises:
-        InputError: when a file is missing, damaged or led to by a link out of the roots, or width and height are
-            swapped.
+    Raises InputError when a file is missing, damaged or led to by a link out of the roots, or width and height are
+    swapped.
     """
     if sample.annotation is None:
         raise ValueError(f"sample {sample.id} must have an annotation")
@@ -143,8 +122,7 @@ def read_posed(sample: RawSample, roots: Sequence[Path], viewport: float = 3000.
 def require_class(sample: RawSample, raw: RawImage) -> None:
     """Refuse an object of another class than its list, as NeMo's preparation does.
 
-    Raises:
-        InputError: naming the class.
+    Raises InputError naming the class.
     """
     stated = raw.annotation.class_name if raw.annotation else ""
     if stated.lower() != sample.class_name.lower():
@@ -155,8 +133,7 @@ def require_class(sample: RawSample, raw: RawImage) -> None:
 def require_distance(sample: RawSample, raw: RawImage) -> None:
     """Refuse an object whose distance was not fitted (the NeMo scripts leave it out of ObjectNet3D and OOD-CV).
 
-    Raises:
-        InputError: when the distance is missing or not positive.
+    Raises InputError when the distance is missing or not positive.
     """
     if raw.annotation is None or raw.annotation.distance <= 0:
         where = sample.annotation or sample.image
@@ -164,18 +141,9 @@ def require_distance(sample: RawSample, raw: RawImage) -> None:
 
 
 def list_split(root: Path, classes: Sequence[str], split: str) -> list[RawSample]:
-    """The images of the ImageNet subset.
+    """The images of a split ("train" or "val") of the ImageNet subset, in class order, then in that of the lists.
 
-    Args:
-        root: folder that holds ``Images`` and ``Annotations``.
-        classes: categories, in class order.
-        split: "train" or "val".
-
-    Returns:
-        Samples in class order, then in the order of the lists.
-
-    Raises:
-        InputError: when a folder or list is missing, or a class has no images.
+    Raises InputError when a folder or list is missing, or a class has no images.
     """
     samples = []
     for folder in ("Images", "Annotations", "Image_sets"):

@@ -28,21 +28,14 @@ from meshcil.geometry.cuboids import fit_cuboid
 
 @dataclass(frozen=True)
 class Frame:
-    """What prepared images look like.
+    """What prepared images look like."""
 
-    Attributes:
-        size: (H, W) in pixels.
-        focal: focal length in pixels; None in a data set without poses, whose images are only resized and cut.
-        crop: see `fit_image`.
-        encoding: "png" or "jpeg".
-        textures: folder of DTD for the borders; None for embedded textures.
-    """
-
-    size: tuple[int, int]
+    size: tuple[int, int]  # (H, W) in pixels
+    # focal length in pixels; None in a dataset without poses, whose images are only resized and cut
     focal: float | None = None
-    crop: float = 1.0
-    encoding: str = "png"
-    textures: Path | None = None
+    crop: float = 1.0  # see `fit_image`
+    encoding: str = "png"  # "png" or "jpeg"
+    textures: Path | None = None  # folder of DTD for the borders; None for embedded textures
 
     def encode(self, pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
         """Pixels as they are stored."""
@@ -52,14 +45,8 @@ class Frame:
 def prepare_sample(sample: RawSample, *, reader: Reader, frame: Frame, partition: str) -> PreparedRow:
     """Prepare one image: rescale, cut, fill the border, measure occlusion.
 
-    Args:
-        sample: where image and annotation lie.
-        reader: of its layout.
-        frame: what the result looks like.
-        partition: "train" or "test"; their border textures are disjoint.
-
-    Raises:
-        InputError: when a file is missing or damaged, or the frame needs a pose that the image lacks.
+    Border textures of the partitions "train" and "test" are disjoint. Raises InputError when a file is missing or
+    damaged, or the frame needs a pose that the image lacks.
     """
     raw = reader.read(sample)
     annotation, window = raw.annotation, place(sample, raw, frame)
@@ -92,9 +79,8 @@ def prepare_sample(sample: RawSample, *, reader: Reader, frame: Frame, partition
 def place(sample: RawSample, raw: RawImage, frame: Frame) -> Window | None:
     """Where the window of an image lies; None in a dataset without poses.
 
-    Raises:
-        InputError: when the frame needs a pose that the image lacks, or the image cannot be brought to the frame's
-            scale.
+    Raises InputError when the frame needs a pose that the image lacks, or the image cannot be brought to the frame's
+    scale.
     """
     if frame.focal is not None and raw.annotation is None:
         remedy = "Give it one, or leave `focal` out of the dataset's settings: then 2D methods run"
@@ -130,19 +116,14 @@ def make_reader(
 ) -> Reader:
     """The reader of a test set, or of the training images.
 
-    Args:
-        raw_root: root of the data set; its training images' annotations give the poses of occluded copies.
-        classes: categories, in class order.
-        options: ``layout``; ``root`` when the files lie elsewhere; what the layout needs beside (``level``...).
-        main_layout: layout of the training images.
-
-    Raises:
-        InputError: when there is no such layout.
+    ``options`` has ``layout``, ``root`` when the files lie elsewhere, and what the layout needs (``level``...). The
+    annotations of ``main_layout`` in ``raw_root`` give the poses of occluded copies. Raises InputError for an unknown
+    layout.
     """
     layout, own = str(options["layout"]), options.get("root")
     module = load_module("meshcil.datasets", layout)
     if not hasattr(module, "Reader"):
-        raise InputError(layout, "is no layout", "docs/data-formats.md lists the layouts")
+        raise InputError(layout, "is not a layout", "docs/data-formats.md lists the layouts")
     folder = layout_root(Path(own) if own else raw_root, layout)
     return module.Reader(Source(folder, tuple(classes), layout_root(raw_root, main_layout), dict(options)))
 
@@ -161,11 +142,7 @@ def first_of_each(samples: list[RawSample], options: Mapping[str, Any]) -> list[
 
 
 def list_unique(reader: Reader, split: str, skip: bool) -> tuple[list[RawSample], list[tuple[RawSample, str]]]:
-    """Samples of a split, and those that repeat an id.
-
-    Raises:
-        InputError: when an id repeats and ``skip`` is False.
-    """
+    """Samples of a split, and those that repeat an id. Raises InputError when an id repeats and ``skip`` is False."""
     samples = first_of_each(reader.samples("train" if split == "train" else "test"), reader.source.options)
     kept: dict[str, RawSample] = {}
     repeated = []
@@ -191,21 +168,12 @@ def prepare_dataset(
     name: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Prepare a data set and all its test sets. Run again after an interruption, it goes on where it stood.
+    """Prepare a dataset and all its test sets. Run again after an interruption, it goes on where it stood.
 
-    Args:
-        readers: of the training images ("train") and of each test set, by name.
-        frame: what prepared images look like.
-        out: folder to write.
-        classes: categories, in class order.
-        skip_unusable: leave out images that cannot be used, and list them in ``skipped.csv``, instead of stopping.
-        workers: processes; the result does not depend on it.
-        coverage: share of the CAD vertices that the cuboid spans on each axis.
-        name: of the data set; the name of ``out`` when None.
-        progress: called with (images done, images in all).
-
-    Raises:
-        InputError: when raw files are missing or damaged. No ``dataset.json`` is written then.
+    ``readers`` are those of the training images ("train") and of each test set, by name. With ``skip_unusable``,
+    unusable images are listed in ``skipped.csv`` instead of stopping. ``coverage`` is the share of the CAD vertices
+    that a cuboid spans on each axis. ``progress`` is called with (images done, images in all). Raises InputError when
+    raw files are missing or damaged; no ``dataset.json`` is written then.
     """
     require_folder(readers["train"].source.root, "raw data")
     for unfinished in out.rglob(".*.tmp"):

@@ -1,4 +1,4 @@
-"""The container of a prepared data set: ``dataset.json``, ``cuboids.json`` and one Parquet table per split.
+"""The container of a prepared dataset: ``dataset.json``, ``cuboids.json`` and one Parquet table per split.
 
 A table is one file, or, when it is large, a folder of numbered files; readers of Parquet take either. Files are a
 function of their content: fixed compression, no times or paths in the metadata, rows in the given order.
@@ -24,7 +24,7 @@ from meshcil.core.artifacts import read_json, write_bytes_atomic, write_json_ato
 from meshcil.core.errors import InputError
 from meshcil.datasets.images import opened
 
-REMEDY = "Delete the prepared folder and prepare the data set again"
+REMEDY = "Delete the prepared folder and prepare the dataset again"
 GROUP_ROWS = 256
 """Rows that are read together; a step reads the groups that hold its classes."""
 SCHEMA = pa.schema(
@@ -46,61 +46,35 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class PreparedRow:
-    """One prepared image.
+    """One prepared image."""
 
-    Attributes:
-        id: unique within a split; an image and its occluded copies share it.
-        class_name: category.
-        image: PNG or JPEG, RGB.
-        azimuth: radians; NaN without a pose, as all angles and the distance.
-        elevation: radians.
-        theta: in-plane rotation, radians.
-        distance: of the original viewpoint; the prepared image looks as if taken from the data set's distance.
-        padding: pixels (top, bottom, left, right) filled with texture.
-        occlusion: share of the object's mask that is hidden; 0 for clean images, NaN when unknown.
-        mask: PNG of one bit per pixel, the whole object; None when unknown.
-        occluder_mask: PNG of one bit per pixel; None when there is none.
-    """
-
-    id: str
-    class_name: str
-    image: bytes
-    azimuth: float
-    elevation: float
-    theta: float
-    distance: float
-    padding: tuple[int, int, int, int]
-    occlusion: float
-    mask: bytes | None = None
-    occluder_mask: bytes | None = None
+    id: str  # unique within a split; an image and its occluded copies share it
+    class_name: str  # category
+    image: bytes  # PNG or JPEG, RGB
+    azimuth: float  # radians; NaN without a pose, as all angles and the distance
+    elevation: float  # radians
+    theta: float  # in-plane rotation, radians
+    distance: float  # of the original viewpoint; the prepared image looks as if taken from the dataset's distance
+    padding: tuple[int, int, int, int]  # pixels (top, bottom, left, right) filled with texture
+    occlusion: float  # share of the object's mask that is hidden; 0 for clean images, NaN when unknown
+    mask: bytes | None = None  # PNG of one bit per pixel, the whole object; None when unknown
+    occluder_mask: bytes | None = None  # PNG of one bit per pixel; None when there is none
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Content of ``dataset.json``.
+    """Content of ``dataset.json``."""
 
-    Attributes:
-        name: of the data set.
-        classes: in class order.
-        image_size: (H, W) in pixels.
-        focal: focal length of the prepared images in pixels; None in a data set without poses.
-        distance: camera distance the images were rescaled to.
-        test_sets: names; each is a Parquet table beside ``train.parquet``.
-        counts: images per split.
-        sha256: of each split's file or folder.
-        textures: what fills the borders: "embedded" or "dtd".
-        skipped: images left out of each split as unusable; ``skipped.csv`` names them.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    image_size: tuple[int, int]
-    focal: float | None
-    distance: float
-    test_sets: tuple[str, ...]
-    counts: Mapping[str, int]
-    sha256: Mapping[str, str]
-    textures: str = "embedded"
+    name: str  # of the dataset
+    classes: tuple[str, ...]  # in class order
+    image_size: tuple[int, int]  # (H, W) in pixels
+    focal: float | None  # focal length of the prepared images in pixels; None in a dataset without poses
+    distance: float  # camera distance the images were rescaled to
+    test_sets: tuple[str, ...]  # names; each is a Parquet table beside ``train.parquet``
+    counts: Mapping[str, int]  # images per split
+    sha256: Mapping[str, str]  # of each split's file or folder
+    textures: str = "embedded"  # what fills the borders: "embedded" or "dtd"
+    # images left out of each split as unusable; ``skipped.csv`` names them
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -126,7 +100,7 @@ def _decode(data: bytes, mode: str, where: str) -> np.ndarray:
 def _decode_into(pixels: UInt8[np.ndarray, "H W 3"], data: bytes, where: str) -> None:
     with opened(data, where, REMEDY) as image:
         if image.size != (pixels.shape[1], pixels.shape[0]):
-            cause = f"holds an image of {image.size[0]} x {image.size[1]} pixels among such of another size"
+            cause = f"holds an image of {image.size[0]} x {image.size[1]} pixels among others of another size"
             raise InputError(where, cause, REMEDY)
         raw = (image if image.mode == "RGB" else image.convert("RGB")).tobytes()
         pixels[...] = np.frombuffer(raw, dtype=np.uint8).reshape(pixels.shape)
@@ -134,25 +108,15 @@ def _decode_into(pixels: UInt8[np.ndarray, "H W 3"], data: bytes, where: str) ->
 
 @dataclass(frozen=True, eq=False)
 class PreparedSplit:
-    """A split in memory; images are decoded on first use and kept.
+    """A split in memory; images are decoded on first use and kept."""
 
-    Attributes:
-        ids: one per image.
-        class_names: one per image.
-        poses: (azimuth, elevation, theta) in radians, float32 [n, 3].
-        occlusion: hidden share of the object, float32 [n], NaN when unknown.
-        encoded: PNG of each image.
-        encoded_masks: PNG of each object mask, or None.
-        source: the file, for messages.
-    """
-
-    ids: tuple[str, ...]
-    class_names: tuple[str, ...]
-    poses: Float[Tensor, "n 3"]
-    occlusion: Float[Tensor, " n"]
-    encoded: tuple[bytes, ...]
-    encoded_masks: tuple[bytes | None, ...]
-    source: str
+    ids: tuple[str, ...]  # one per image
+    class_names: tuple[str, ...]  # one per image
+    poses: Float[Tensor, "n 3"]  # (azimuth, elevation, theta) in radians, float32 [n, 3]
+    occlusion: Float[Tensor, " n"]  # hidden share of the object, float32 [n], NaN when unknown
+    encoded: tuple[bytes, ...]  # PNG of each image
+    encoded_masks: tuple[bytes | None, ...]  # PNG of each object mask, or None
+    source: str  # the file, for messages
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -173,8 +137,7 @@ class PreparedSplit:
     def images(self) -> UInt8[Tensor, "n 3 H W"]:
         """All images, uint8, RGB, channels last in memory. The tensor is shared: do not write to it.
 
-        Raises:
-            InputError: when an image is damaged.
+        Raises InputError when an image is damaged.
         """
         return self._decoded
 
@@ -205,9 +168,7 @@ class PreparedSplit:
 def write_split(path: Path, rows: Sequence[PreparedRow]) -> None:
     """Write a Parquet file, rows in the given order.
 
-    Raises:
-        ValueError: when an id repeats.
-        InputError: when the file cannot be written.
+    Raises ValueError when an id repeats, and InputError when the file cannot be written.
     """
     ids = [row.id for row in rows]
     if len(set(ids)) != len(ids):
@@ -223,20 +184,15 @@ def write_split(path: Path, rows: Sequence[PreparedRow]) -> None:
 
 
 def load_split(path: Path, classes: Collection[str] | None = None) -> PreparedSplit:
-    """Read a Parquet table: a file, or a folder of them.
+    """Read a Parquet table, a file or a folder of them; with ``classes`` only their images, skipping parts without any.
 
-    Args:
-        path: of the table.
-        classes: read only images of these; all when None. Parts without any of them are not read from disk.
-
-    Raises:
-        InputError: when a file is missing, damaged, or has other columns.
+    Raises InputError when a file is missing, damaged, or has other columns.
     """
     path = Path(path)
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not path.exists() or not files:
         cause = "is not a file or holds none" if path.exists() else "is missing"
-        raise InputError(path, cause, "Prepare the data set first, or correct the path")
+        raise InputError(path, cause, "Prepare the dataset first, or correct the path")
     table = pa.concat_tables([_read_file(file, classes) for file in files])
     angles = [table[name].to_numpy() for name in ("azimuth", "elevation", "theta")]
     return PreparedSplit(
@@ -274,7 +230,7 @@ def _read_file(path: Path, classes: Collection[str] | None) -> pa.Table:
         raise
     # What a damaged file's headers promise can fail anywhere inside the reader.
     except Exception as error:
-        raise InputError(path, f"is truncated or no Parquet file ({error})", REMEDY) from error
+        raise InputError(path, f"is truncated or not a Parquet file ({error})", REMEDY) from error
     if classes is None:
         return table
     wanted = [name in classes for name in table["class_name"].to_pylist()]
@@ -294,11 +250,7 @@ def write_info(folder: Path, info: DatasetInfo) -> None:
 
 
 def load_info(folder: Path) -> DatasetInfo:
-    """Read ``dataset.json``.
-
-    Raises:
-        InputError: when it is missing, damaged or incomplete.
-    """
+    """Read ``dataset.json``. Raises InputError when it is missing, damaged or incomplete."""
     path = Path(folder) / "dataset.json"
     content = read_json(path)
     names = [entry.name for entry in fields(DatasetInfo)]
@@ -311,8 +263,7 @@ def load_info(folder: Path) -> DatasetInfo:
 def load_cuboids(folder: Path) -> dict[str, Float[Tensor, "3 2"]]:
     """Read ``cuboids.json``: (low, high) per CAD axis of each class's cuboid, float64.
 
-    Raises:
-        InputError: when it is missing or damaged.
+    Raises InputError when it is missing or damaged.
     """
     path = Path(folder) / "cuboids.json"
     content = read_json(path)

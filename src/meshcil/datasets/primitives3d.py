@@ -52,7 +52,9 @@ class Solids(World):
         unusual = job.split == "shape"
         shape = (unusual_instance(job.class_name, rng), 1) if unusual else known_instance(job.class_name, cad, rng)
         grounded = job.class_name.partition("-")[0] in GROUNDED
-        return compose(shape, rng, job.split, settings.image_size, settings.focal, grounded, job.index), rng
+        # Test images stay uniform: a pose that training shows seldom counts like any other.
+        azimuths = settings.azimuths if job.split == "train" else ()
+        return compose(shape, rng, job.split, settings.image_size, settings.focal, grounded, job.index, azimuths), rng
 
     def models(self, class_name: str) -> list[Shape]:
         """One per known subtype, with the proportions that images vary."""

@@ -4,7 +4,7 @@ Images differ in size, objects do not overlap, every object has a box of its vis
 of its own, seeded by (seed, split, index), so nothing depends on order or on workers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from meshcil.core.processes import mapper
+from meshcil.datasets.base import counted
 from meshcil.datasets.primitives import backgrounds, release
 from meshcil.datasets.primitives.raycast import Viewpoint, render
 from meshcil.datasets.primitives.scene import ELEVATION, THETA, draw_light
@@ -31,21 +32,14 @@ _ATTEMPTS = 30
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """What to generate.
+    """What to generate."""
 
-    Attributes:
-        classes: categories, a subset of those of primitives3d.
-        train_per_class: images of the trainval list per class; an image is counted for the class it is drawn for.
-        test_per_class: images of the test list per class, likewise.
-        image_size: (H, W) in pixels; images are up to a fifth smaller or larger.
-        seed: other seeds give other images.
-    """
-
-    classes: tuple[str, ...] = ("aeroplane", "bottle", "car", "chair")
+    classes: tuple[str, ...] = ("aeroplane", "bottle", "car", "chair")  # categories, a subset of those of primitives3d
+    # images of the trainval list per class; an image is counted for the class it is drawn for
     train_per_class: int = 60
-    test_per_class: int = 25
-    image_size: tuple[int, int] = (128, 128)
-    seed: int = 0
+    test_per_class: int = 25  # images of the test list per class, likewise
+    image_size: tuple[int, int] = (128, 128)  # (H, W) in pixels; images are up to a fifth smaller or larger
+    seed: int = 0  # other seeds give other images
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.classes if name not in CLASSES]
@@ -66,21 +60,11 @@ class Placed:
 def generate(
     root: Path, settings: GeneratorSettings, workers: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the tree.
-
-    Args:
-        root: folder to write.
-        settings: what to generate.
-        workers: processes; the result does not depend on it.
-        progress: called with images done and images in all.
-
-    Raises:
-        InputError: when the folder cannot be written.
-    """
+    """Write the tree, whatever the number of processes. Raises InputError when the folder cannot be written."""
     jobs = [(split, index) for split in SPLITS for index in range(_count(settings, split))]
     make = partial(_make, root, settings)
     with mapper(workers) as each:
-        _drain(each(make, jobs), len(jobs), progress)
+        list(counted(each(make, jobs), len(jobs), progress))
     for split in SPLITS:
         names = "".join(f"{_name(split, index)}\n" for kind, index in jobs if kind == split)
         release.write_file(root / FOLDER / "ImageSets" / "Main" / f"{split}.txt", names.encode())
@@ -93,12 +77,6 @@ def _count(settings: GeneratorSettings, split: str) -> int:
 
 def _name(split: str, index: int) -> str:
     return f"{SPLITS.index(split)}{index:05d}"
-
-
-def _drain(results: Iterable[None], total: int, progress: Callable[[int, int], None] | None) -> None:
-    for done, _ in enumerate(results, start=1):
-        if progress is not None:
-            progress(done, total)
 
 
 def _make(root: Path, settings: GeneratorSettings, job: tuple[str, int]) -> None:
@@ -114,13 +92,7 @@ def _make(root: Path, settings: GeneratorSettings, job: tuple[str, int]) -> None
 def compose(
     settings: GeneratorSettings, first: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "H W 3"], list[Placed]]:
-    """Draw and render one image.
-
-    Args:
-        settings: classes and size.
-        first: class of the first object; the others are drawn.
-        rng: the image's own generator.
-    """
+    """Draw and render one image: ``first`` is the class of its first object, the others are drawn."""
     height, width = (round(side * rng.uniform(0.8, 1.2)) for side in settings.image_size)
     image = backgrounds.cluttered(rng, height, width)
     placed: list[Placed] = []

@@ -24,32 +24,22 @@ ROLES = ("body", "accent", "trim", "dark")
 
 @dataclass(frozen=True)
 class GeneratorSettings(TreeSettings):
-    """What to render.
+    """What to render."""
 
-    Attributes:
-        models: folder of the CAD models.
-        test_models: share of a class's models that test images alone show, rounded up.
-        azimuths: weights of equal sectors of azimuth, the first from 0; uniform when empty.
-    """
-
-    models: str = ""
-    test_models: float = 1 / 3
-    azimuths: tuple[float, ...] = ()
+    models: str = ""  # folder of the CAD models
+    test_models: float = 1 / 3  # share of a class's models that test images alone show, rounded up
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.classes or not self.models:
             raise ValueError("classes and models must not be empty")
-        if self.azimuths and (min(self.azimuths) < 0 or sum(self.azimuths) <= 0):
-            raise ValueError(f"azimuths must be weights of which one is positive, got {self.azimuths}")
 
 
 @lru_cache(maxsize=32)
 def load_shape(path: Path) -> Shape:
     """A model, centred, its largest extent 1, its parts coloured alike where they hang together.
 
-    Raises:
-        InputError: when the file is damaged or has no surface.
+    Raises InputError when the file is damaged or has no surface.
     """
     vertices, faces = read_mesh(path)
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -67,11 +57,7 @@ def load_shape(path: Path) -> Shape:
 
 
 def split_models(folder: Path, share: float) -> tuple[list[Path], list[Path]]:
-    """Models of a class for training and for test.
-
-    Raises:
-        InputError: when the folder is missing or holds no model.
-    """
+    """Models of a class for training and for test. Raises InputError when the folder is missing or holds no model."""
     paths = model_files(folder)
     kept = max(len(paths) - max(math.ceil(share * len(paths)), 1), 1)
     return paths[:kept], paths[kept:] or paths
@@ -109,11 +95,7 @@ class Models(World):
 def generate(
     root: Path, settings: GeneratorSettings, workers: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the raw tree; see `render_tree`.
-
-    Raises:
-        InputError: when a class has no models, or one is damaged.
-    """
+    """Write the raw tree; see `render_tree`. Raises InputError when a class has no models, or one is damaged."""
     world = Models(settings)
     for class_name in settings.classes:
         world.models(class_name)

@@ -15,7 +15,7 @@ from typing import Any
 
 from meshcil.core.artifacts import read_json, write_json_atomic, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.datasets.base import RawSample
+from meshcil.datasets.base import RawSample, counted
 from meshcil.datasets.prepared import PreparedRow, write_split
 
 SHARD_BYTES = 2**30
@@ -29,21 +29,13 @@ Mapper = Callable[[Callable[[RawSample], PreparedRow | Left], Sequence[RawSample
 
 @dataclass(frozen=True)
 class Recipe:
-    """How tables are written.
+    """How tables are written."""
 
-    Attributes:
-        classes: in class order.
-        skip: leave out unusable images instead of stopping.
-        mapper: applies a function to samples, in order.
-        total: images of all splits.
-        progress: called with (images done, images in all).
-    """
-
-    classes: tuple[str, ...]
-    skip: bool
-    mapper: Mapper
-    total: int
-    progress: Callable[[int, int], None] | None = None
+    classes: tuple[str, ...]  # in class order
+    skip: bool  # leave out unusable images instead of stopping
+    mapper: Mapper  # applies a function to samples, in order
+    total: int  # images of all splits
+    progress: Callable[[int, int], None] | None = None  # called with (images done, images in all)
 
 
 def write_skipped(out: Path, skipped: Mapping[str, Sequence[Left]]) -> None:
@@ -70,22 +62,11 @@ def write_table(
     *,
     done: int = 0,
 ) -> list[Left]:
-    """Prepare ``samples`` and write ``<split>.parquet``: a file, or a folder of files ``00000.parquet``...
+    """Prepare ``samples`` and write ``<split>.parquet``, a file or a folder of files; the images that were left out.
 
-    Args:
-        out: folder of the prepared data set. Parts that an earlier, interrupted call left here are kept.
-        split: name of the table.
-        samples: what to prepare, with unique ids.
-        prepare: makes one row; called with a sample and ``options``.
-        options: further arguments of ``prepare``, among them ``frame``.
-        recipe: how to write.
-        done: images finished before, for the progress.
-
-    Returns:
-        Images that were left out.
-
-    Raises:
-        InputError: when an image is unusable and the recipe does not skip it, or a class has no usable image.
+    Parts that an earlier, interrupted call left in ``out`` are kept. ``prepare`` makes one row of a sample and
+    ``options``, among them ``frame``. ``done`` images were finished before, for the progress. Raises InputError when an
+    image is unusable and the recipe does not skip it, or a class has no usable image.
     """
     order = {name: position for position, name in enumerate(recipe.classes)}
     ordered = sorted(samples, key=lambda sample: (order[sample.class_name], sample.id))
@@ -125,12 +106,7 @@ def _attempt(
 
 def _write_part(file: Path, results: Iterator[PreparedRow | Left], recipe: Recipe, done: int) -> list[Left]:
     rows, left_out = [], []
-    for count, result in enumerate(results, start=1):
-        if isinstance(result, PreparedRow):
-            rows.append(result)
-        else:
-            left_out.append(result)
-        if recipe.progress is not None:
-            recipe.progress(done + count, recipe.total)
+    for result in counted(results, recipe.total, recipe.progress, done):
+        (rows if isinstance(result, PreparedRow) else left_out).append(result)
     write_split(file, rows)
     return left_out

@@ -1,7 +1,7 @@
 """Pascal VOC 2007 detection.
 
 Tree: ``VOCdevkit/VOC2007/{JPEGImages,Annotations,ImageSets/Main}`` with the lists ``trainval.txt`` and ``test.txt``.
-Detection works on whole images and their boxes (`list_images`); as a classification data set, each box that is not
+Detection works on whole images and their boxes (`list_images`); as a classification dataset, each box that is not
 marked difficult is one image.
 """
 
@@ -17,43 +17,29 @@ from jaxtyping import Bool, Float
 from meshcil.core import limits
 from meshcil.core.errors import InputError
 from meshcil.datasets import base
-from meshcil.datasets.base import REMEDY, RawImage, RawSample, read_image, read_list, refuse_escape, require_folder
+from meshcil.datasets.base import RawImage, RawSample, read_list, refuse_escape, require_folder
+from meshcil.datasets.images import REMEDY, read_image
 
 FOLDER = Path("VOCdevkit/VOC2007")
 
 
 @dataclass(frozen=True)
 class DetectionImage:
-    """One image and its objects.
+    """One image and its objects."""
 
-    Attributes:
-        id: file name without its ending.
-        image: path.
-        annotation: path of the XML file.
-        size: (H, W) in pixels as the annotation states it.
-        class_names: one per object.
-        boxes: float32 [n, 4]; x0, y0, x1, y1 in pixels from 0, x1 and y1 exclusive.
-        difficult: bool [n]; not counted in evaluation.
-    """
-
-    id: str
-    image: Path
-    annotation: Path
-    size: tuple[int, int]
-    class_names: tuple[str, ...]
-    boxes: Float[np.ndarray, "n 4"]
-    difficult: Bool[np.ndarray, " n"]
+    id: str  # file name without its ending
+    image: Path  # path
+    annotation: Path  # path of the XML file
+    size: tuple[int, int]  # (H, W) in pixels as the annotation states it
+    class_names: tuple[str, ...]  # one per object
+    boxes: Float[np.ndarray, "n 4"]  # float32 [n, 4]; x0, y0, x1, y1 in pixels from 0, x1 and y1 exclusive
+    difficult: Bool[np.ndarray, " n"]  # bool [n]; not counted in evaluation
 
 
 def list_images(root: Path, image_set: str) -> list[DetectionImage]:
-    """Images of a list with their objects, in the order of the list.
+    """Images of a list ("train", "val", "trainval" or "test") with their objects, in the order of the list.
 
-    Args:
-        root: folder that holds ``VOCdevkit``.
-        image_set: "train", "val", "trainval" or "test".
-
-    Raises:
-        InputError: when a folder, list or annotation is missing or damaged.
+    Raises InputError when a folder, list or annotation is missing or damaged.
     """
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         require_folder(root / FOLDER / folder, f"VOC 2007 {folder}")
@@ -63,11 +49,7 @@ def list_images(root: Path, image_set: str) -> list[DetectionImage]:
 
 
 def read_objects(image: Path, annotation: Path) -> DetectionImage:
-    """Read one XML annotation.
-
-    Raises:
-        InputError: when it is missing or damaged, or a box is empty.
-    """
+    """Read one XML annotation. Raises InputError when it is missing or damaged, or a box is empty."""
     data = limits.read_file(annotation, limits.ANNOTATION_BYTES, REMEDY)
     try:
         content = _parse(data)
@@ -88,9 +70,7 @@ def read_objects(image: Path, annotation: Path) -> DetectionImage:
 def _parse(data: bytes) -> Element:
     """The root of an XML file, which must declare no entities and not be nested deeply.
 
-    Raises:
-        ValueError: when it is or does.
-        ExpatError: when it is not XML.
+    Raises ValueError when it is or does, and ExpatError when it is not XML.
     """
     depth, scan = 0, ParserCreate()
 
@@ -138,11 +118,7 @@ class Reader(base.Reader):
         return [sample for members in found.values() for sample in members]
 
     def read(self, sample: RawSample) -> RawImage:
-        """The pixels of one box.
-
-        Raises:
-            InputError: when a file is damaged or the box lies outside of the image.
-        """
+        """The pixels of one box. Raises InputError when a file is damaged or the box lies outside of the image."""
         if sample.annotation is None:
             raise ValueError(f"sample {sample.id} must have an annotation")
         for path in (sample.image, sample.annotation):

@@ -20,28 +20,18 @@ _UNITS = "Give distances in the units of the CAD models, and lengths in pixels o
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window of an image lies after rescaling.
+    """Where a window of an image lies after rescaling."""
 
-    Attributes:
-        resized: (height, width) of the rescaled image.
-        padding: (top, bottom, left, right) pixels of the window outside of the rescaled image.
-        corner: (row, column) of the window's first pixel in the padded image.
-        size: (H, W) of the window.
-    """
-
-    resized: tuple[int, int]
-    padding: tuple[int, int, int, int]
-    corner: tuple[int, int]
-    size: tuple[int, int]
+    resized: tuple[int, int]  # (height, width) of the rescaled image
+    padding: tuple[int, int, int, int]  # (top, bottom, left, right) pixels of the window outside of the rescaled image
+    corner: tuple[int, int]  # (row, column) of the window's first pixel in the padded image
+    size: tuple[int, int]  # (H, W) of the window
 
 
 def scale_factor(annotation: Annotation, size: tuple[int, int], focal: float) -> float:
-    """Factor that makes the object look as if seen from distance 5 with the wanted focal length.
+    """Factor that makes the object look as if seen from distance 5 with the focal length of the window.
 
-    Args:
-        annotation: gives the distance and the focal length of the original image.
-        size: (H, W) of the window.
-        focal: focal length of the window in pixels; 3000 with a 640 x 800 window is the preparation of NeMo.
+    ``size`` is the window's (H, W), ``focal`` in pixels; 3000 with a 640 x 800 window is the preparation of NeMo.
     """
     if annotation.distance > 0:
         return annotation.distance / DISTANCE * focal / annotation.focal
@@ -52,14 +42,8 @@ def scale_factor(annotation: Annotation, size: tuple[int, int], focal: float) ->
 def locate(shape: tuple[int, int], annotation: Annotation, size: tuple[int, int], focal: float) -> Window:
     """Place the window: after rescaling, the principal point lands on its centre (row H/2, column W/2).
 
-    Args:
-        shape: (height, width) of the original image.
-        annotation: viewpoint of the object.
-        size: (H, W) of the window.
-        focal: focal length of the window in pixels.
-
-    Raises:
-        InputError: when the image would become absurdly large or small, as by a distance in another unit.
+    ``shape`` is the original image's (height, width), ``size`` the window's, ``focal`` its focal length in pixels.
+    Raises InputError when the image would become absurdly large or small, as by a distance in another unit.
     """
     where = f"an image of {shape[1]} x {shape[0]} pixels"
     scale = scale_factor(annotation, size, focal)
@@ -115,32 +99,21 @@ def fill_border(
 def cover(shape: tuple[int, int], size: tuple[int, int], crop: float) -> tuple[int, int]:
     """(height, width) to which an image without a viewpoint is rescaled so that it covers a window.
 
-    Args:
-        shape: (height, width) of the image.
-        size: (h, w) of the window.
-        crop: share of the rescaled image's covering side that the window keeps.
-
-    Raises:
-        InputError: when the image is so narrow that it would become far too large.
+    ``crop`` is the share of the rescaled image's covering side that the window keeps. Raises InputError when the image
+    is so narrow that it would become far too large.
     """
     scale = max(size[0] / shape[0], size[1] / shape[1]) / crop
     height, width = max(round(shape[0] * scale), size[0]), max(round(shape[1] * scale), size[1])
     if height * width > limits.PIXELS:
-        cause = f"would become one of {width:,} x {height:,} to cover {size[1]} x {size[0]}"
-        raise InputError(f"an image of {shape[1]} x {shape[0]} pixels", cause, "Leave out images that are so narrow")
+        cause = f"would need {width:,} x {height:,} pixels to cover {size[1]} x {size[0]}"
+        raise InputError(f"an image of {shape[1]} x {shape[0]} pixels", cause, "Leave out such narrow images")
     return height, width
 
 
 def fit_image(image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int], crop: float) -> UInt8[np.ndarray, "h w 3"]:
-    """An image without a viewpoint, brought to a size: rescaled to cover it, then cut around the middle.
+    """An image without a viewpoint, brought to a size: rescaled to cover it, then cut around the middle; see `cover`.
 
-    Args:
-        image: of any size; one that has the size already is left as it is.
-        size: (h, w) of the result.
-        crop: see `cover`; 224 / 256 is ImageNet's test transform.
-
-    Raises:
-        InputError: see `cover`.
+    One that has the size already is left as it is. A ``crop`` of 224 / 256 is ImageNet's test transform.
     """
     if image.shape[:2] == size:
         return image

@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from meshcil.evaluation.incremental import average_incremental_accuracy, forgetting, last_accuracy
-from meshcil.evaluation.pose import median_pose_error, pose_accuracy
+from meshcil.evaluation.metrics import (
+    auroc,
+    average_incremental_accuracy,
+    forgetting,
+    last_accuracy,
+    median_pose_error,
+    pose_accuracy,
+)
 
 SCORE_COLUMNS = ("step", "test_set", "task", "class_name", "metric", "value", "count")
 _KEY = ["step", "test_set", "sample_id"]
@@ -17,6 +23,9 @@ HEADS = ("linear", "nearest_mean")
 """Classifiers that may stand next to the method's own, in columns `<head>_class`."""
 OF_SCORES = ("top5", "task_incremental")
 """Other ways to be right, which the scores of all classes tell; in columns `<way>_right`."""
+
+CERTAINTIES = {"certainty": "open_set_auroc", "fit": "open_set_auroc_fit"}
+"""How sure a method is that it knows what an image shows: column -> metric of how well this tells."""
 
 _TOP = 5
 
@@ -40,8 +49,15 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
     - ``task_incremental_accuracy``: fraction of images whose class has the best score among the classes of its own
       step: what the method would get right if it were told the step.
 
-    The pose rows are absent for a run that gives no pose; in a run that does, an image without a
-    finite error counts as an error of pi. Images without a true pose are left out of them.
+    Where images of classes that come later were asked about too, over all images:
+
+    - ``open_set_auroc``: AUROC of telling images of the classes seen from those by the best class's score;
+    - ``open_set_auroc_fit``: the same by how well the posed mesh explains the image, for methods with meshes.
+
+    Their ``count`` is the number of images of both kinds.
+
+    The pose rows are absent for a run that gives no pose; in a run that does, an image without a finite error counts as
+    an error of pi. Images without a true pose are left out of them.
 
     For the run (``step`` = the last one): ``last_accuracy`` of each test set; and of those evaluated after
     every step ``average_incremental_accuracy``, ``forgetting_before_last`` and
@@ -74,8 +90,22 @@ def score_predictions(predictions: pd.DataFrame, steps: Sequence[Sequence[str]])
             images = now[now["test_set"] == test_set]
             for task, name, part in _parts(images, steps[: step + 1]):
                 rows += [(step, test_set, task, name, *measure) for measure in _measures(part, gives_pose)]
+        rows += _open_set_rows(table[table["step"] == step], seen, int(step))
     scores = _frame(rows)
     return pd.concat([scores, _frame(_run_rows(scores, len(steps)))], ignore_index=True)
+
+
+def _open_set_rows(images: pd.DataFrame, seen: Sequence[str], step: int) -> list[tuple]:
+    """AUROC of each test set of a step that has images of classes seen and of classes to come."""
+    rows = []
+    for column, metric in CERTAINTIES.items():
+        if column not in images.columns or images[column].isna().any():
+            continue
+        for test_set, of_set in images.groupby("test_set", sort=False):
+            known = of_set["true_class"].isin(seen)
+            value = auroc(of_set.loc[known, column], of_set.loc[~known, column])
+            rows += [] if np.isnan(value) else [(step, test_set, None, "", metric, value, len(of_set))]
+    return rows
 
 
 def _frame(rows: Sequence[tuple]) -> pd.DataFrame:
@@ -94,8 +124,11 @@ def _checked(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) -> pd.Da
         raise ValueError(f"predictions must be of steps 0 to {len(steps) - 1}")
     heads = [f"{head}_class" for head in HEADS if f"{head}_class" in predictions.columns]
     predictions = predictions.assign(**_right_by_scores(predictions, steps))
+    if "scores" in predictions.columns and predictions["scores"].notna().all():
+        predictions["certainty"] = [max(row) for row in predictions["scores"]]
     ways = [f"{way}_right" for way in OF_SCORES if f"{way}_right" in predictions.columns]
-    table = predictions[[*_NEEDED, *heads, *ways]].drop_duplicates()
+    sure = [name for name in CERTAINTIES if name in predictions.columns]
+    table = predictions[[*_NEEDED, *heads, *ways, *sure]].drop_duplicates()
     again = table[table.duplicated(_KEY)]
     if len(again):
         raise ValueError(f"predictions must agree on an image, two differ for {tuple(again.iloc[0][_KEY])}")
@@ -127,8 +160,7 @@ def _right_by_scores(predictions: pd.DataFrame, steps: Sequence[Sequence[str]]) 
 def _score_matrix(scores: pd.Series, seen: int) -> NDArray[np.float64]:
     """Scores as a matrix [n, seen].
 
-    Raises:
-        ValueError: a row has another number of scores than there are classes seen.
+    Raises ValueError when a row has another number of scores than there are classes seen.
     """
     wrong = {len(row) for row in scores} - {seen}
     if wrong:

@@ -7,9 +7,6 @@
 * Camera axes: x right, y up, z towards the viewer. Depth is positive in front of the camera.
 * Cells: u to the right, v down; cell (row, column) covers v in [row, row + 1), u in [column, column + 1),
   and is sampled at its centre.
-
-Names: ``Camera``, ``camera_axes_rays``, ``project``; ``camera_center``, ``pose_from_center``, ``pose_matrix``,
-``pose_error``; ``fit_cuboid``, ``CuboidMesh``, ``TriangleMesh``, ``stack_vertices``.
 """
 
 import lazy_loader

@@ -18,19 +18,13 @@ from meshcil.geometry.poses import pose_matrix
 class Camera:
     """Intrinsics of a feature map, in cells.
 
-    Attributes:
-        focal: focal length in cells, above 0. For iNeMo, floor(viewport / stride): 375 on Pascal3D+.
-        center: principal point (cx, cy), columns then rows.
-        image_size: (H, W) of the map.
-
-    Raises:
-        ValueError: a focal length that is not a positive and finite number, a centre that is not two finite numbers, a
-            size that is not two whole numbers, an empty map.
+    Raises ValueError when a focal length that is not a positive and finite number, a centre that is not two finite
+    numbers, a size that is not two whole numbers, an empty map.
     """
 
-    focal: Real
-    center: tuple[Real, Real]
-    image_size: tuple[int, int]
+    focal: Real  # focal length in cells, above 0. For iNeMo, floor(viewport / stride): 375 on Pascal3D+
+    center: tuple[Real, Real]  # principal point (cx, cy), columns then rows
+    image_size: tuple[int, int]  # (H, W) of the map
 
     def __post_init__(self) -> None:
         if not (isinstance(self.focal, Real) and math.isfinite(self.focal) and self.focal > 0):
@@ -44,15 +38,7 @@ class Camera:
             reject("image_size", f"be (H, W), both at least 1, but it is {self.image_size}")
 
     def window(self, rows: slice, columns: slice) -> "Camera":
-        """The camera of a rectangle of the map.
-
-        Args:
-            rows: of the map, without a step.
-            columns: likewise.
-
-        Returns:
-            A camera whose cell (0, 0) is the rectangle's first.
-        """
+        """The camera of a rectangle of the map: its cell (0, 0) is the rectangle's first."""
         height, width = self.image_size
         (top, bottom, _), (left, right, _) = rows.indices(height), columns.indices(width)
         cx, cy = self.center
@@ -60,15 +46,10 @@ class Camera:
 
 
 def camera_axes_rays(camera: Camera, like: Tensor) -> Float[Tensor, "3 HW"]:
-    """Ray through each cell centre, in camera axes (x right, y up, z towards the viewer).
+    """Ray through each cell centre, in camera axes (x right, y up, z towards the viewer), in the dtype of ``like``.
 
-    Args:
-        camera: of the map.
-        like: gives dtype and device.
-
-    Returns:
-        Directions whose depth is 1, so that a ray's parameter is the depth; cells in row-major order. Shared
-        between calls: do not write to it.
+    Directions have depth 1, so that a ray's parameter is the depth; cells in row-major order. Shared between calls: do
+    not write to it.
     """
     return _rays(camera, like.dtype, like.device)
 
@@ -90,16 +71,10 @@ def project(
     camera: Camera,
     distance: Real | Float[Tensor, "..."] = 5.0,
 ) -> Float[Tensor, "... P 2"]:
-    """Project CAD points onto the map (Pascal3D+ toolbox; iNeMo).
+    """Project CAD points, ``[P, 3]`` or with batch dimensions that broadcast with the pose's, onto the map.
 
-    Args:
-        points: CAD coordinates (z-up), ``[P, 3]``, or with batch dimensions that broadcast with the pose's.
-        pose: (azimuth, elevation, theta) in radians.
-        camera: of the map.
-        distance: of the camera from the origin; a number or a tensor that broadcasts to the pose's batch.
-
-    Returns:
-        (u, v) in cells, u to the right, v down, not limited to the map; NaN for points at or behind the camera.
+    (u, v) in cells, u to the right, v down, not limited to the map; NaN for points at or behind the camera, which looks
+    at the origin from ``distance`` (Pascal3D+ toolbox; iNeMo).
     """
     x, y, z = (points @ pose_matrix(pose).mT).unbind(-1)
     depth = (distance[..., None] if isinstance(distance, Tensor) else distance) - z

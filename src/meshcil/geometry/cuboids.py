@@ -14,20 +14,11 @@ from meshcil.core.arguments import checked, own_floats, reject, require_finite, 
 
 @checked
 def fit_cuboid(vertices: Float[Tensor, "V 3"], coverage: Real = 0.99) -> Float[Tensor, "3 2"]:
-    """Bounds of the box that holds most of a class's CAD vertices (NeMo).
+    """Bounds (low, high) per axis of the box that holds the share ``coverage`` of a class's CAD vertices (NeMo).
 
     On each axis by itself: of the windows of the sorted coordinates that span int(coverage * V) steps, the shortest;
-    the first of those that are equal but for rounding.
-
-    Args:
-        vertices: CAD coordinates of all models of the class.
-        coverage: share of the vertices, in (0, 1].
-
-    Returns:
-        (low, high) per CAD axis.
-
-    Raises:
-        ValueError: no vertices, coordinates that are not finite, a coverage outside (0, 1].
+    the first of those that are equal but for rounding. Raises ValueError for no vertices, coordinates that are not
+    finite, or a coverage outside (0, 1].
     """
     if len(vertices) == 0:
         reject("vertices", "hold at least one vertex")
@@ -49,21 +40,16 @@ def fit_cuboid(vertices: Float[Tensor, "V 3"], coverage: Real = 0.99) -> Float[T
 class CuboidMesh:
     """A box whose six sides carry regular grids of vertices (NeMo's "single" cuboid).
 
-    Sides in this order: z-low, z-high (rows along y, columns along x), y-low, y-high (rows z, columns x), x-low,
-    x-high (rows z, columns y). Sides share no vertices. Each quad (m, n) of a side has two triangles,
-    (m,n) (m,n+1) (m+1,n) and (m+1,n+1) (m,n+1) (m+1,n); the winding carries no meaning.
-
-    Attributes:
-        bounds: (low, high) per CAD axis.
-        counts: grid samples along x, y and z, both ends included; a single sample lies at the low end, and the
-            sides that would need two samples there have vertices but no triangles.
-
-    Raises:
-        ValueError: bounds of the wrong shape or dtype, not finite, or of zero extent on an axis; counts that are not
-            three whole numbers, below 1, or without any triangle.
+    Sides in this order: z-low, z-high (rows along y, columns along x), y-low, y-high (rows z, columns x), x-low, x-high
+    (rows z, columns y). Sides share no vertices. Each quad (m, n) of a side has two triangles, (m,n) (m,n+1) (m+1,n)
+    and (m+1,n+1) (m,n+1) (m+1,n); the winding carries no meaning. Raises ValueError for bounds of the wrong shape or
+    dtype, not finite, or of zero extent on an axis; counts that are not three whole numbers, below 1, or without any
+    triangle.
     """
 
-    bounds: Float[Tensor, "3 2"]
+    bounds: Float[Tensor, "3 2"]  # (low, high) per CAD axis
+    # grid samples along x, y and z, both ends included; a single sample lies at the low end, and the sides that would
+    # need two samples there have vertices but no triangles
     counts: tuple[int, int, int]
 
     def __post_init__(self) -> None:
@@ -80,17 +66,9 @@ class CuboidMesh:
     def from_bounds(cls, bounds: Float[Tensor, "3 2"], target_vertices: int = 1000) -> "CuboidMesh":
         """The mesh whose vertices are about equally spaced and about as many as wanted (NeMo).
 
-        Grid edge e = sqrt(surface / target_vertices); int(extent / e + 1) samples per axis.
-
-        Args:
-            bounds: (low, high) per CAD axis, floating; its dtype and device become the mesh's.
-            target_vertices: about how many vertices.
-
-        Returns:
-            The mesh.
-
-        Raises:
-            ValueError: bounds that are not finite or of zero extent on an axis, a target too small for a triangle.
+        Grid edge e = sqrt(surface / target_vertices); int(extent / e + 1) samples per axis. Dtype and device are those
+        of the bounds. Raises ValueError for bounds that are not finite or of zero extent on an axis, or a target too
+        small for a triangle.
         """
         if target_vertices < 1:
             reject("target_vertices", f"be at least 1, but it is {target_vertices}")

@@ -16,16 +16,12 @@ from meshcil.geometry.cuboids import CuboidMesh
 class TriangleMesh:
     """A triangle mesh in CAD axes.
 
-    Attributes:
-        vertices: CAD coordinates (z-up), floating.
-        faces: vertex indices of each triangle, int64. The winding carries no meaning: both sides are seen.
-
-    Raises:
-        ValueError: tensors of the wrong shape or dtype, no faces, indices outside the vertices, coordinates that are
-            not finite, zero extent.
+    Raises ValueError for tensors of the wrong shape or dtype, no faces, indices outside the vertices, coordinates that
+    are not finite, zero extent.
     """
 
-    vertices: Float[Tensor, "V 3"]
+    vertices: Float[Tensor, "V 3"]  # CAD coordinates (z-up), floating
+    # vertex indices of each triangle, int64. The winding carries no meaning: both sides are seen
     faces: Int[Tensor, "F 3"]
 
     def __post_init__(self) -> None:
@@ -50,12 +46,5 @@ Mesh = CuboidMesh | TriangleMesh
 
 
 def stack_vertices(meshes: Sequence[Mesh]) -> Float[Tensor, "B V 3"]:
-    """Vertices of several meshes, padded with zeros to the largest.
-
-    Args:
-        meshes: at least one, of one dtype and device.
-
-    Returns:
-        CAD coordinates.
-    """
+    """CAD coordinates of several meshes of one dtype and device, padded with zeros to the largest."""
     return pad_sequence([mesh.vertices for mesh in meshes], batch_first=True)

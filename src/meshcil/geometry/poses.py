@@ -12,16 +12,10 @@ from meshcil.core.arguments import checked
 
 @checked
 def pose_matrix(pose: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3 3"]:
-    """Rotation from CAD axes (z-up) to camera axes (x right, y up, z towards the viewer).
+    """Rotation from CAD axes (z-up) to camera axes (x right, y up, z towards the viewer), acting on column vectors.
 
-    M = Rz(theta) Rx(elevation - pi/2) Rz(-azimuth), written out, so that it is smooth everywhere, the poles
-    included (Pascal3D+ toolbox; NeMo).
-
-    Args:
-        pose: (azimuth, elevation, theta) in radians.
-
-    Returns:
-        Rotation matrices acting on column vectors.
+    M = Rz(theta) Rx(elevation - pi/2) Rz(-azimuth), written out, so that it is smooth everywhere, the poles included
+    (Pascal3D+ toolbox; NeMo).
     """
     (sin_a, sin_e, sin_t), (cos_a, cos_e, cos_t) = pose.sin().unbind(-1), pose.cos().unbind(-1)
     right = torch.stack((cos_a, sin_a, torch.zeros_like(cos_a)), -1)
@@ -33,16 +27,9 @@ def pose_matrix(pose: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3 3"]:
 
 @checked
 def camera_center(pose: Float[Tensor, "... 3"], distance: Real | Float[Tensor, "..."] = 5.0) -> Float[Tensor, "... 3"]:
-    """Position of the camera that looks at the origin.
+    """Position of the camera that looks at the origin from ``distance`` CAD units, in world coordinates (y-up).
 
     C = d (cos el sin az, sin el, cos el cos az) (iNeMo).
-
-    Args:
-        pose: (azimuth, elevation, theta) in radians.
-        distance: from the origin, in CAD units; a number, or a tensor that broadcasts to the pose's batch.
-
-    Returns:
-        World coordinates (y-up).
     """
     azimuth, elevation, _ = pose.unbind(-1)
     horizontal = elevation.cos()
@@ -58,16 +45,10 @@ def camera_center(pose: Float[Tensor, "... 3"], distance: Real | Float[Tensor, "
 def pose_from_center(
     center: Float[Tensor, "... 3"], theta: Float[Tensor, "..."]
 ) -> tuple[Float[Tensor, "... 3"], Float[Tensor, "..."]]:
-    """Pose and distance of a camera at a given position: the inverse of ``camera_center``.
+    """Pose and distance of a camera at a world position (y-up): the inverse of ``camera_center``. Differentiable.
 
-    Differentiable. On the vertical axis, where the azimuth is not defined, it is 0 and has no gradient.
-
-    Args:
-        center: world coordinates (y-up).
-        theta: in-plane rotation in radians, copied into the pose.
-
-    Returns:
-        (azimuth in [0, 2 pi), elevation in [-pi/2, pi/2], theta), and the distance from the origin.
+    (azimuth in [0, 2 pi), elevation in [-pi/2, pi/2], theta). On the vertical axis, where the azimuth is not defined,
+    it is 0 and has no gradient.
     """
     x, y, z = center.unbind(-1)
     squared = x * x + z * z
@@ -81,17 +62,9 @@ def pose_from_center(
 
 @checked
 def pose_error(pose_a: Float[Tensor, "... 3"], pose_b: Float[Tensor, "... 3"]) -> Float[Tensor, "..."]:
-    """Angle of the rotation between two poses.
+    """Angle of the rotation between two poses, radians in [0, pi]; pi (a failure) where a pose is not finite.
 
-    ||log(Ra^T Rb)||_F / sqrt(2), computed as atan2(sin, cos) of the relative rotation, which is accurate at 0
-    and at pi.
-
-    Args:
-        pose_a: (azimuth, elevation, theta) in radians.
-        pose_b: the same; the batch dimensions broadcast.
-
-    Returns:
-        Radians in [0, pi]; pi (a failure) where a pose is not finite.
+    ||log(Ra^T Rb)||_F / sqrt(2), computed as atan2(sin, cos) of the relative rotation: accurate at 0 and at pi.
     """
     relative = pose_matrix(pose_a).mT @ pose_matrix(pose_b)
     skew = relative - relative.mT
@@ -107,13 +80,6 @@ def transposed_pose_error(pose_a: Float[Tensor, "... 3"], pose_b: Float[Tensor, 
 
     Its matrix is Rz(theta) Rx(pi/2 - elevation) Rz(azimuth), two of the three rotations transposed, which gives the
     angle between the poses with theta negated.
-
-    Args:
-        pose_a: (azimuth, elevation, theta) in radians.
-        pose_b: the same; the batch dimensions broadcast.
-
-    Returns:
-        Radians in [0, pi]; pi where a pose is not finite.
     """
     turned = pose_a.new_tensor((1.0, 1.0, -1.0))
     return pose_error(pose_a * turned, pose_b * turned)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from numbers import Real
 
 import torch
@@ -28,19 +27,6 @@ _MARGINS = 6
 CLASSIFIERS = ("per-cell", "mean", "render-and-compare")
 
 
-@dataclass(frozen=True, eq=False)
-class StartSearch:
-    """The best start pose of each class.
-
-    Attributes:
-        gain: of the best pose, as ``StartGrid.gain``.
-        pose: its index among ``start_poses``.
-    """
-
-    gain: Float[Tensor, "B C"]
-    pose: Int[Tensor, "B C"]
-
-
 @checked
 def classify(
     feature_map: Float[Tensor, "B D H W"],
@@ -54,7 +40,7 @@ def classify(
     distance: Real = 5.0,
     max_bytes: int = 2**29,
 ) -> Float[Tensor, "B C"]:
-    """Score the classes of an image by how well their vertices explain its cells.
+    """Score the classes of an image by how well their vertices explain its cells; the largest is the prediction.
 
     With m_c(p) the similarity of cell p to the best vertex of class c and b(p) that to the best background feature:
 
@@ -64,22 +50,10 @@ def classify(
     * "render-and-compare": the largest gain over the start poses (one minus the published start loss), so that the
       evidence of all cells must agree with one pose.
 
-    Args:
-        feature_map: unit features of the cells.
-        bank: unit features of the vertices, padded to V per class. Only the classes to choose from.
-        valid: which vertices are no padding.
-        background: unit features of the background.
-        classifier: the form of the score.
-        meshes: one per class, in the bank's order; "render-and-compare" needs them.
-        camera: of the map; likewise.
-        distance: of the camera from the origin, for "render-and-compare".
-        max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
-
-    Returns:
-        Scores; the largest is the prediction.
-
-    Raises:
-        ValueError: an argument of the wrong shape, dtype or device, empty, not finite, or missing for the form.
+    All features have unit length. The bank holds only the classes to choose from, ``valid`` marks vertices that are no
+    padding. "render-and-compare" needs one mesh per class in the bank's order, the map's camera and its ``distance``.
+    ``max_bytes`` bounds the memory that grows with the images: they are worked on in blocks, one at least. Raises
+    ValueError for an argument of the wrong shape, dtype or device, empty, not finite, or missing for the form.
     """
     require_bank(feature_map, bank, valid, background, classifier)
     if classifier == "render-and-compare":
@@ -91,7 +65,7 @@ def classify(
             columns = map_columns(images)
             best = best_similarity(columns, background)
             if classifier == "render-and-compare":
-                scores.append(search_classes(columns, best, bank, meshes, camera, float(distance)).gain)
+                scores.append(search_classes(columns, best, bank, meshes, camera, float(distance))[0])
             else:
                 scores.append(score_cells(columns, best, bank, valid, classifier))
     return torch.cat(scores)
@@ -106,15 +80,7 @@ def score_cells(
 ) -> Float[Tensor, "B C"]:
     """The forms that look at cells one by one, "per-cell" and "mean"; see ``classify``.
 
-    Args:
-        columns: of ``map_columns``.
-        background: best similarity of each cell.
-        bank: unit features of the vertices.
-        valid: which are no padding.
-        classifier: the form.
-
-    Returns:
-        The scores.
+    ``background`` is the best similarity of each cell of ``map_columns``.
     """
     if classifier == "mean":
         rows = zip(bank, valid, strict=True)
@@ -129,15 +95,7 @@ def class_values(bank: Float[Tensor, "C V D"]) -> int:
 
 
 def per_cell_scores(best: Float[Tensor, "C P B"], background: Float[Tensor, "P B"]) -> Float[Tensor, "B C"]:
-    """The published score from the cells' class values.
-
-    Args:
-        best: similarity of each cell to the best vertex of each class.
-        background: to the best background feature.
-
-    Returns:
-        The scores.
-    """
+    """The published score from the cells' similarities to each class's best vertex and to the best background."""
     # The two largest, class by class: a sort of all would hold copies of them.
     first, second = best[0], torch.full_like(best[0], -math.inf if len(best) > 1 else -1.0)
     for values in best[1:]:
@@ -155,21 +113,8 @@ def search_classes(
     camera: Camera,
     distance: float,
     starts: str = "paper",
-) -> StartSearch:
-    """Try every class at every start pose.
-
-    Args:
-        columns: of ``map_columns``.
-        background: best similarity of each cell.
-        bank: unit features of the vertices.
-        meshes: one per class.
-        camera: of the map.
-        distance: of the camera from the origin.
-        starts: name of the start poses.
-
-    Returns:
-        The best pose of each class.
-    """
+) -> tuple[Float[Tensor, "B C"], Int[Tensor, "B C"]]:
+    """Gain (``StartGrid.gain``) of each class's best start pose, and the pose's index among ``start_poses``."""
     table = columns.new_empty(bank.shape[1] * background.numel())
     gains, poses = [], []
     for features, mesh in zip(bank, meshes, strict=True):
@@ -178,15 +123,11 @@ def search_classes(
         gain, pose = grid.gain(similarity, background).max(0)
         gains.append(gain)
         poses.append(pose)
-    return StartSearch(torch.stack(gains, 1), torch.stack(poses, 1))
+    return torch.stack(gains, 1), torch.stack(poses, 1)
 
 
 def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: Tensor, classifier: str) -> None:
-    """Refuse features, banks and forms that cannot be classified with.
-
-    Raises:
-        ValueError: naming the argument.
-    """
+    """Refuse features, banks and forms that cannot be classified with. Raises ValueError naming the argument."""
     require_features(feature_map, background, bank=bank)
     if not bool(valid.any(1).all()):
         reject("valid", "mark at least one vertex of every class")
@@ -195,11 +136,7 @@ def require_bank(feature_map: Tensor, bank: Tensor, valid: Tensor, background: T
 
 
 def require_meshes(meshes: Sequence[Mesh] | None, camera: Camera | None, feature_map: Tensor, bank: Tensor) -> None:
-    """Refuse meshes and cameras that do not fit the map and the bank.
-
-    Raises:
-        ValueError: naming the argument.
-    """
+    """Refuse meshes and cameras that do not fit the map and the bank. Raises ValueError naming the argument."""
     if meshes is None or len(meshes) != len(bank):
         reject("meshes", f"be one mesh per class ({len(bank)})")
     for mesh in meshes:
@@ -208,21 +145,13 @@ def require_meshes(meshes: Sequence[Mesh] | None, camera: Camera | None, feature
 
 
 def require_vertices(mesh: Mesh, rows: int, argument: str) -> None:
-    """Refuse a feature array with fewer rows than the mesh has vertices.
-
-    Raises:
-        ValueError: naming the array.
-    """
+    """Refuse a feature array with fewer rows than the mesh has vertices. Raises ValueError naming the array."""
     if len(mesh.vertices) > rows:
         reject(argument, f"have a row per vertex of the mesh ({len(mesh.vertices)}), but it has {rows}")
 
 
 def require_camera(camera: Camera | None, feature_map: Tensor) -> None:
-    """Refuse a camera of another map.
-
-    Raises:
-        ValueError: naming it.
-    """
+    """Refuse a camera of another map. Raises ValueError naming it."""
     if camera is None or camera.image_size != tuple(feature_map.shape[-2:]):
         size = None if camera is None else camera.image_size
         reject("camera", f"have the map's size {tuple(feature_map.shape[-2:])} as image_size, but it is {size}")

@@ -34,27 +34,19 @@ class PackedSimilarity:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A rendered pose against an image.
+    """A rendered pose against an image."""
 
-    Attributes:
-        advantage: rendered similarity less the background's, at cells that see the mesh; 0 elsewhere.
-        covered: cells that see the mesh.
-    """
-
+    # rendered similarity less the background's, at cells that see the mesh; 0 elsewhere
     advantage: Float[Tensor, "B P"]
-    covered: Bool[Tensor, "B P"]
+    covered: Bool[Tensor, "B P"]  # cells that see the mesh
 
 
 @checked
 def render_loss(rendered: Float[Tensor, "... P"], background: Float[Tensor, "... P"]) -> Float[Tensor, "..."]:
     """1 - (mean max(o, b) - mean b) (iNeMo; NeMo).
 
-    Args:
-        rendered: similarity o of each cell to the rendered feature, 0 where nothing is rendered.
-        background: similarity b of each cell to the best background feature.
-
-    Returns:
-        0 for a perfect match, 1 where the mesh explains nothing better than the background.
+    ``rendered``: similarity o of each cell to the rendered feature, 0 where nothing is rendered; ``background``: b to
+    the best background feature. 0 for a perfect match, 1 where the mesh explains nothing better than the background.
     """
     return 1 - (torch.maximum(rendered, background) - background).mean(-1)
 
@@ -67,19 +59,9 @@ def compare(
     camera: Camera,
     window: tuple[slice, slice] | None = None,
 ) -> Comparison:
-    """Render each image's mesh and compare, cell by cell.
+    """Render each image's mesh and compare, at the P cells of the window (by default all of the map).
 
-    Args:
-        similarity: of the images.
-        meshes: one per image.
-        pose: (azimuth, elevation, theta) in radians.
-        distance: of the camera from the origin.
-        camera: of the map.
-        window: rows and columns to look at; by default all.
-
-    Returns:
-        The comparison at the P cells of the window, in the pose's dtype; differentiable in pose and distance, with the
-        cells' triangles held fixed.
+    In the pose's dtype, differentiable in pose and distance, with the cells' triangles held fixed.
     """
     rows, columns = window or (slice(None), slice(None))
     hits = rasterizer_for(meshes)(meshes, pose, camera.window(rows, columns), distance)
@@ -107,26 +89,13 @@ def refine(
     """Move the cameras so that the rendered meshes explain the images better (iNeMo).
 
     Adam on the camera's position and the in-plane rotation, learning rate 0.05, betas (0.4, 0.6). The loss of an image
-    is ``render_loss`` over the bounding box of its rendered object, which carries no gradient. An image whose
-    object leaves the map stops there.
+    is ``render_loss`` over the bounding box of its rendered object, which carries no gradient. An image whose object
+    leaves the map stops there.
 
     Poses and rays are in double precision. The loss has kinks where a cell's ray crosses from one triangle to the next;
-    in single precision, rounding decides there, and Adam, whose steps do not shrink, carries a pose degrees away
-    from its neighbour.
-
-    Args:
-        similarity: of the images.
-        meshes: one per image.
-        pose: where to start.
-        distance: where to start.
-        camera: of the map.
-        steps: of Adam.
-
-    Returns:
-        Poses (azimuth in [0, 2 pi)) and distances after the last step, float64.
-
-    Raises:
-        ValueError: a negative number of steps.
+    in single precision, rounding decides there, and Adam, whose steps do not shrink, carries a pose degrees away from
+    its neighbour. The result is poses (azimuth in [0, 2 pi)) and distances after the last step, float64. Raises
+    ValueError for a negative number of steps.
     """
     if steps < 0:
         reject("steps", f"be at least 0, but it is {steps}")

@@ -12,7 +12,6 @@ from meshcil.core.arguments import checked, reject
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.inference.classification import require_camera, require_vertices
-from meshcil.inference.likelihood import PoseLikelihood, likelihood_gain, soft_background
 from meshcil.inference.refinement import REFINEMENT_BYTES, PackedSimilarity, compare, refine
 from meshcil.inference.similarity import (
     best_similarity,
@@ -22,56 +21,32 @@ from meshcil.inference.similarity import (
     relative_similarity,
     require_features,
 )
-from meshcil.inference.start_search import start_grid, start_poses
+from meshcil.inference.start_search import PoseLikelihood, likelihood_gain, soft_background, start_grid, start_poses
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Images of a batch that are explained by the same mesh and features.
+    """Images of a batch that are explained by the same mesh and features."""
 
-    Attributes:
-        images: their indices.
-        mesh: theirs.
-        features: of the mesh's vertices.
-        start: index of each image's best start pose if it is known already.
-    """
-
-    images: Int[Tensor, " N"]
-    mesh: Mesh
-    features: Float[Tensor, "V D"]
-    start: Int[Tensor, " N"] | None = None
+    images: Int[Tensor, " N"]  # their indices
+    mesh: Mesh  # theirs
+    features: Float[Tensor, "V D"]  # of the mesh's vertices
+    start: Int[Tensor, " N"] | None = None  # index of each image's best start pose if it is known already
 
 
-@dataclass(frozen=True, eq=False)
-class StartLikelihood:
-    """How the start poses of a batch are chosen.
-
-    Attributes:
-        form: of the likelihood.
-        soft: of ``soft_background``.
-    """
-
-    form: PoseLikelihood
-    soft: Float[Tensor, "P B"]
+StartLikelihood = tuple[PoseLikelihood, Float[Tensor, "P B"]]
+"""How the start poses of a batch are chosen: the form of the likelihood, and its ``soft_background``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Poses of a batch.
+    """Poses of a batch."""
 
-    Attributes:
-        pose: (azimuth in [0, 2 pi), elevation, theta) in radians.
-        distance: of the camera from the origin.
-        score: mean over all cells of max(o, b) - b at this pose.
-        covered: cells that see the mesh at this pose, in row-major order.
-        occluded: those of them that the background explains better.
-    """
-
-    pose: Float[Tensor, "B 3"]
-    distance: Float[Tensor, " B"]
-    score: Float[Tensor, " B"]
-    covered: Bool[Tensor, "B P"]
-    occluded: Bool[Tensor, "B P"]
+    pose: Float[Tensor, "B 3"]  # (azimuth in [0, 2 pi), elevation, theta) in radians
+    distance: Float[Tensor, " B"]  # of the camera from the origin
+    score: Float[Tensor, " B"]  # mean over all cells of max(o, b) - b at this pose
+    covered: Bool[Tensor, "B P"]  # cells that see the mesh at this pose, in row-major order
+    occluded: Bool[Tensor, "B P"]  # those of them that the background explains better
 
 
 @checked
@@ -90,26 +65,13 @@ def estimate_pose(
     """Estimate the pose of the object in each image (iNeMo; NeMo).
 
     The best of the 144 start poses, then Adam on the camera's position and the in-plane rotation; all images of a batch
-    are refined together.
+    are refined together. There is one mesh with features ``[V, D]`` for all images, or a sequence with one per image
+    and features ``[B, V, D]``, padded at the end. With 0 ``steps`` the result is the best start pose. ``likelihood``
+    chooses the start pose; None for the published score. ``max_bytes`` is as for ``classify``.
 
-    Args:
-        feature_map: unit features of the cells.
-        mesh: one for all images, or a sequence with one per image.
-        vertex_features: unit features of the vertices: ``[V, D]`` for one mesh, ``[B, V, D]`` for one per image, padded
-            at the end.
-        background: unit features of the background.
-        camera: of the map.
-        distance: of the camera at the start; it is refined too.
-        steps: of refinement; with 0 the result is the best start pose.
-        likelihood: chooses the start pose; None for the published score, max(o, b) - b.
-        max_bytes: bound of the memory that grows with the images: they are worked on in blocks, one at least.
-
-    Returns:
-        Poses (azimuth in [0, 2 pi)), and scores: the mean over all cells of max(o, b) - b at that pose, with o the
-        rendered similarity (0 where nothing is rendered) and b that of the best background feature.
-
-    Raises:
-        ValueError: an argument of the wrong shape, dtype or device, empty, or not finite.
+    Poses have an azimuth in [0, 2 pi); their scores are the mean over all cells of max(o, b) - b, with o the rendered
+    similarity (0 where nothing is rendered) and b that of the best background feature. Raises ValueError for an
+    argument of the wrong shape, dtype or device, empty, or not finite.
     """
     require_features(feature_map, background, vertex_features=vertex_features)
     require_camera(camera, feature_map)
@@ -134,8 +96,7 @@ def estimate_pose(
                 groups = [Group(i[None] - first, meshes[i], vertex_features[i]) for i in images]
             columns = map_columns(feature_map[first : first + block])
             best = best_similarity(columns, background)
-            soft = None if likelihood is None else soft_background(columns, background, likelihood)
-            chosen = None if soft is None else StartLikelihood(likelihood, soft)
+            chosen = None if likelihood is None else (likelihood, soft_background(columns, background, likelihood))
             parts.append(estimate_groups(columns, best, groups, camera, float(distance), steps, chosen))
     return torch.cat([part.pose for part in parts]), torch.cat([part.score for part in parts])
 
@@ -152,18 +113,8 @@ def estimate_groups(
 ) -> Estimates:
     """Start search group by group, then refinement of all images together; to be called within ``own_modes``.
 
-    Args:
-        columns: of ``map_columns``.
-        background: best similarity of each cell.
-        groups: every image in one of them.
-        camera: of the map.
-        distance: of the camera at the start.
-        steps: of refinement.
-        likelihood: chooses the start poses, also where a group knows its own; None for the published score.
-        starts: name of the start poses.
-
-    Returns:
-        The estimates.
+    Every image is in one group. ``likelihood`` chooses the start poses, also where a group knows its own; None for the
+    published score. ``background`` is the best similarity of each cell of ``map_columns``.
     """
     similarity, pose = _start(columns, background, groups, camera, distance, likelihood, starts)
     by_image = {i: group.mesh for group in groups for i in group.images.tolist()}
@@ -199,8 +150,9 @@ def _start(
         table = relative_similarity(part, behind, features, out=values[first:])
         grid = start_grid(group.mesh, camera, distance, columns.dtype, columns.device, starts)
         if likelihood is not None:
-            soft = likelihood.soft if count == images else likelihood.soft[:, own]
-            chosen[own] = likelihood_gain(grid, table, behind, soft, likelihood.form).argmax(0)
+            form, soft = likelihood
+            soft = soft if count == images else soft[:, own]
+            chosen[own] = likelihood_gain(grid, table, behind, soft, form).argmax(0)
         else:
             chosen[own] = grid.gain(table, behind).argmax(0) if group.start is None else group.start
         base[own] = first + torch.arange(count, device=columns.device)

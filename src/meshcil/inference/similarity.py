@@ -63,18 +63,10 @@ def relative_similarity(
     features: Float[Tensor, "V D"],
     out: Tensor | None = None,
 ) -> Float[Tensor, "V P B"]:
-    """Similarity of each cell to each vertex, less that to the best background feature.
+    """Similarity of each cell to each vertex, less that to the best background feature (``best_similarity``).
 
-    Barycentric weights sum to 1, so a blend of these is the blend of the similarities less the background's.
-
-    Args:
-        columns: of the map.
-        background: of ``best_similarity``.
-        features: of the vertices.
-        out: values are written here, if given: at least V * P * B elements.
-
-    Returns:
-        A view of ``out``, or a new tensor.
+    Barycentric weights sum to 1, so a blend of these is the blend of the similarities less the background's. Values are
+    written to the first V * P * B elements of ``out``, if given.
     """
     _, cells, images = columns.shape
     if out is None:
@@ -85,16 +77,10 @@ def relative_similarity(
 
 
 def images_per_block(feature_map: Float[Tensor, "B D H W"], values: int, max_bytes: int, fixed: int = 0) -> int:
-    """How many images to work on at once: one at least, and all blocks about equally large.
+    """How many images to work on at once within ``max_bytes``: one at least, and all blocks about equally large.
 
-    Args:
-        feature_map: of the images; a block holds it as columns, and once more the columns of some images.
-        values: further numbers of the map's dtype that a block holds per cell.
-        max_bytes: bound of a block.
-        fixed: further bytes that a block holds per cell.
-
-    Raises:
-        ValueError: a bound that is not positive.
+    A block holds the map as columns, once more the columns of some images, and per cell ``values`` further numbers of
+    the map's dtype and ``fixed`` bytes. Raises ValueError for a bound that is not positive.
     """
     if max_bytes < 1:
         reject("max_bytes", f"be at least 1, but it is {max_bytes}")
@@ -109,8 +95,7 @@ def images_per_block(feature_map: Float[Tensor, "B D H W"], values: int, max_byt
 def require_features(feature_map: Tensor, background: Tensor, **tensors: Tensor) -> None:
     """Refuse features that no similarity can be computed with.
 
-    Raises:
-        ValueError: naming the argument that is neither float32 nor float64, empty, or not finite.
+    Raises ValueError naming the argument that is neither float32 nor float64, empty, or not finite.
     """
     require_precision(feature_map=feature_map, background=background, **tensors)
     for name, tensor in {"feature_map": feature_map, "background": background, **tensors}.items():

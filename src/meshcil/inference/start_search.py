@@ -1,4 +1,9 @@
-"""The best of a grid of start poses, without rendering anything per image."""
+"""The best of a grid of start poses, without rendering anything per image: by similarities, or by their likelihood.
+
+Similarities of all vertices of a class have much in common (the positional loss sees to it), so that front and back
+explain an image almost equally well by max(o, b). What tells them apart is which vertex a cell resembles most: the
+likelihood that the contrastive loss trained.
+"""
 
 import math
 from collections.abc import Iterator
@@ -10,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from meshcil.core.arguments import reject
 from meshcil.core.caching import ByteCache
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
@@ -26,15 +32,9 @@ STARTS = {
 def start_poses(
     dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", starts: str = "paper"
 ) -> Float[Tensor, "S 3"]:
-    """The 12 x 4 x 3 start poses, azimuth outermost and theta innermost (iNeMo), or other ones.
+    """The 12 x 4 x 3 start poses, azimuth outermost and theta innermost (iNeMo), or others in `STARTS`.
 
-    Args:
-        dtype: of the result.
-        device: of the result.
-        starts: a name in `STARTS`.
-
-    Returns:
-        (azimuth, elevation, theta) in radians.
+    (azimuth, elevation, theta) in radians.
     """
     degrees = torch.tensor(list(product(*STARTS[starts])), dtype=torch.float64)
     return (degrees * (math.pi / 180)).to(dtype=dtype, device=device)
@@ -45,18 +45,12 @@ class StartGrid:
     """The fragments of one mesh at all start poses, as weighted sums over a table [V * P, B] of similarities.
 
     A row is a covered cell of a pose. Rows of a pose lie together.
-
-    Attributes:
-        index: table rows v * P + p of the three vertices of each row, ``[3 R]``.
-        weight: their barycentric weights, ``[3 R]``.
-        cell: p of each row, ``[R]``.
-        first: first row of each pose, and R.
     """
 
-    index: Int[Tensor, " R3"]
-    weight: Float[Tensor, " R3"]
-    cell: Int[Tensor, " R"]
-    first: Int[Tensor, " S1"]
+    index: Int[Tensor, " R3"]  # table rows v * P + p of the three vertices of each row, ``[3 R]``
+    weight: Float[Tensor, " R3"]  # their barycentric weights, ``[3 R]``
+    cell: Int[Tensor, " R"]  # p of each row, ``[R]``
+    first: Int[Tensor, " S1"]  # first row of each pose, and R
 
     @property
     def nbytes(self) -> int:
@@ -69,18 +63,10 @@ class StartGrid:
         background: Float[Tensor, "P B"],
         nothing: Float[Tensor, "P B"] | None = None,
     ) -> Float[Tensor, "S B"]:
-        """How much better each pose explains each image than the background alone does.
+        """How much better each pose explains each image than the background alone: one minus the published start loss.
 
-        mean over all cells of max(o, b) - b, with o the rendered similarity, 0 where nothing is rendered (iNeMo;
-        NeMo).
-
-        Args:
-            table: of ``relative_similarity``.
-            background: of ``best_similarity``, or whatever the table is relative to.
-            nothing: similarity o of a cell where nothing is rendered, if it is not 0.
-
-        Returns:
-            One minus the published start loss.
+        mean over all cells of max(o, b) - b, with o the rendered similarity, ``nothing`` or 0 where nothing is rendered
+        (iNeMo; NeMo). ``background`` is whatever the table of ``relative_similarity`` is relative to.
         """
         values = table.flatten(0, 1)
         # Where nothing is rendered, o = 0, which only exceeds a background below 0.
@@ -121,19 +107,7 @@ class StartGrid:
 def start_grid(
     mesh: Mesh, camera: Camera, distance: float, dtype: torch.dtype, device: torch.device, starts: str = "paper"
 ) -> StartGrid:
-    """Rasterise a mesh at all start poses; kept per mesh and all the other arguments, up to 1 GiB in all.
-
-    Args:
-        mesh: of a class.
-        camera: of the map.
-        distance: of the camera from the origin.
-        dtype: of the weights.
-        device: of the result.
-        starts: name of the start poses.
-
-    Returns:
-        The grid.
-    """
+    """Rasterise a mesh at all start poses; kept per mesh and all the other arguments, up to 1 GiB in all."""
     key = (mesh, camera, distance, dtype, device, starts)
     return GRIDS.get(key, lambda: _rasterize_starts(*key))
 
@@ -162,3 +136,57 @@ def _rasterize_starts(
 
 GRIDS = ByteCache[StartGrid](2**30, lambda grid: grid.nbytes)
 """Start grids of meshes that were searched."""
+
+
+@dataclass(frozen=True)
+class PoseLikelihood:
+    """What a pose is worth, as a sum over cells.
+
+    With Z = sum over the class's vertices of exp(kappa s) + w sum over the background of exp(kappa b), the denominator
+    of the contrastive loss (iNeMo, eq. 8), a cell that sees the mesh counts log(exp(kappa o) / Z), one that does not
+    log(w sum exp(kappa b) / Z); no cell counts less than ``-floor``, so that hidden parts cost no more than that.
+    Raises ValueError for a number out of range.
+    """
+
+    kappa: float  # concentration of the contrastive loss
+    background_weight: float  # w; 0 for no background
+    floor: float = 5.0  # in nats, positive
+
+    def __post_init__(self) -> None:
+        if not (self.kappa > 0 and self.floor > 0 and self.background_weight >= 0):
+            reject("kappa, floor and background_weight", f"be positive, the last at least 0, but they are {self}")
+
+
+def soft_background(
+    columns: Float[Tensor, "D P B"], background: Float[Tensor, "G D"], likelihood: PoseLikelihood
+) -> Float[Tensor, "P B"]:
+    """log(w sum exp(kappa b)) / kappa of each cell of ``map_columns``, in blocks of cells."""
+    _, cells, images = columns.shape
+    if likelihood.background_weight == 0:
+        return columns.new_full((cells, images), -torch.inf)
+    width = max(1, passing_bytes(columns.device) // (len(background) * columns.element_size()))
+    parts = [(likelihood.kappa * background @ part).logsumexp(0) for part in columns.flatten(1).split(width, dim=1)]
+    return ((torch.cat(parts) + math.log(likelihood.background_weight)) / likelihood.kappa).view(cells, images)
+
+
+def likelihood_gain(
+    grid: StartGrid,
+    table: Float[Tensor, "V P B"],
+    background: Float[Tensor, "P B"],
+    soft: Float[Tensor, "P B"],
+    likelihood: PoseLikelihood,
+) -> Float[Tensor, "S B"]:
+    """The log-likelihood of each start pose, per cell and up to a constant per image, divided by kappa.
+
+    The table of ``relative_similarity`` to ``background`` is changed while this runs, and brought back; ``soft`` is of
+    ``soft_background``.
+    """
+    kappa = likelihood.kappa
+    cells = max(1, passing_bytes(table.device) // (table[:, 0].numel() * table.element_size()))
+    vertices = torch.cat([(kappa * part).logsumexp(0) for part in table.split(cells, dim=1)]) / kappa + background
+    # The similarity at which a cell counts -floor.
+    lowest = (torch.logaddexp(kappa * vertices, kappa * soft) - likelihood.floor) / kappa
+    table += background - lowest
+    gain = grid.gain(table, lowest, nothing=soft)
+    table -= background - lowest
+    return gain

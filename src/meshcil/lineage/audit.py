@@ -69,6 +69,15 @@ def check_files(records: Mapping[Path, Record], digests: dict[str, str] | None =
     return list(dict.fromkeys(findings))
 
 
+def check_foreign(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]:
+    """Jobs whose interpreter took modules from elsewhere, as findings; variables of the loader, as a note."""
+    foreign = {path: record.environment.foreign for path, record in records.items() if record.environment.foreign}
+    modules = {path: [name for name in names if not name.startswith("LD_")] for path, names in foreign.items()}
+    findings = [f"{path}: ran with modules from {', '.join(names)}" for path, names in modules.items() if names]
+    loaded = sorted({name for names in foreign.values() for name in names if name.startswith("LD_")})
+    return findings, [f"{len(foreign)} jobs ran with {', '.join(loaded)}"] if loaded else []
+
+
 def _check_place(path: Path, record: Record) -> list[str]:
     if not record.outputs:
         return [f"{path}: names no output"]

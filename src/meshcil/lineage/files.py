@@ -26,7 +26,7 @@ def file_facts(path: Path) -> FileFacts:
     Raises:
         InputError: when it does not exist or cannot be read.
     """
-    base, name = _locate(path)
+    base, name = locate(path)
     try:
         if path.is_dir():
             digest, size = _folder_digest(path)
@@ -49,7 +49,8 @@ def is_configuration(entry: FileFacts) -> bool:
     return entry.base == "repository" and entry.path.startswith("config/")
 
 
-def _locate(path: Path) -> tuple[str, str]:
+def locate(path: Path) -> tuple[str, str]:
+    """What a path is relative to (`FileFacts.base`), and the relative path."""
     # A link out of the folder, such as results on another disk, leaves the path what it is here.
     for place in (path.resolve(), Path(os.path.abspath(path))):  # noqa: PTH100
         if found := _below(place):

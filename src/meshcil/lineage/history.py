@@ -1,13 +1,11 @@
 """Check the code that records name: against the checkout, and against the commit they say it came from."""
 
-import functools
 import platform
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from meshcil.core.code_digest import normalised_source, repository_root, source_file
-from meshcil.core.hashing import sha256_bytes
+from meshcil.core.code_digest import raw_digest, repository_root, source_digest, source_file
 from meshcil.lineage.schema import Record
 from meshcil.lineage.source import git, is_checkout
 
@@ -15,16 +13,10 @@ _DIGITS = 16
 """Hex digits of a module's digest in a record."""
 
 
-def comparable(records: Mapping[Path, Record]) -> tuple[dict[Path, Record], list[str]]:
-    """Records whose module digests can be compared here, and a note on the others.
-
-    Digests are taken over syntax trees, which differ between versions of Python.
-    """
+def of_this_python(records: Mapping[Path, Record]) -> dict[Path, Record]:
+    """Records whose digests of modules can be compared here: versions of Python change the syntax trees they are of."""
     here = _release(platform.python_version())
-    found = {path: record for path, record in records.items() if _release(record.environment.python) == here}
-    others = len(records) - len(found)
-    note = f"{others} jobs ran with another version of Python than {here}, so that their code cannot be compared"
-    return found, [note] if others else []
+    return {path: record for path, record in records.items() if _release(record.environment.python) == here}
 
 
 def _release(version: str) -> str:
@@ -32,15 +24,44 @@ def _release(version: str) -> str:
 
 
 def check_code(records: Mapping[Path, Record]) -> list[str]:
-    """Modules of the checkout that are not what the jobs ran; comments and docstrings do not count."""
-    findings = []
-    for (module, digest), paths in _modules(records.items()).items():
+    """Modules of the checkout that are not what the jobs ran; comments and docstrings do not count.
+
+    Where a job ran with another version of Python, its files are compared byte by byte, and if they differ as they are
+    in the commit that the job names.
+    """
+    same = of_this_python(records)
+    findings = _check_other_pythons({path: record for path, record in records.items() if path not in same})
+    for (module, digest), paths in _modules(same.items()).items():
         file = source_file(module)
         name = file.relative_to(repository_root())
         found = _digest(file.read_bytes()) if file.is_file() else None
         if found != digest:
             cause = "has changed" if found else "is missing or is not Python" if file.is_file() else "is missing"
             findings.append(f"{name}: {cause} since {_several(paths)} written")
+    return findings
+
+
+def _check_other_pythons(records: Mapping[Path, Record]) -> list[str]:
+    findings = []
+    alike: dict[tuple[str, str | None, tuple[str, ...]], list[Path]] = defaultdict(list)
+    for path, record in records.items():
+        commit = None if record.source.dirty else record.source.commit
+        alike[record.code.raw, commit, tuple(sorted(record.code.modules))].append(path)
+    root = repository_root()
+    for (raw, commit, modules), paths in alike.items():
+        names = {module: source_file(module).relative_to(root).as_posix() for module in modules}
+        now = {m: source_file(m).read_bytes() for m in modules if source_file(m).is_file()}
+        if raw_digest(now) == raw:
+            continue
+        texts = _committed(commit, list(names.values())) if commit and _is_known(commit) else {}
+        then = {module: texts[name] for module, name in names.items() if name in texts}
+        if raw_digest(then) != raw:
+            findings.append(f"src: holds other files than {_several(paths)} made with, by another version of Python")
+        findings += [
+            f"{names[module]}: has changed since {_several(paths)} written, by another version of Python"
+            for module in then
+            if module not in now or _digest(then[module]) != _digest(now[module])
+        ]
     return findings
 
 
@@ -52,10 +73,9 @@ def _modules(records: Iterable[tuple[Path, Record]]) -> dict[tuple[str, str], li
     return found
 
 
-@functools.cache
 def _digest(text: bytes) -> str | None:
     try:
-        return sha256_bytes(normalised_source(text).encode())[:_DIGITS]
+        return source_digest(text)[:_DIGITS]
     except (SyntaxError, ValueError):
         return None
 
@@ -88,7 +108,7 @@ def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
         clean = {path: record for path, record in jobs.items() if not record.source.dirty}
         if len(clean) < len(jobs):
             notes.append(f"{len(jobs) - len(clean)} jobs ran with changes that are not in commit {commit[:12]}")
-        findings += _compare(commit, clean)
+        findings += _compare(commit, of_this_python(clean))
     return findings, notes
 
 

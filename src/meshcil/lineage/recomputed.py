@@ -12,7 +12,7 @@ def places(entries: Iterable[FileFacts], suffix: str = "") -> list[Path]:
     return [place_of(entry) for entry in entries if entry.path.endswith(suffix)]
 
 
-def unequal(record: Record, *texts: str) -> list[Path]:
-    """The first outputs of a job that are not ``texts``."""
-    pairs = zip(places(record.outputs), texts, strict=False)
-    return [path for path, text in pairs if path.read_bytes() != text.encode()]
+def unequal(record: Record, *contents: str | bytes) -> list[Path]:
+    """The first outputs of a job that do not hold ``contents``."""
+    pairs = zip(places(record.outputs), contents, strict=False)
+    return [path for path, one in pairs if path.read_bytes() != (one if isinstance(one, bytes) else one.encode())]

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meshcil.core.artifacts import remove_unfinished, write_json_atomic
-from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, source_file
+from meshcil.core.artifacts import json_text, remove_unfinished, write_text_atomic
+from meshcil.core.code_digest import PACKAGE, code_digest, module_digests, raw_digest, source_file
 from meshcil.core.errors import InputError
-from meshcil.core.hashing import sha256_json
-from meshcil.lineage.files import file_facts, place_of, record_path
+from meshcil.core.hashing import sha256_bytes, sha256_json
+from meshcil.lineage import log
+from meshcil.lineage.files import file_facts, locate, place_of, record_path
 from meshcil.lineage.lock import exclusive
 from meshcil.lineage.reading import find_parents
 from meshcil.lineage.schema import CodeFacts, FileFacts, Record, SettingsFacts
@@ -87,7 +88,8 @@ def record_job(
             argv=("python", *sys.orig_argv[1:]),
             pipeline=os.environ.get("MESHCIL_PIPELINE_ID"),
             started=started.isoformat(timespec="milliseconds"),
-            ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            # A clock that is set back meanwhile lets no job end before it starts.
+            ended=max(started, datetime.now(UTC)).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
             processor_seconds=round(sum(part.ru_utime + part.ru_stime for part in usage), 3),
             peak_bytes=1024 * max(part.ru_maxrss for part in usage),
@@ -99,10 +101,18 @@ def record_job(
             inputs=tuple(before),
             outputs=tuple(file_facts(path) for path in targets),
             parents=parents,
+            log=log.head(),
         )
         # Asked again: an output that is a folder may not have been there before.
-        # In the order of the settings, which a table's columns may follow: the audit computes them again from here.
-        write_json_atomic(record_path(stage, targets[0], name), record.model_dump(mode="json"), sort_keys=False)
+        _write(record, record_path(stage, targets[0], name))
+
+
+def _write(record: Record, path: Path) -> None:
+    # In the order of the settings, which a table's columns may follow: the audit computes them again from here.
+    text = json_text(record.model_dump(mode="json"), sort_keys=False)
+    # The log comes first: it then has a line of every record that there is.
+    log.append(Path(locate(path)[1]), sha256_bytes(text.encode()))
+    write_text_atomic(path, text)
 
 
 def _refuse_changes(before: Iterable[FileFacts]) -> None:
@@ -116,4 +126,6 @@ def code_facts(modules: tuple[str, ...]) -> CodeFacts:
     """Digests of the modules that a job runs, and modules that were loaded besides."""
     digests = module_digests(*modules)
     loaded = {m for m in sys.modules if m.startswith(f"{PACKAGE}.") and source_file(m).name != "__init__.py"}
-    return CodeFacts(digest=code_digest(*modules), modules=digests, outside=tuple(sorted(loaded - set(digests))))
+    raw = raw_digest({module: source_file(module).read_bytes() for module in digests})
+    outside = tuple(sorted(loaded - set(digests)))
+    return CodeFacts(digest=code_digest(*modules), modules=digests, outside=outside, raw=raw)

@@ -1,14 +1,24 @@
 """Layout of a job's record (`{stage}.record.json`), as validated models; JSON Schema in workflow/schemas/lineage."""
 
 import json
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 SUFFIX = ".record.json"
 """How the name of a record's file ends."""
+
+
+Bytes = Annotated[int, Field(ge=0, lt=2**60)]
+Seconds = Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, lt=2**20)]
+# What reaches the file system or git is no more than it says.
+Place = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+Module = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 
 
 class Facts(BaseModel):
@@ -20,7 +30,7 @@ class Facts(BaseModel):
 class FileFacts(Facts):
     """A file or folder as the job saw it."""
 
-    path: str
+    path: Place
     """Relative to `base`, with `/`."""
     base: Literal["work", "repository", "packages", "absolute"]
     """What `path` is relative to: the working folder, the checkout of this project, the installed packages, or
@@ -29,14 +39,14 @@ class FileFacts(Facts):
     """A folder's digest covers the names and digests of all files below it except records."""
     sha256: str
     """Digest of the content."""
-    size: int
+    size: Bytes
     """Bytes."""
 
 
 class ParentFacts(Facts):
     """The record of the job that wrote an input."""
 
-    path: str
+    path: Place
     """Relative to the working folder."""
     sha256: str
     """Digest of that record: the link of the chain."""
@@ -47,16 +57,18 @@ class CodeFacts(Facts):
 
     digest: str
     """Digest of the import closure (`meshcil.core.code_digest`)."""
-    modules: dict[str, str]
+    modules: dict[Module, str]
     """Module -> digest of its syntax tree without comments and docstrings."""
     outside: tuple[str, ...]
     """Modules that were loaded although the closure lacks them; empty when the rerun rules are right."""
+    raw: str = ""
+    """Digest of the modules' files as they are, which no version of Python reads differently."""
 
 
 class SourceFacts(Facts):
     """The checkout the code came from."""
 
-    commit: str | None
+    commit: Commit | None
     """Git commit; none without git."""
     dirty: bool | None
     """Whether tracked files, or new ones where code and settings live, differ from the commit; generated ones aside."""
@@ -82,14 +94,17 @@ class EnvironmentFacts(Facts):
     ones give other last digits, and `precision: mixed` follows them."""
     device: str
     """`cpu`, or the accelerator's name."""
-    cores: int | None
+    cores: Count | None
     """Processor cores of the machine."""
-    threads: int
+    threads: Count
     """Threads the job was allowed."""
     host: str
     """Name of the machine."""
     slurm_job_id: str | None
     """Slurm job, if any."""
+    foreign: tuple[str, ...] = ()
+    """What else could change the interpreter: variables of the loader (`LD_PRELOAD=...`), and folders of modules that
+    are neither Python's, the environment's nor the checkout's."""
 
 
 class SettingsFacts(Facts):
@@ -122,14 +137,16 @@ class Record(Facts):
     """UTC, ISO 8601."""
     ended: str
     """UTC, ISO 8601."""
-    seconds: float
+    seconds: Seconds
     """Duration by a clock that cannot step back."""
-    processor_seconds: float | None = None
+    processor_seconds: Seconds | None = None
     """Processor time of the job and the processes that it started."""
-    peak_bytes: int | None = None
+    peak_bytes: Bytes | None = None
     """Largest memory of one of its processes."""
-    exit_code: int
-    """Always 0: a failed job leaves no record."""
+    exit_code: Literal[0]
+    """A failed job leaves no record."""
+    log: str | None = None
+    """Digest of the last line of the log (`meshcil.lineage.log`) as the job ended."""
     settings: SettingsFacts
     """Resolved configuration."""
     code: CodeFacts
@@ -144,6 +161,15 @@ class Record(Facts):
     """What was written."""
     parents: tuple[ParentFacts, ...]
     """Records of the jobs that wrote the inputs."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "Record":
+        times = [datetime.fromisoformat(text) for text in (self.started, self.ended)]
+        if any(time.utcoffset() is None for time in times):
+            raise ValueError("times must say their zone")
+        if times[1] < times[0]:
+            raise ValueError(f"it ended ({self.ended}) before it started ({self.started})")
+        return self
 
 
 def schema_text() -> str:

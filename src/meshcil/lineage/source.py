@@ -4,6 +4,7 @@ import os
 import platform
 import socket
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from meshcil.core.hashing import sha256_bytes, sha256_file
 from meshcil.lineage.schema import EnvironmentFacts, SourceFacts
 
 # What the pipeline itself writes; counting it would make every second run look like one of changed code.
-_WRITTEN = ("dvc.lock", "reports", "results")
+WRITTEN = ("dvc.lock", "reports", "results")
 # Where a new file can change what a job does. What jobs read elsewhere as data stands in their records with its digest.
-_SOURCES = ("src", "config", "workflow", "Snakefile", "dvc.yaml", "pyproject.toml", "requirements.lock")
+SOURCES = ("src", "config", "workflow", "Snakefile", "dvc.yaml", "pyproject.toml", "requirements.lock")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
 # Variables by which the same processor computes other bytes.
 _ARITHMETIC = (
@@ -26,7 +27,9 @@ _ARITHMETIC = (
     "ONEDNN_MAX_CPU_ISA",
     "OPENBLAS_CORETYPE",
 )
-_TRACKED = ("--", ".", *(f":(exclude){name}" for name in _WRITTEN))
+_CEILING = "GIT_CEILING_DIRECTORIES"
+"""The one variable of git that counts: it says where to stop looking for a repository."""
+_TRACKED = ("--", ".", *(f":(exclude){name}" for name in WRITTEN))
 
 
 def source_facts() -> SourceFacts:
@@ -38,7 +41,7 @@ def source_facts() -> SourceFacts:
     if commit is None:
         tree = _source_digest(root)
         return SourceFacts(commit=None, dirty=None, diff_sha256=None, tree_sha256=tree, lock_sha256=lock_digest)
-    diff = git(root, "diff", "HEAD", *_TRACKED) or b""
+    diff = git(root, "diff", "--no-ext-diff", "--no-textconv", "HEAD", *_TRACKED) or b""
     added = "".join(f"{name} {_digest(root / name)}\n" for name in _new_files(root))
     return SourceFacts(
         commit=commit.decode().strip(),
@@ -58,7 +61,7 @@ def changed_files(root: Path) -> list[str]:
 
 
 def _new_files(root: Path) -> list[str]:
-    return _names(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *_SOURCES)
+    return _names(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *SOURCES)
 
 
 def _digest(path: Path) -> str:
@@ -77,7 +80,7 @@ def is_checkout(root: Path) -> bool:
     """Whether git keeps this very folder."""
     # A tarball unpacked inside somebody's repository must not take that repository's commit for its own.
     top = git(root, "rev-parse", "--show-toplevel")
-    return top is not None and Path(top.decode().strip()).resolve() == root
+    return top is not None and Path(os.fsdecode(top.removesuffix(b"\n"))).resolve() == root
 
 
 def git_refusal(root: Path) -> str:
@@ -85,20 +88,27 @@ def git_refusal(root: Path) -> str:
     if not (root / ".git").exists() or is_checkout(root):
         return ""
     try:
-        done = subprocess.run(["git", "-C", str(root), "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+        done = run_git("-C", str(root), "rev-parse", "--show-toplevel")
     except OSError as error:
         return f"git: {error.strerror}"
-    return " ".join(done.stderr.split())
+    return " ".join(done.stderr.decode(errors="replace").split())
 
 
 def git(root: Path, *arguments: str, data: bytes | None = None) -> bytes | None:
     """What git prints of a checkout, given ``data``; None where it fails."""
-    # No lock is taken, so that jobs side by side do not hinder each other or the user.
-    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     try:
-        return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+        return run_git("-C", str(root), *arguments, data=data, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def run_git(*arguments: str, data: bytes | None = None, check: bool = False) -> subprocess.CompletedProcess[bytes]:
+    """Call git such that neither variables nor replaced objects nor a monitor of files change its answer."""
+    # No lock is taken, so that jobs side by side do not hinder each other or the user.
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name == _CEILING}
+    environment = kept | {"GIT_NO_REPLACE_OBJECTS": "1"}
+    return subprocess.run(command, input=data, capture_output=True, check=check, env=environment)
 
 
 def _source_digest(root: Path) -> str:
@@ -120,7 +130,17 @@ def environment_facts(device: str, threads: int) -> EnvironmentFacts:
         threads=threads,
         host=socket.gethostname(),
         slurm_job_id=os.environ.get("SLURM_JOB_ID"),
+        foreign=_foreign(),
     )
+
+
+def _foreign() -> tuple[str, ...]:
+    # In isolation Python ignores its own variables, but not those of the loader.
+    loader = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("LD_") and value]
+    own = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    known = [*own, *(Path(sys.base_prefix, sys.platlibdir).resolve(), repository_root() / "src")]
+    folders = [Path(name).resolve() for name in sys.path if name]
+    return (*sorted(loader), *(str(f) for f in folders if f.exists() and not any(f.is_relative_to(k) for k in known)))
 
 
 def _instructions() -> str:

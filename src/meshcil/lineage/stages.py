@@ -328,6 +328,7 @@ _ROWS = (
         facts=experiment_of("figure"),
         watches=templates,
         wanted=inputs.figures,
+        recomputed=True,
         shown=("kind", "select", "options"),
     ),
     Stage(
@@ -353,6 +354,7 @@ _ROWS = (
         modules=code.report_modules,
         facts=experiments,
         watches=claims_and_templates,
+        recomputed=True,
     ),
     Stage(
         "track",

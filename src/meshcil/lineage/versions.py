@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,12 +11,15 @@ from typing import Any
 
 import yaml
 
-from meshcil.config.base import read_yaml
+from meshcil.config.base import parse_yaml, read_yaml
+from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.lineage.anchor import shown_experiments
 from meshcil.lineage.schema import Record
+from meshcil.lineage.source import run_git
 
 LOCK = Path("dvc.lock")
+_MD5 = re.compile(r"[0-9a-f]+(\.dir)?")
 _CACHE = Path(".dvc/cache/files/md5")
 _SOURCES = ("config", "docs", "dvc.yaml", "requirements.lock", "src", "workflow")
 """What git keeps and stages depend on."""
@@ -69,7 +73,8 @@ def kept_experiments() -> str | None:
 
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run DVC in the working folder."""
-    command = [sys.executable, "-m", "dvc", *arguments]
+    # Isolated: a file of the working folder, such as `tqdm.py`, is no module of it.
+    command = [sys.executable, "-I", "-m", "dvc", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
 
 
@@ -92,13 +97,10 @@ def _edited(path: str, commits: Iterable[str | None]) -> bool:
     """Whether a file or folder under git differs from what it was when a job ran, or holds new files."""
     if path.partition("/")[0] not in _SOURCES:
         return False
-    git = ["git", "--no-optional-locks"]
     for commit in commits:
-        command = [*git, "diff", "--quiet", commit or "HEAD", "--", path]
-        if subprocess.run(command, capture_output=True).returncode == 1:
+        if run_git("diff", "--quiet", commit or "HEAD", "--", path).returncode == 1:
             return True
-    command = [*git, "ls-files", "--others", "--exclude-standard", "--", path]
-    return bool(subprocess.run(command, capture_output=True).stdout)
+    return bool(run_git("ls-files", "--others", "--exclude-standard", "--", path).stdout)
 
 
 def uncovered(records: Mapping[Path, Record]) -> list[str]:
@@ -111,10 +113,10 @@ def uncovered(records: Mapping[Path, Record]) -> list[str]:
 def dvc_versions() -> dict[str, str]:
     """Path -> md5 of every output in dvc.lock; folders end in `.dir`. Empty without a readable dvc.lock."""
     try:
-        content = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
+        content = parse_yaml(LOCK)
         outs = [out for stage in content["stages"].values() for out in stage.get("outs", [])]
-        return {out["path"]: out["md5"] for out in outs}
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {out["path"]: out["md5"] for out in outs if _MD5.fullmatch(out["md5"])}
+    except (ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return {}
 
 
@@ -132,7 +134,7 @@ def dvc_md5(path: str, versions: dict[str, str]) -> str | None:
 
 def _member(md5: str, name: str) -> str | None:
     try:
-        listed = json.loads((_CACHE / md5[:2] / md5[2:]).read_text(encoding="utf-8"))
+        listed = read_json(_CACHE / md5[:2] / md5[2:])
         return next((entry["md5"] for entry in listed if entry["relpath"] == name), None)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None

@@ -7,22 +7,11 @@ from torch import Tensor
 def noise(
     features: Float[Tensor, "K D"], bank: Float[Tensor, "C V D"], valid: Bool[Tensor, "C V"]
 ) -> Float[Tensor, ""]:
-    """Mean cosine between background features and vertex features (NeMo, noise loss).
+    """Mean cosine between unit features of background cells and vertex features (NeMo, noise loss); 0 when K is 0.
 
-    The mean of all dot products is the dot product of the two means, so no K x (C V) matrix is
-    formed. ``valid`` should mark the seen classes only: over all partitions of a simplex ETF the
-    mean vanishes whatever the features are.
-
-    Args:
-        features: ``[K, D]`` unit features of cells outside the object.
-        bank: ``[C, V, D]`` unit vertex features, no gradient.
-        valid: ``[C, V]`` True for non-padded vertices of seen classes.
-
-    Returns:
-        Scalar in [-1, 1], not weighted; 0 when K is 0.
-
-    Raises:
-        ValueError: no bank entry is valid.
+    The mean of all dot products is the dot product of the two means, so no K x (C V) matrix is formed. ``valid`` should
+    mark the non-padded vertices of seen classes only: over all partitions of a simplex ETF the mean vanishes whatever
+    the features are. Raises ValueError when no bank entry is valid.
     """
     if not bool(valid.any()):
         raise ValueError("valid must mark at least one bank entry")

@@ -25,37 +25,19 @@ def vertex_contrastive(
 ) -> Float[Tensor, ""]:
     """Pull each vertex feature to its own bank entry and away from all others.
 
-    For a feature f with target t the loss is (iNeMo, eq. 8; background term as in NeMo)::
+    For a unit feature f with target t the loss is (iNeMo, eq. 8, kappa = 1 / 0.07; background as in NeMo, w = 5e-3)::
 
         -log  exp(kappa f.t) / [ sum_v exp(kappa f.theta_v) + w sum_b exp(kappa f.beta_b) ]
 
-    averaged over the M features. The sum over v runs over every valid bank entry (classes not seen
-    yet included when the caller leaves them valid: iNeMo's unused partitions), except the
-    vertices of the target's own class marked in ``excluded``; the target itself always counts.
+    averaged over the M features; 0 when M is 0. Targets are ``class * V + vertex``. The sum over v runs over every
+    valid bank entry (classes not seen yet included when the caller leaves them valid: iNeMo's unused partitions),
+    except the vertices of the target's own class marked in ``excluded`` (those projecting near it); the target itself
+    always counts.
 
-    The M x (C V + G) logits are never held at once: blocks of features and classes are visited with a
-    running log-sum-exp. ``bank`` and ``background`` are constants (they are updated by momentum, not by
-    gradient), hence the gradient is a softmax-weighted mean of bank entries, which the same
-    pass accumulates; backward only scales it.
-
-    Args:
-        features: ``[M, D]`` unit features at visible vertices.
-        target: ``[M]`` bank entries, ``class * V + vertex``; each must be valid.
-        bank: ``[C, V, D]`` unit vertex features, no gradient.
-        valid: ``[C, V]`` False for padded vertices, and for classes to leave out.
-        background: ``[G, D]`` unit background features, no gradient; None for none.
-        kappa: inverse temperature (iNeMo: 1 / 0.07).
-        background_weight: w, at least 0 (NeMo: 5e-3); 0 drops the background.
-        excluded: ``[M, V]`` vertices of the target's own class left out of the denominator (those
-            projecting near the target); None for none.
-        block_bytes: upper limit of one block of logits, as far as one feature and class fit; None chooses
-            one for the device.
-
-    Returns:
-        Scalar mean loss; 0 when M is 0.
-
-    Raises:
-        ValueError: a target is padded or outside the bank, or a weight is negative.
+    The M x (C V + G) logits are never held at once: blocks of at most ``block_bytes`` (None: what suits the device) are
+    visited with a running log-sum-exp. ``bank`` and ``background`` are constants (they are updated by momentum, not by
+    gradient), hence the gradient is a softmax-weighted mean of bank entries, which the same pass accumulates; backward
+    only scales it. Raises ValueError when a target is padded or outside the bank, or a weight is negative.
     """
     _check(target, valid, kappa, background_weight)
     if features.shape[0] == 0:

@@ -17,28 +17,14 @@ def vertex_distillation(
     kappa: float,
     block_bytes: int | None = None,
 ) -> Float[Tensor, ""]:
-    """Keep the softmax over bank entries near that of the frozen earlier network.
+    """Keep the softmax over bank entries near that of the frozen earlier network (iNeMo, distillation loss).
 
-    Mean over the M features of ``KL(softmax(kappa g.theta) || softmax(kappa f.theta))`` with f the
-    feature, g the teacher's at the same cell (iNeMo, distillation loss; no kappa^2 re-scaling). With
-    a the softmax-weighted mean of the entries under the teacher, KL equals
-    ``kappa (g - f).a + lse(kappa f.theta) - lse(kappa g.theta)``, so the logits are visited in
-    blocks and never stored.
-
-    Args:
-        features: ``[M, D]`` unit features of the network being trained.
-        teacher: ``[M, D]`` unit features of the frozen network, no gradient.
-        bank: ``[C, V, D]`` vertex features, no gradient.
-        valid: ``[C, V]`` True for the non-padded vertices of the classes to distil over.
-        kappa: inverse temperature kappa3 (iNeMo: 0.5).
-        block_bytes: upper limit of one block of logits, as far as one feature and class fit; None chooses
-            one for the device.
-
-    Returns:
-        Scalar mean divergence in nats; 0 when M is 0.
-
-    Raises:
-        ValueError: ``kappa`` is not positive, or no bank entry is valid.
+    Mean over the M features of ``KL(softmax(kappa g.theta) || softmax(kappa f.theta))`` in nats, 0 when M is 0, with f
+    the unit feature, g the teacher's at the same cell (kappa3 = 0.5; no kappa^2 re-scaling). ``valid`` marks the
+    non-padded vertices of the classes to distil over. With a the softmax-weighted mean of the entries under the
+    teacher, KL equals ``kappa (g - f).a + lse(kappa f.theta) - lse(kappa g.theta)``, so the logits are visited in
+    blocks of at most ``block_bytes`` (None: what suits the device) and never stored. Raises ValueError when ``kappa``
+    is not positive, or no bank entry is valid.
     """
     if kappa <= 0:
         raise ValueError(f"kappa must be positive, got {kappa}")

@@ -16,20 +16,11 @@ def margin_nca(
 ) -> Float[Tensor, ""]:
     """``max(0, -scale (s_y - margin) + log sum_{j != y} exp(scale s_j))`` (PODNet, eq. 6), batch mean.
 
-    The public code computes something else, on which the published figures rest: the margin is taken from every
-    score and so cancels, and the true class is set to zero instead of removed, which adds 1 to the sum:
-    ``-(s_y - m) + log(1 + sum_{j != y} exp(s_j - m))`` with m the largest scaled score. As the true class is set to
-    zero after m is taken off, m does not cancel: it belongs to the loss, and gets a gradient.
-
-    Args:
-        similarities: before scaling.
-        labels: true classes.
-        scale: learned factor of the similarities.
-        margin: taken from the true class's similarity.
-        published_code: compute what the public code does.
-
-    Returns:
-        Scalar mean; 0 when there is one class only, which leaves nothing to compare with.
+    0 when there is one class only. The public code computes something else (``published_code``), on which the published
+    figures rest: the margin is taken from every score and so cancels, and the true class is set to zero instead of
+    removed, which adds 1 to the sum: ``-(s_y - m) + log(1 + sum_{j != y} exp(s_j - m))`` with m the largest scaled
+    score. As the true class is set to zero after m is taken off, m does not cancel: it belongs to the loss, and gets a
+    gradient.
     """
     if similarities.shape[1] == 1:
         return 0 * similarities.sum()

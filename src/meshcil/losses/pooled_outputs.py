@@ -11,16 +11,9 @@ from torch.nn import functional
 def pooled_output_distillation(
     maps: Sequence[Float[Tensor, "B _ _ _"]], taught: Sequence[Float[Tensor, "B _ _ _"]]
 ) -> Float[Tensor, ""]:
-    """POD-spatial: distance between the squared maps' profiles along width and height.
+    """POD-spatial: distance between the squared maps' profiles along width and height, mean over images and stages.
 
     Each map is squared, summed over width and over height; both profiles together are L2-normalised per image.
-
-    Args:
-        maps: the student's stage outputs.
-        taught: the teacher's, no gradient.
-
-    Returns:
-        Euclidean distance, mean over images and stages.
     """
     distances = [(_profiles(a) - _profiles(b.detach())).norm(dim=1).mean() for a, b in zip(maps, taught, strict=True)]
     return torch.stack(distances).mean()

@@ -7,17 +7,9 @@ from torch import Tensor
 def margin_ranking(
     cosines: Float[Tensor, "B C"], labels: Int[Tensor, " B"], old: int, *, margin: float, hardest: int
 ) -> Float[Tensor, ""]:
-    """``mean of max(0, margin - cos_true + cos_k)`` over the new classes k with the highest cosines.
+    """``mean of max(0, margin - cos_true + cos_k)`` over the ``hardest`` new classes k, those with the highest cosines.
 
-    Args:
-        cosines: scores before scaling, of images of old classes.
-        labels: their classes, each below ``old``.
-        old: number of old classes; the columns from here on are new.
-        margin: by which the true class must be ahead.
-        hardest: new classes compared with, per image; all when there are fewer.
-
-    Returns:
-        Scalar mean; 0 without images.
+    The images are of the first ``old`` classes; columns from there on are new. 0 without images.
     """
     if len(labels) == 0:
         return cosines.sum()

@@ -13,26 +13,20 @@ _GPU_BLOCK_BYTES = 256 * 2**20
 
 
 class Block(NamedTuple):
-    """Some columns of the logit matrix.
+    """Some columns of the logit matrix."""
 
-    Attributes:
-        keys: ``[K, D]`` vectors the queries are compared with.
-        log_weight: added to every logit of the block.
-        left_out: row and column indices of single logits to ignore, or None.
-    """
-
-    keys: Float[Tensor, "K D"]
-    log_weight: float = 0.0
+    keys: Float[Tensor, "K D"]  # ``[K, D]`` vectors the queries are compared with
+    log_weight: float = 0.0  # added to every logit of the block
+    # row and column indices of single logits to ignore, or None
     left_out: tuple[Int[Tensor, " P"], Int[Tensor, " P"]] | None = None
 
 
 def row_blocks(
     queries: Float[Tensor, "M D"], bank: Float[Tensor, "C V D"], block_bytes: int | None
 ) -> Iterator[tuple[slice, int]]:
-    """Cut the queries so that their logits against one class fit ``block_bytes`` (a default for the device if None).
+    """Rows, at least one, whose logits against one class fit ``block_bytes``, and of how many classes they fit.
 
-    Yields:
-        Rows, at least one, and how many classes' logits of theirs fit; at least one.
+    Without ``block_bytes`` a default for the device holds.
     """
     limit = block_bytes or (_CPU_BLOCK_BYTES if queries.device.type == "cpu" else _GPU_BLOCK_BYTES)
     row_bytes = max(1, bank.shape[1] * queries.element_size())
@@ -45,11 +39,7 @@ def row_blocks(
 def bank_blocks(
     bank: Float[Tensor, "C V D"], valid: Bool[Tensor, "C V"], classes: int
 ) -> Iterator[tuple[int, int, Block]]:
-    """Cut a vertex bank into blocks of ``classes`` classes, padded rows dropped.
-
-    Yields:
-        First class, one past the last class, and the block.
-    """
+    """Cut a vertex bank into blocks of ``classes`` classes, padded rows dropped: first class, last + 1, and block."""
     for start in range(0, bank.shape[0], classes):
         stop = min(start + classes, bank.shape[0])
         keys, kept = bank[start:stop].flatten(0, 1), valid[start:stop].flatten()
@@ -59,20 +49,12 @@ def bank_blocks(
 def running_softmax(
     queries: Float[Tensor, "M D"], blocks: Iterable[Block], *, with_mean: bool
 ) -> tuple[Float[Tensor, " M"], Float[Tensor, "M D"] | None]:
-    """Log-sum-exp of all logits of each query, and the softmax-weighted mean of the keys.
+    """Log-sum-exp of all logits of each query, and the softmax-weighted mean of the keys (None without ``with_mean``).
 
-    The logits of a block are ``queries @ keys.T + log_weight``. Blocks are visited once; the running
-    maximum rescales what was summed before, so nothing overflows and no block is kept. The mean is
-    what the gradient of the log-sum-exp with respect to the query is, so a loss built on it needs no
-    second pass over the bank.
-
-    Args:
-        queries: ``[M, D]``, temperature already applied.
-        blocks: the first that holds any keys must leave at least one logit of each query.
-        with_mean: whether to accumulate the mean (costs one more matrix product per block).
-
-    Returns:
-        ``[M]`` log-sum-exp and ``[M, D]`` mean (None without ``with_mean``).
+    The logits of a block are ``queries @ keys.T + log_weight``, temperature already applied. Blocks are visited once;
+    the running maximum rescales what was summed before, so nothing overflows and no block is kept. The first block that
+    holds any keys must leave at least one logit of each query. The mean is what the gradient of the log-sum-exp with
+    respect to the query is, so a loss built on it needs no second pass over the bank.
     """
     rows = queries.shape[0]
     peak = queries.new_full((rows, 1), -torch.inf)

@@ -9,20 +9,10 @@ def soft_target_cross_entropy(
 ) -> Float[Tensor, ""]:
     """Cross-entropy of the student's softened distribution under the teacher's.
 
-    ``-mean over the batch of sum_k softmax(t / T)_k log softmax(p / T)_k``, without a T^2 factor: the
-    form of LwF, iCaRL and WA in the PyCIL toolbox. It exceeds the KL divergence by the entropy of the
-    teacher, so it does not vanish for equal logits; the gradients are the same.
-
-    Args:
-        logits: ``[B, K]`` student logits p of the old classes.
-        teacher: ``[B, K]`` teacher logits t of the same classes, no gradient.
-        temperature: T > 0.
-
-    Returns:
-        Scalar mean loss; 0 when B is 0.
-
-    Raises:
-        ValueError: ``temperature`` is not positive.
+    ``-mean over the batch of sum_k softmax(t / T)_k log softmax(p / T)_k``, without a T^2 factor: the form of LwF,
+    iCaRL and WA in the PyCIL toolbox; 0 when B is 0. It exceeds the KL divergence by the entropy of the teacher, so it
+    does not vanish for equal logits; the gradients are the same. Raises ValueError when ``temperature`` is not
+    positive.
     """
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")

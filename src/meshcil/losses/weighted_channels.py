@@ -13,13 +13,7 @@ def weighted_channel_distillation(
     taught: Sequence[Float[Tensor, "B _ _ _"]],
     importance: Sequence[Float[Tensor, " _"]],
 ) -> Float[Tensor, ""]:
-    """``mean over layers, images, channels of I_c || nrm(a_c^2) - nrm(b_c^2) ||``, nrm the L2 norm over pixels.
-
-    Args:
-        maps: the student's outputs.
-        taught: the teacher's, no gradient.
-        importance: one weight per channel of each output.
-    """
+    """``mean over layers, images, channels of I_c || nrm(a_c^2) - nrm(b_c^2) ||``, nrm the L2 norm over pixels."""
     terms = []
     for own, kept, weight in zip(maps, taught, importance, strict=True):
         difference = _directions(own) - _directions(kept.detach())

@@ -3,11 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "budget": ["Budget", "exemplars_for_budget", "parse_budget"],
-        "ledger": ["Ledger"],
-        "selection": ["select", "thin"],
-        "store": ["ExemplarStore"],
-    },
+    __name__, submod_attrs={"ledger": ["Ledger"], "selection": ["select", "thin"], "store": ["ExemplarStore"]}
 )

@@ -9,24 +9,16 @@ COUNTS = ("paper", "deploy", "carry", "peak")
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One thing held after a step, and which counts it enters.
+    """One thing held after a step, and which counts it enters."""
 
-    Attributes:
-        name: what it is.
-        bytes: its size.
-        paper: MEMO's rule: parameters of the stored extractors (4 bytes each) and exemplar pixels;
-            no heads, no batch-norm statistics, no labels, no teacher, no optimiser.
-        deploy: needed to predict for all seen classes.
-        carry: kept from this step to the next; includes what is deployed.
-        peak: held while the step trains; includes what is carried.
-    """
-
-    name: str
-    bytes: int
+    name: str  # what it is
+    bytes: int  # its size
+    # MEMO's rule: parameters of the stored extractors (4 bytes each) and exemplar pixels; no heads, no batch-norm
+    # statistics, no labels, no teacher, no optimiser
     paper: bool = False
-    deploy: bool = False
-    carry: bool = False
-    peak: bool = True
+    deploy: bool = False  # needed to predict for all seen classes
+    carry: bool = False  # kept from this step to the next; includes what is deployed
+    peak: bool = True  # held while the step trains; includes what is carried
 
     def __post_init__(self) -> None:
         if self.bytes < 0:
@@ -51,11 +43,7 @@ class Ledger:
         return Ledger((*self.rows, *rows))
 
     def total(self, count: str) -> int:
-        """Bytes under one of ``paper``, ``deploy``, ``carry``, ``peak``.
-
-        Raises:
-            ValueError: another count.
-        """
+        """Bytes under one of ``paper``, ``deploy``, ``carry``, ``peak``. Raises ValueError for another count."""
         if count not in COUNTS:
             raise ValueError(f"count must be one of {', '.join(COUNTS)}, got {count!r}")
         return sum(row.bytes for row in self.rows if getattr(row, count))
@@ -90,14 +78,7 @@ def training_only(name: str, size: int) -> LedgerRow:
 
 
 def exemplars(count: int, height: int, width: int, annotation_bytes: int) -> tuple[LedgerRow, LedgerRow]:
-    """Stored images: one byte per colour value, at the stored resolution; and their annotations.
-
-    Args:
-        count: number of exemplars.
-        height: of a stored image in pixels.
-        width: of a stored image in pixels.
-        annotation_bytes: of one exemplar; see `annotation_size`.
-    """
+    """Stored images: one byte per colour value, at the stored resolution; and their annotations (`annotation_size`)."""
     return (
         LedgerRow("exemplar pixels", count * pixel_size(height, width), paper=True, carry=True),
         LedgerRow("exemplar annotations", count * annotation_bytes, carry=True),

@@ -15,23 +15,13 @@ Reduction = Literal["unchanged", "lost", "thinned"]
 
 
 def select_by_azimuth(azimuth: Iterable, count: int, seed: int) -> list[int]:
-    """The released pose-aware selection of one class.
+    """The released pose-aware selection of one class: positions, shuffled, more than ``count`` or some twice.
 
-    Ten bins of equal width between the class's own smallest and largest azimuth; the right edge of every bin with fewer
-    than ten images is dropped, so that the bin joins the next one. From each group between the edges that are left, and
-    from what lies beyond the last one, ``count // (edges - 1)`` images are drawn; groups of a single image are skipped.
-    If fewer than ``count`` were drawn, random images fill up, whether chosen already or not.
-
-    Args:
-        azimuth: ``[n]`` radians.
-        count: how many are asked for.
-        seed: of the draws.
-
-    Returns:
-        Positions, shuffled: more than ``count``, or some twice, as it happens.
-
-    Raises:
-        InputError: where the released code stops: all bins sparse, or fewer images asked for than there are groups.
+    Ten bins of equal width between the class's own smallest and largest azimuth (radians); the right edge of every bin
+    with fewer than ten images is dropped, so that the bin joins the next one. From each group between the edges that
+    are left, and from what lies beyond the last one, ``count // (edges - 1)`` images are drawn; groups of a single
+    image are skipped. If fewer than ``count`` were drawn, random images fill up, whether chosen already or not. Raises
+    InputError where the released code stops: all bins sparse, or fewer images asked for than there are groups.
     """
     degrees = np.rad2deg(np.asarray(azimuth, dtype=np.float64)) % 360
     if count == 0 or not len(degrees):
@@ -63,13 +53,9 @@ def _stop(reason: str) -> None:
 def update_store(
     store: ExemplarStore, ranked: Mapping[str, Sequence[str]], per_class: int, reduction: Reduction
 ) -> ExemplarStore:
-    """The store after a step, new classes as they were ranked.
+    """The store after a step, new classes as they were ranked: more than the quota, or some twice (D10).
 
-    Args:
-        store: before the step.
-        ranked: ids of each new class; more than the quota, or some twice, as `select_by_azimuth` gives them (D10).
-        per_class: quota of each old class where they are ``thinned``.
-        reduction: what becomes of old classes: ``thinned`` to the quota, ``unchanged`` (D8) or ``lost`` (D9).
+    Old classes are ``thinned`` to the quota ``per_class``, ``unchanged`` (D8) or ``lost`` (D9).
     """
     kept = {"thinned": per_class, "unchanged": None, "lost": 0}[reduction]
     old = tuple((name, samples[:kept]) for name, samples in store.classes)

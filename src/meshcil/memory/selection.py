@@ -27,7 +27,7 @@ def select(
     losses: Iterable | None = None,
     seed: int = 0,
 ) -> list[int]:
-    """Choose ``count`` images of one class.
+    """At most ``count`` distinct images of one class by position, best first; a smaller ``count`` gives a prefix of it.
 
     ===========  =========  ==============================================================
     strategy     needs      ranking
@@ -39,20 +39,10 @@ def select(
     diversity    features   farthest-first traversal (greedy k-center) from the most central
     ===========  =========  ==============================================================
 
-    Args:
-        strategy: one of the names above.
-        count: how many; all images when there are fewer.
-        features: ``[n, D]`` features of the class's images; normalised here.
-        azimuth: ``[n]`` radians.
-        losses: ``[n]`` loss of each image under the present model.
-        seed: of the random draws of ``random`` and ``pose-aware``.
-
-    Returns:
-        ``min(count, n)`` distinct positions, best first. A smaller ``count`` gives a prefix of it.
-
-    Raises:
-        ValueError: unknown strategy, negative count, a needed array is missing, or arrays that are
-            not finite or differ in length.
+    Arrays have a row per image of the class: ``features`` ``[n, D]``, normalised here, ``azimuth`` in radians,
+    ``losses`` under the present model. ``seed`` is that of ``random`` and ``pose-aware``. Raises ValueError for an
+    unknown strategy, a negative count, a needed array that is missing, or arrays that are not finite or differ in
+    length.
     """
     if strategy not in _STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(sorted(_STRATEGIES))}, got {strategy!r}")
@@ -74,11 +64,9 @@ def select(
 def thin(exemplars: Sequence[Item], count: int) -> list[Item]:
     """Exemplars of one class to keep when its quota shrinks to ``count``.
 
-    They are stored best first, hence the first ones stay. For ``pose-aware`` this equals running the
-    selection again on the stored images: a round-robin over bins, cut short, is the shorter round-robin.
-
-    Raises:
-        ValueError: ``count`` is negative.
+    They are stored best first, hence the first ones stay. For ``pose-aware`` this equals running the selection again on
+    the stored images: a round-robin over bins, cut short, is the shorter round-robin. Raises ValueError when ``count``
+    is negative.
     """
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")

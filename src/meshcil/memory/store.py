@@ -8,13 +8,9 @@ from meshcil.memory.selection import thin
 
 @dataclass(frozen=True)
 class ExemplarStore:
-    """Ids of the exemplars of each class, best first, classes in order of arrival.
+    """Ids of the exemplars of each class, best first, classes in order of arrival."""
 
-    Attributes:
-        classes: class name and its exemplar ids; a class may have none.
-    """
-
-    classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    classes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # class name and its exemplar ids; a class may have none
 
     @classmethod
     def of(cls, exemplars: Mapping[str, Sequence[str]]) -> "ExemplarStore":
@@ -30,16 +26,10 @@ class ExemplarStore:
         return sum(len(samples) for _, samples in self.classes)
 
     def update(self, ranked: Mapping[str, Sequence[str]], per_class: int) -> "ExemplarStore":
-        """The store after a step: earlier classes cut to the quota, new ones added.
+        """The store after a step: earlier classes cut to the quota, new ones, best first, added.
 
-        With a quota of ``floor(budget / seen classes)`` the total is within the budget after every step.
-
-        Args:
-            ranked: ids of each class that arrived in this step, best first.
-            per_class: exemplars of each class, old and new; see `meshcil.memory.budget.Budget.per_class`.
-
-        Raises:
-            ValueError: a class is stored already, an id occurs twice, or the quota is negative.
+        With a quota of ``floor(budget / seen classes)`` the total is within the budget after every step. Raises
+        ValueError when a class is stored already, an id occurs twice, or the quota is negative.
         """
         known = {name for name, _ in self.classes}
         again = sorted(known & ranked.keys())

@@ -7,7 +7,7 @@ from meshcil.core.errors import InputError
 from meshcil.methods.base.method import Phase
 from meshcil.methods.lucir import Learner as Lucir
 from meshcil.models.aggregation import AggregatedBackbone
-from meshcil.models.backbones.base import Backbone
+from meshcil.models.chain import Backbone
 
 
 class Learner(Lucir):
@@ -16,11 +16,7 @@ class Learner(Lucir):
     settings: Settings
 
     def build_backbone(self) -> Backbone:
-        """The configured backbone, which can be doubled.
-
-        Raises:
-            InputError: it is no chain of layers.
-        """
+        """The configured backbone, which can be doubled. Raises InputError when it is no chain of layers."""
         try:
             return AggregatedBackbone(super().build_backbone(), self.settings.mixing)
         except ValueError as error:

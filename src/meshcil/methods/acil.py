@@ -7,7 +7,7 @@ from torch import Tensor
 from meshcil.config.methods.acil import Settings
 from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.frozen import FrozenMethod
-from meshcil.models.ridge import add_rows, one_hot, random_features, random_projection
+from meshcil.models.closed_form import add_rows, one_hot, random_features, random_projection
 
 _BATCH = 256
 

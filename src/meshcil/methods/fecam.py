@@ -6,7 +6,7 @@ from torch import Tensor
 
 from meshcil.config.methods.fecam import Settings
 from meshcil.methods.base.frozen import FrozenMethod
-from meshcil.models.mahalanobis import ladder, shrunk_correlation, squared_distances
+from meshcil.models.closed_form import ladder, shrunk_correlation, squared_distances
 
 
 class Learner(FrozenMethod):

@@ -17,8 +17,8 @@ from meshcil.config.methods.inemo import Settings
 from meshcil.core.errors import InputError
 from meshcil.geometry.cameras import Camera
 from meshcil.inference.classification import classify
-from meshcil.inference.likelihood import PoseLikelihood
 from meshcil.inference.prediction import infer
+from meshcil.inference.start_search import PoseLikelihood
 from meshcil.losses.background_noise import noise
 from meshcil.losses.contrastive import vertex_contrastive
 from meshcil.losses.distillation import vertex_distillation
@@ -28,6 +28,7 @@ from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
 from meshcil.methods.base.mesh_checks import drift_checks, gradient_checks, region_checks
+from meshcil.methods.base.mesh_controls import draw_background, renamed, vertex_names
 from meshcil.methods.base.mesh_rules import mesh_rules
 from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.frames import turn
@@ -95,7 +96,8 @@ class Learner(Method):
         image, vertex = views.visible.nonzero(as_tuple=True)
         features = maps[image, :, views.row[image, vertex], views.column[image, vertex]]
         labels = batch.labels[image]
-        target = labels * self.vertices + vertex
+        names = vertex_names(self.settings.vertex_identity, batch.labels, self._members(self.seen), batch.generator)
+        target = labels * self.vertices + names[image, vertex]
         clutter = self._background_features(maps, views, batch.generator)
         self._observed = (features.detach(), target, clutter.detach())
         terms = {
@@ -107,7 +109,7 @@ class Learner(Method):
                 self.space.background,
                 kappa=block.kappa_contrastive,
                 background_weight=self.rules.background_weight,
-                excluded=self._neighbours(views, image, vertex),
+                excluded=renamed(self._neighbours(views, image, vertex), names[image]),
             ),
             "positional": block.positional_weight
             * positional(features, labels, self.space.centroids, kappa=block.kappa_positional),
@@ -155,8 +157,13 @@ class Learner(Method):
     def after_batch(self, batch: Batch) -> None:
         """Move the vertex bank towards the batch's features and refresh the background bank (iNeMo, section 4)."""
         features, target, clutter = self._observed
-        counts = torch.bincount(batch.labels, minlength=len(self.space.bank))
+        one = self.settings.vertex_identity == "class"
+        counts = torch.bincount(target // self.vertices if one else batch.labels, minlength=len(self.space.bank))
         bank = update_vertices(self.space.bank, features, target, counts, momentum=self.settings.bank_momentum)
+        bank = bank[:, :1].expand_as(bank).clone() if one else bank
+        share = self.settings.background_updates
+        if share < 1 and float(torch.rand((), generator=batch.generator)) >= share:
+            clutter = clutter[:0]
         background, cursor = write_background(self.space.background, self.space.cursor, clutter)
         self.space = replace(self.space, bank=bank, background=background, cursor=cursor)
 
@@ -199,7 +206,7 @@ class Learner(Method):
         """Class by vertex similarities, pose by render-and-compare with the predicted class's mesh."""
         self.network.eval()
         block = self.settings.inference
-        candidates = self._candidates()
+        candidates = self.rules.candidates(self.seen, len(self.space.bank))
         answer = infer(
             self.network(images),
             self.meshes[:candidates],
@@ -319,15 +326,16 @@ class Learner(Method):
         """
         seen, before = self.seen, self.space
         count = self.settings.final_partitions(self.facts.seen(step))
-        self.space = before.grow(count, seen, self.rules.fill, self.generator("partition growth"))
-        if self._exemplars is not None and len(self._exemplars):
+        follow = self.settings.partition_growth == "grow"
+        self.space = before.grow(count, seen, self.rules.fill, self.generator("partition growth"), follow=follow)
+        if follow and self._exemplars is not None and len(self._exemplars):
             self._refit(before.centroids, self._exemplars)
 
     @torch.no_grad()
     def _refit(self, centroids: Float[Tensor, "N D"], exemplars: ImagePool) -> None:
         """Re-fit the projection on exemplars: vertices turn with their class's centroid, the background stays."""
         self.network.eval()
-        generator = self.generator("projection refit")
+        generator, count = self.generator("projection refit"), self.settings.background_samples
         cells, shifts = [], []
         for part in exemplars.split(_REFILL_BATCH):
             batch = self._replay(part, generator)
@@ -340,7 +348,7 @@ class Learner(Method):
                 at_vertices, self.network.projection.weight[:, :, 0, 0], self.network.projection.bias
             )
             turned = turn(outputs[:, None], centroids[label], self.space.centroids[label])[:, 0]
-            clutter = self._background_features(inputs, views, generator)
+            clutter = draw_background(inputs, ~views.covered, count, "random", None, generator)
             cells += [at_vertices, clutter]
             shifts += [turned - outputs, torch.zeros(len(clutter), outputs.shape[1], device=self.device)]
         self.network.refit(torch.cat(cells), torch.cat(shifts))
@@ -351,6 +359,8 @@ class Learner(Method):
 
     def _valid(self, seen: int, *, unused: bool) -> Bool[Tensor, "N V"]:
         valid = valid_rows(self.meshes[:seen], len(self.space.bank), self.vertices, unused=unused)
+        if self.settings.vertex_identity == "class":
+            valid[:, 1:] = False
         return valid.to(self.device)
 
     def _members(self, classes: int) -> Bool[Tensor, "C V"]:
@@ -358,11 +368,8 @@ class Learner(Method):
         members = self._valid(classes, unused=False)[:classes]
         return members.fill_(True) if self.rules.padding else members
 
-    def _candidates(self) -> int:
-        return self.rules.candidates(self.seen, len(self.space.bank))
-
     def _classify(self, maps: Float[Tensor, "B D h w"]) -> Float[Tensor, "B C"]:
-        candidates = self._candidates()
+        candidates = self.rules.candidates(self.seen, len(self.space.bank))
         return classify(
             maps,
             self.space.bank[:candidates],
@@ -385,9 +392,7 @@ class Learner(Method):
     def _background_features(
         self, maps: Float[Tensor, "B D h w"], views: VertexViews, generator: torch.Generator
     ) -> Float[Tensor, "K D"]:
-        """Features of randomly drawn cells outside the rendered object; none from an image that it covers wholly."""
-        free = ~views.covered.flatten(1)
-        lots = torch.rand(free.shape, generator=generator).to(free.device) * free
-        drawn, cell = lots.topk(min(self.settings.background_samples, free.shape[1]), dim=1)
-        image, column = (drawn > 0).nonzero(as_tuple=True)
-        return maps.flatten(2)[image, :, cell[image, column]]
+        """Features of drawn cells outside the rendered object; none from an image that it covers wholly."""
+        sampling, count = self.settings.background_sampling, self.settings.background_samples
+        known = self.space.bank[: self.seen][self._members(self.seen)] if sampling == "hard" else None
+        return draw_background(maps, ~views.covered, count, sampling, known, generator)

@@ -7,7 +7,7 @@ from torch import Tensor
 from meshcil.config.methods.ranpac import Settings
 from meshcil.core.seeding import torch_generator
 from meshcil.methods.base.frozen import FrozenMethod
-from meshcil.models.ridge import one_hot, random_features, random_projection, ridge
+from meshcil.models.closed_form import one_hot, random_features, random_projection, ridge
 
 
 class Learner(FrozenMethod):

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import chain_layers, stage_starts
+from meshcil.models.chain import Backbone, chain_layers, stage_starts
 
 
 class ScaledConv2d(nn.Module):
@@ -34,12 +33,8 @@ class ScaledConv2d(nn.Module):
 class AggregatedBackbone(Backbone):
     """A chain of layers that can be doubled; both branches read the mixture that the stage before has left.
 
-    Args:
-        chain: the base network.
-        mixing: share of the plastic branch at the start, in [0, 1].
-
-    Raises:
-        ValueError: the base network is no chain of layers.
+    ``mixing`` is the plastic branch's share at the start, in [0, 1]. Raises ValueError when ``chain`` is no chain of
+    layers.
     """
 
     def __init__(self, chain: Backbone, mixing: float) -> None:

@@ -1,19 +1,33 @@
-"""Backbones that are one chain of layers, and where such a chain can be cut."""
+"""What every backbone is; those that are one chain of layers, and where such a chain can be cut."""
+
+from abc import ABC, abstractmethod
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from meshcil.models.backbones.base import Backbone
+
+class Backbone(nn.Module, ABC):
+    """A network from image to feature map."""
+
+    stride: int  # image pixels per map cell
+    channels: int  # channels of the map
+
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Start from trained tensors, by their names in the architecture's public release.
+
+        Raises ValueError when this backbone has no public weights, or a tensor is missing or of another shape.
+        """
+        raise ValueError("weights: this backbone has no public weights; remove the setting")
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+        """Feature map of normalised images."""
 
 
 class ChainBackbone(Backbone):
-    """A backbone whose layers follow one another; a residual block counts as one layer.
+    """A backbone whose layers follow one another; a residual block counts as one layer."""
 
-    Attributes:
-        layers: the chain, image first.
-    """
-
-    layers: nn.Sequential
+    layers: nn.Sequential  # the chain, image first
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Feature map of normalised images."""
@@ -25,16 +39,8 @@ def stage_outputs(
 ) -> list[Float[Tensor, "B _ _ _"]]:
     """Maps at the end of the last ``count`` stages, the last one being the backbone's own.
 
-    A stage begins where the map is halved.
-
-    Args:
-        backbone: a network with its layers in ``layers``.
-        images: normalised.
-        count: of stages, at least 1.
-        before_last_layer: give the input of the last layer too (the last block's, as AFC has it).
-
-    Raises:
-        ValueError: the backbone is no chain, or does not have that many stages.
+    A stage begins where the map is halved. ``before_last_layer`` gives the input of the last layer too (the last
+    block's, as AFC has it). Raises ValueError when the backbone is no chain, or does not have that many stages.
     """
     layers = chain_layers(backbone)
     found = [*(start - 1 for start in stage_starts(layers)), len(layers) - 1]
@@ -52,11 +58,7 @@ def stage_outputs(
 
 
 def chain_layers(backbone: Backbone) -> nn.Sequential:
-    """The layers of a chain.
-
-    Raises:
-        ValueError: the backbone is no chain.
-    """
+    """The layers of a chain. Raises ValueError when the backbone is no chain."""
     layers = getattr(backbone, "layers", None)
     if not isinstance(layers, nn.Sequential):
         raise ValueError(f"backbone: {type(backbone).__name__} is not a chain of layers")
@@ -71,8 +73,7 @@ def stage_starts(layers: nn.Sequential) -> list[int]:
 def blocks(backbone: Backbone) -> list[nn.Module]:
     """Layers of a chain that hold several convolutions or norms: its residual blocks, counted from the image.
 
-    Raises:
-        ValueError: the backbone is no chain.
+    Raises ValueError when the backbone is no chain.
     """
     return [
         layer for layer in chain_layers(backbone) if sum(1 for m in layer.modules() if isinstance(m, nn.Conv2d)) > 1
@@ -80,19 +81,10 @@ def blocks(backbone: Backbone) -> list[nn.Module]:
 
 
 def cut(backbone: Backbone, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Split a chain before its last ``stages`` stages; a stage begins where the map is halved.
+    """Split a chain before its last ``stages`` stages into its own modules; a stage begins where the map is halved.
 
     So one stage of a CIFAR ResNet is its third, of an ImageNet ResNet its fourth: MEMO's cut (MEMO, section 4.2).
-
-    Args:
-        backbone: a network with its layers in ``layers``.
-        stages: how many stages the second part has, at least 1.
-
-    Returns:
-        The layers before the cut and those after it; the backbone's own modules, not copies.
-
-    Raises:
-        ValueError: the backbone is no chain, or does not have that many stages behind its first layer.
+    Raises ValueError when the backbone is no chain, or does not have that many stages behind its first layer.
     """
     layers = chain_layers(backbone)
     starts = stage_starts(layers)

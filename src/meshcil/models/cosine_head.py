@@ -11,16 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meshcil.models.clustering import cluster_centres
-
 
 class CosineHead(nn.Module):
-    """Logits ``scale * similarity(feature, class)``; growing freezes the rows there are.
+    """Logits ``scale * similarity(feature, class)`` of ``proxies`` rows per class; growing freezes the rows there are.
 
-    Args:
-        dim: of a feature.
-        scale: what the learned scale starts from.
-        proxies: rows per class.
+    The scale is learned.
     """
 
     def __init__(self, dim: int, scale: float, proxies: int = 1) -> None:
@@ -39,8 +34,7 @@ class CosineHead(nn.Module):
     def grow(self, classes: int, generator: torch.Generator | None) -> None:
         """Freeze all rows and add new ones, if there are fewer than ``classes``; without a generator they are zero.
 
-        Raises:
-            ValueError: ``classes`` is less than the rows there are.
+        Raises ValueError when ``classes`` is less than the rows there are.
         """
         new = classes - self.classes
         if new < 0:
@@ -57,13 +51,10 @@ class CosineHead(nn.Module):
 
     @torch.no_grad()
     def imprint(self, features: Float[Tensor, "n D"], labels: Int[Tensor, " n"]) -> None:
-        """Start the new rows from their classes' images, with the old rows' mean norm.
+        """Start the new rows from their classes' images (at least one of each), with the old rows' mean norm.
 
-        One row points where the class's mean direction does; several point at the centres of its clusters.
-
-        Args:
-            features: of images of the new classes, at least one of each.
-            labels: positions in the class order, from the number of frozen classes on.
+        One row points where the class's mean direction does; several point at the centres of its clusters. Labels count
+        from the number of frozen classes on.
         """
         unit = functional.normalize(features, dim=1)
         first = len(self.frozen) // self.proxies
@@ -84,3 +75,37 @@ class CosineHead(nn.Module):
 def reduce_proxies(cosines: Float[Tensor, "B C K"]) -> Float[Tensor, "B C"]:
     """``sum_k softmax_k(s) s_k``: similarity to a class from those to its proxies (PODNet, eq. 4)."""
     return (cosines.softmax(dim=2) * cosines).sum(dim=2)
+
+
+_ROUNDS = 20
+
+
+def cluster_centres(points: Float[Tensor, "n D"], count: int) -> Float[Tensor, "count D"]:
+    """Centres of ``count`` clusters by Lloyd's rounds from a farthest-first start; no random draws.
+
+    One cluster is the mean. With fewer points than clusters the points repeat. Raises ValueError when there is no
+    point.
+    """
+    if not len(points):
+        raise ValueError("points must hold at least one point")
+    if count == 1:
+        return points.mean(dim=0, keepdim=True)
+    if len(points) <= count:
+        return points[torch.arange(count, device=points.device) % len(points)]
+    centres = _farthest_first(points, count)
+    for _ in range(_ROUNDS):
+        nearest = torch.cdist(points, centres).argmin(dim=1)
+        members = torch.nn.functional.one_hot(nearest, count).to(points.dtype)
+        sizes = members.sum(dim=0)[:, None]
+        # A cluster that lost its last point stays where it was.
+        centres = torch.where(sizes > 0, members.T @ points / sizes.clamp(min=1), centres)
+    return centres
+
+
+def _farthest_first(points: Float[Tensor, "n D"], count: int) -> Float[Tensor, "count D"]:
+    chosen = [(points - points.mean(dim=0)).norm(dim=1).argmin()]
+    nearest = (points - points[chosen[0]]).norm(dim=1)
+    for _ in range(count - 1):
+        chosen.append(nearest.argmax())
+        nearest = torch.minimum(nearest, (points - points[chosen[-1]]).norm(dim=1))
+    return points[torch.stack(chosen)]

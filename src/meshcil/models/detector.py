@@ -24,17 +24,11 @@ _WIDTH = 128
 
 
 def build_detector(network: str, classes: int, *, weights: str | None = None, size: int | None = None) -> FasterRCNN:
-    """An untrained detector.
+    """An untrained detector of one of `NETWORKS` for ``classes`` without the background; nothing is downloaded.
 
-    Args:
-        network: one of `NETWORKS`.
-        classes: without the background.
-        weights: safetensors file with the tensors of torchvision's release of this network, box predictor left out.
-            Never downloaded.
-        size: shorter side that images are resized to; the network's own when None.
-
-    Raises:
-        ValueError: an unknown network, or weights that do not fit.
+    ``weights`` is a safetensors file with the tensors of torchvision's release of this network, box predictor left out;
+    ``size`` the shorter side that images are resized to, the network's own when None. Raises ValueError for an unknown
+    network, or weights that do not fit.
     """
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
@@ -55,12 +49,7 @@ def build_detector(network: str, classes: int, *, weights: str | None = None, si
 
 def _small_detector(classes: int, size: int) -> FasterRCNN:
     """A few convolutions, two map levels of strides 8 and 16, and a narrow box head."""
-    stages = [
-        _stage(3, 32, 2),
-        _stage(32, 48, 2),
-        _stage(48, _CHANNELS, 2),
-        _stage(_CHANNELS, 2 * _CHANNELS, 2),
-    ]
+    stages = [_stage(3, 32, 2), _stage(32, 48, 2), _stage(48, _CHANNELS, 2), _stage(_CHANNELS, 2 * _CHANNELS, 2)]
     body = nn.Sequential(*stages)
     backbone = BackboneWithFPN(body, {"2": "0", "3": "1"}, [_CHANNELS, 2 * _CHANNELS], _CHANNELS)
     # The pyramid adds a coarser level by pooling.
@@ -94,8 +83,7 @@ def _stage(channels_in: int, channels: int, stride: int) -> nn.Sequential:
 def grow_predictor(model: FasterRCNN, classes: int) -> None:
     """Give the box predictor rows for ``classes`` classes; old rows stay, new ones are drawn as torch draws them.
 
-    Raises:
-        ValueError: there are more classes already.
+    Raises ValueError when there are more classes already.
     """
     old = model.roi_heads.box_predictor
     before = old.cls_score.out_features - 1
@@ -115,10 +103,6 @@ def box_latents(
 ) -> Float[Tensor, "n D"]:
     """Latents of boxes, those of all images one after the other.
 
-    Args:
-        model: the detector.
-        features: its maps of the resized images.
-        boxes: float [k, 4] per image, in pixels of the resized image.
-        sizes: (H, W) of the resized images.
+    ``features`` are the maps of the resized images of ``sizes`` (H, W), boxes float [k, 4] per image in their pixels.
     """
     return model.roi_heads.box_head(model.roi_heads.box_roi_pool(features, boxes, sizes))

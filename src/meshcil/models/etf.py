@@ -23,28 +23,14 @@ def unit_vectors(
 
 
 def simplex_etf(
-    num_classes: int,
-    dim: int,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype = torch.float32,
+    num_classes: int, dim: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "{num_classes} {dim}"]:
-    """Randomly rotated simplex equiangular tight frame.
+    """Randomly rotated simplex equiangular tight frame of N >= 2 classes, ``[N, dim]`` on the CPU.
 
-    N unit rows with pairwise cosine -1 / (N - 1) and sum 0: ``sqrt(N / (N - 1)) (I - 11'/N) U'`` with
-    orthonormal columns in U (iNeMo, ETF centroids). It is built from an orthonormal basis of the
-    vectors that sum to zero, which also covers N = dim + 1.
-
-    Args:
-        num_classes: N >= 2.
-        dim: dimension of the sphere's space, at least N - 1.
-        generator: CPU generator of the rotation; without one the rotation of seed 0.
-        dtype: of the result; the computation is in double precision.
-
-    Returns:
-        ``[N, dim]`` centroids on the CPU.
-
-    Raises:
-        ValueError: fewer than 2 classes, or more than ``dim + 1``.
+    N unit rows with pairwise cosine -1 / (N - 1) and sum 0: ``sqrt(N / (N - 1)) (I - 11'/N) U'`` with orthonormal
+    columns in U (iNeMo, ETF centroids). It is built in double precision from an orthonormal basis of the vectors that
+    sum to zero, which also covers N = dim + 1. Without a generator the rotation is that of seed 0. Raises ValueError
+    for fewer than 2 classes, or more than ``dim + 1``.
     """
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")
@@ -61,21 +47,12 @@ def simplex_etf(
 def partition_latent_space(
     centroids: Float[Tensor, "N D"], size: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "N {size} D"]:
-    """Random unit vectors in the cell of each centroid.
+    """``size`` random unit vectors in the cell of each centroid, ``[N, size, D]``.
 
-    Vectors uniform on the sphere go to the centroid of largest cosine (iNeMo, partition of the latent
-    space); cells that got too few are topped up by drawing again and keeping what falls into them.
-
-    Args:
-        centroids: ``[N, D]`` distinct unit vectors, on the CPU.
-        size: vectors per cell.
-        generator: CPU generator; without one the draw of seed 0.
-
-    Returns:
-        ``[N, size, D]``; every vector of row c has its largest cosine with centroid c.
-
-    Raises:
-        ValueError: ``size`` is below 1, or a cell stays empty (centroids not distinct).
+    Vectors uniform on the sphere go to the centroid of largest cosine (iNeMo, partition of the latent space); cells
+    that got too few are topped up by drawing again and keeping what falls into them. Centroids are distinct unit
+    vectors on the CPU; without a generator the draw is that of seed 0. Raises ValueError when ``size`` is below 1, or a
+    cell stays empty.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
@@ -94,7 +71,7 @@ def partition_latent_space(
             partition[c, int(filled[c]) : int(filled[c]) + len(taken)] = taken
             filled[c] += len(taken)
     starved = (filled < size).nonzero()[:, 0].tolist()
-    raise ValueError(f"centroids must be distinct: the cells of {starved} stay short of vectors")
+    raise ValueError(f"centroids must be distinct: the cells of {starved} have too few vectors")
 
 
 def share_latent_space(
@@ -103,15 +80,7 @@ def share_latent_space(
     """The same random unit vectors in every cell, sorted by cosine with its centroid, largest first.
 
     What iNeMo's released code does in place of a partition: of ``size`` vectors in all, each class takes the ``size``
-    nearest (docs/known-defects.md, D1).
-
-    Args:
-        centroids: ``[N, D]`` unit vectors, on the CPU.
-        size: vectors per cell.
-        generator: CPU generator; without one the draw of seed 0.
-
-    Returns:
-        ``[N, size, D]``.
+    nearest (docs/known-defects.md, D1). Without a generator the draw is that of seed 0.
     """
     points = unit_vectors(size, centroids.shape[1], generator, centroids.dtype)
     return points[(centroids @ points.T).argsort(dim=1, descending=True)]
@@ -120,15 +89,9 @@ def share_latent_space(
 def scatter_latent_space(
     centroids: Float[Tensor, "N D"], size: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "N {size} D"]:
-    """Random unit vectors for every cell, wherever its centroid is: no partition.
+    """``size`` random unit vectors for every cell, wherever its centroid is: no partition.
 
-    Args:
-        centroids: ``[N, D]``; only the number of cells, the dimension and the dtype matter.
-        size: vectors per cell.
-        generator: CPU generator; without one the draw of seed 0.
-
-    Returns:
-        ``[N, size, D]``.
+    Without a generator the draw is that of seed 0.
     """
     count, dim = centroids.shape
     return unit_vectors(count * size, dim, generator, centroids.dtype).reshape(count, size, dim)

@@ -7,22 +7,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from meshcil.models.backbones.base import Backbone
+from meshcil.models.chain import Backbone
 from meshcil.models.heads import GrowingLinear
 
 
 class ExpandableBackbone(Backbone):
-    """Shared layers followed by one part per step; the parts' maps are concatenated along channels.
+    """Shared layers (the identity for DER) followed by one part per step, whose maps are concatenated along channels.
 
-    What is frozen is in eval mode even while the network trains.
-
-    Args:
-        shared: layers that all parts read; the identity for DER.
-        part: the first step's own layers.
-        stride: image pixels per map cell.
-        channels: channels of one part's map.
-        freeze_shared: freeze the shared layers as soon as there is a second part.
-        freeze_parts: freeze all parts but the newest.
+    What is frozen is in eval mode even while the network trains: with ``freeze_shared`` the shared layers as soon as
+    there is a second part, with ``freeze_parts`` all parts but the newest. ``channels`` are those of one part's map.
     """
 
     def __init__(
@@ -75,8 +68,7 @@ class ExpandableBackbone(Backbone):
 def widen(head: GrowingLinear, dim: int, generator: torch.Generator | None) -> None:
     """Give ``head`` columns for ``dim`` features; old columns stay, new ones are Kaiming-uniform (zero to be loaded).
 
-    Raises:
-        ValueError: ``dim`` is less than the head has.
+    Raises ValueError when ``dim`` is less than the head has.
     """
     new = dim - head.dim
     if new < 0:
@@ -90,10 +82,5 @@ def widen(head: GrowingLinear, dim: int, generator: torch.Generator | None) -> N
 
 
 def auxiliary_targets(labels: Int[Tensor, " B"], old: int) -> Int[Tensor, " B"]:
-    """Classes of the auxiliary head (DER): 0 for every old class, then the new classes from 1.
-
-    Args:
-        labels: positions in the class order.
-        old: number of old classes.
-    """
+    """Classes of the auxiliary head (DER): 0 for every one of the ``old`` classes, then the new classes from 1."""
     return (labels - old + 1).clamp(min=0)

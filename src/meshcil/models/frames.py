@@ -16,13 +16,9 @@ _SHARPNESS = (10.0, 300.0)
 def centroid_frame(
     count: int, dim: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "{count} {dim}"]:
-    """Unit centroids that are as far apart as they can be: a simplex where one exists, else a low-coherence frame.
+    """Unit centroids that are as far apart as they can be: a simplex up to N = dim + 1, else a low-coherence frame.
 
-    Args:
-        count: N >= 2.
-        dim: dimension; a simplex exists up to N = dim + 1.
-        generator: CPU generator; without one the draw of seed 0.
-        dtype: of the result.
+    Without a generator the draw is that of seed 0.
     """
     if count <= dim + 1:
         return simplex_etf(count, dim, generator, dtype)
@@ -30,20 +26,11 @@ def centroid_frame(
 
 
 def low_coherence_frame(start: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
-    """Unit vectors whose largest pairwise cosine is small, found by descent from ``start``.
+    """Unit vectors whose largest pairwise cosine is small, found by an optimiser loop from distinct ones.
 
-    A smooth maximum of all cosines is minimised by Adam while it sharpens. No N > D + 1 unit vectors have a largest
-    cosine below 0 (Rankin); their coherence, the largest absolute cosine, is at least the Welch bound
-    sqrt((N - D) / (D (N - 1))).
-
-    Args:
-        start: ``[N, D]`` distinct unit vectors; rows keep their place.
-
-    Returns:
-        ``[N, D]``, in the dtype of ``start``; no gradient.
-
-    Raises:
-        ValueError: fewer than two vectors.
+    Rows keep their place. A smooth maximum of all cosines is minimised by Adam while it sharpens. No N > D + 1 unit
+    vectors have a largest cosine below 0 (Rankin); their coherence, the largest absolute cosine, is at least the Welch
+    bound sqrt((N - D) / (D (N - 1))). Raises ValueError for fewer than two vectors.
     """
     if len(start) < 2:
         raise ValueError(f"start must hold at least 2 vectors, got {len(start)}")
@@ -78,13 +65,7 @@ def grown_centroids(
 ) -> Float[Tensor, "{count} D"]:
     """A frame of ``count`` centroids whose first N are as near to the given ones as an orthogonal map brings them.
 
-    Args:
-        centroids: ``[N, D]`` unit vectors, on the CPU.
-        count: more than N.
-        generator: CPU generator; without one the draw of seed 0.
-
-    Raises:
-        ValueError: ``count`` is not larger than N.
+    Without a generator the draw is that of seed 0. Raises ValueError when ``count`` is not larger than N.
     """
     present, dim = centroids.shape
     if count <= present:
@@ -103,10 +84,7 @@ def turn(
 ) -> Float[Tensor, "C K D"]:
     """Rotate the vectors of each group as the smallest rotation does that takes ``source`` to ``target``.
 
-    Args:
-        vectors: ``[C, K, D]``.
-        source: ``[C, D]`` unit vectors.
-        target: ``[C, D]`` unit vectors, none opposite to its source.
+    These are unit vectors, none opposite to its source.
     """
     middle = (source + target)[:, None]
     along = (vectors * middle).sum(-1, keepdim=True) / (middle * middle).sum(-1, keepdim=True)

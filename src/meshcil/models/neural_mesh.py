@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from meshcil.geometry.cuboids import CuboidMesh
-from meshcil.models.backbones.base import Backbone
+from meshcil.models.chain import Backbone
 from meshcil.models.etf import unit_vectors
 from meshcil.models.frames import centroid_frame, grown_centroids, turn
 
@@ -35,12 +35,8 @@ class FeatureNetwork(nn.Module):
     def refit(self, cells: Float[Tensor, "M C"], shift: Float[Tensor, "M D"], ridge: float = 1e-3) -> None:
         """Move the projection, and nothing else, so that its outputs at the given cells change by ``shift``.
 
-        Linear least squares over weights and bias, with a penalty on their change.
-
-        Args:
-            cells: ``[M, C]`` backbone outputs.
-            shift: ``[M, D]`` wanted change of the projection before normalisation.
-            ridge: penalty, as a share of the mean squared input.
+        Linear least squares over weights and bias from backbone outputs ``cells`` to changes before normalisation; the
+        penalty on the change is ``ridge`` times the mean squared input.
         """
         inputs = functional.pad(cells.double(), (0, 1), value=1.0)
         gram = inputs.T @ inputs / len(inputs)
@@ -52,19 +48,12 @@ class FeatureNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """Vertex features of every partition and the background bank; tensors without gradients.
+    """Vertex features of every partition and the background bank; tensors without gradients."""
 
-    Attributes:
-        centroids: float [N, D], one fixed unit vector per partition.
-        bank: float [N, V, D], unit vertex features; row c belongs to class c of the run's order.
-        background: float [G, D], unit background features, a ring.
-        cursor: column of `background` that is written next.
-    """
-
-    centroids: Float[Tensor, "N D"]
-    bank: Float[Tensor, "N V D"]
-    background: Float[Tensor, "G D"]
-    cursor: int = 0
+    centroids: Float[Tensor, "N D"]  # float [N, D], one fixed unit vector per partition
+    bank: Float[Tensor, "N V D"]  # float [N, V, D], unit vertex features; row c belongs to class c of the run's order
+    background: Float[Tensor, "G D"]  # float [G, D], unit background features, a ring
+    cursor: int = 0  # column of `background` that is written next
 
     @classmethod
     def create(
@@ -72,51 +61,40 @@ class LatentSpace:
     ) -> "LatentSpace":
         """Latent space before training (iNeMo, section 4).
 
-        Args:
-            partitions: classes for which space is set aside (N).
-            vertices: rows of each partition (V), at least the largest class's vertex count.
-            dim: feature dimension.
-            columns: size of the background bank.
-            fill: what the partitions hold at the start, e.g. `meshcil.models.etf.partition_latent_space`.
-            generator: source of all draws.
+        Space is set aside for ``partitions`` classes (N) of ``vertices`` rows each (V), at least the largest class's
+        vertex count, filled by ``fill``; ``columns`` is the size of the background bank.
         """
         centroids = centroid_frame(partitions, dim, generator)
         bank = fill(centroids, vertices, generator)
         return cls(centroids, bank, unit_vectors(columns, dim, generator))
 
-    def grow(self, partitions: int, used: int, fill: Fill, generator: torch.Generator) -> "LatentSpace":
-        """The space with more partitions: the features of used ones turn with their centroids, the others start anew.
+    def grow(
+        self, partitions: int, used: int, fill: Fill, generator: torch.Generator, *, follow: bool = True
+    ) -> "LatentSpace":
+        """The space with more partitions: features of ``used`` ones turn with their centroids, others start anew.
 
-        Args:
-            partitions: new number of partitions, more than there are.
-            used: partitions whose classes have been learned.
-            fill: as in `create`.
-            generator: source of all draws.
+        Without ``follow``, the control, centroids are drawn anew and features stay.
         """
         device = self.bank.device
-        centroids = grown_centroids(self.centroids.cpu(), partitions, generator)
+        if follow:
+            centroids = grown_centroids(self.centroids.cpu(), partitions, generator)
+        else:
+            centroids = centroid_frame(partitions, self.centroids.shape[1], generator)
         bank = fill(centroids, self.bank.shape[1], generator).to(device)
         centroids = centroids.to(device)
-        bank[:used] = turn(self.bank[:used], self.centroids[:used], centroids[:used])
+        kept = self.bank[:used]
+        bank[:used] = turn(kept, self.centroids[:used], centroids[:used]) if follow else kept
         return replace(self, centroids=centroids, bank=bank)
 
     def to(self, device: torch.device) -> "LatentSpace":
         """The same on ``device``."""
         return replace(
-            self,
-            centroids=self.centroids.to(device),
-            bank=self.bank.to(device),
-            background=self.background.to(device),
+            self, centroids=self.centroids.to(device), bank=self.bank.to(device), background=self.background.to(device)
         )
 
     def state(self) -> dict[str, Any]:
         """Tensors and cursor for a checkpoint."""
-        return {
-            "centroids": self.centroids,
-            "bank": self.bank,
-            "background": self.background,
-            "cursor": self.cursor,
-        }
+        return {"centroids": self.centroids, "bank": self.bank, "background": self.background, "cursor": self.cursor}
 
 
 def class_meshes(bounds: Float[Tensor, "C 3 2"], target_vertices: int) -> list[CuboidMesh]:
@@ -125,13 +103,9 @@ def class_meshes(bounds: Float[Tensor, "C 3 2"], target_vertices: int) -> list[C
 
 
 def valid_rows(meshes: list[CuboidMesh], partitions: int, vertices: int, *, unused: bool) -> Bool[Tensor, "N V"]:
-    """Which bank entries exist: the vertices of the given (seen) classes' meshes, and whole unused partitions if asked.
+    """Which of N x V bank entries exist: the vertices of the seen classes' meshes; what follows them is padding.
 
-    Args:
-        meshes: meshes of the seen classes, in order.
-        partitions: rows N.
-        vertices: columns V; entries past a class's vertex count are padding.
-        unused: whether partitions past the seen classes count (H-bar of iNeMo, eq. 8).
+    With ``unused`` whole partitions past the seen classes exist too (H-bar of iNeMo, eq. 8).
     """
     valid = torch.zeros(partitions, vertices, dtype=torch.bool)
     for row, mesh in enumerate(meshes):

@@ -1,4 +1,4 @@
-"""2D pose baseline: a pose is a bin of azimuth, elevation and theta, one set of bins per class."""
+"""2D pose baseline: a pose is a bin of azimuth, elevation and theta, with a set of bins per class or one for all."""
 
 import math
 from dataclasses import dataclass
@@ -51,33 +51,32 @@ class BinLayout:
 
 
 class PoseBinHead(nn.Module):
-    """For each class a linear layer from the feature to the logits of its bins."""
+    """For each class, or once for all, a linear layer from the feature to the logits of its bins."""
 
-    def __init__(self, dim: int, layout: BinLayout) -> None:
+    def __init__(self, dim: int, layout: BinLayout, *, shared: bool = False) -> None:
         super().__init__()
-        self.layout = layout
+        self.layout, self.shared = layout, shared
         self.linear = GrowingLinear(dim)
 
     def grow(self, classes: int, generator: torch.Generator | None) -> None:
         """Add bins of new classes; see `GrowingLinear.grow`."""
-        self.linear.grow(classes * self.layout.total, generator)
+        self.linear.grow((1 if self.shared else classes) * self.layout.total, generator)
 
-    def logits(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C bins"]:
-        """Bin logits of every class."""
-        return self.linear(features).unflatten(1, (-1, self.layout.total))
+    def logits(self, features: Float[Tensor, "B D"], labels: Int[Tensor, " B"]) -> tuple[Float[Tensor, "B bins"], ...]:
+        """Bin logits of azimuth, elevation and theta for the class ``labels``."""
+        sets = self.linear(features).unflatten(1, (-1, self.layout.total))
+        chosen = torch.zeros_like(labels) if self.shared else labels
+        own = sets[torch.arange(len(labels), device=labels.device), chosen]
+        return own.split([self.layout.azimuth, self.layout.elevation, self.layout.theta], dim=1)
 
     def loss(
         self, features: Float[Tensor, "B D"], labels: Int[Tensor, " B"], pose: Float[Tensor, "B 3"]
     ) -> Float[Tensor, ""]:
         """Sum of the three cross-entropies over the bins of the true class, mean over the batch."""
-        own = self.logits(features)[torch.arange(len(labels), device=labels.device), labels]
         targets = self.layout.encode(pose)
-        parts = own.split([self.layout.azimuth, self.layout.elevation, self.layout.theta], dim=1)
-        terms = [functional.cross_entropy(part, targets[:, i]) for i, part in enumerate(parts)]
+        terms = [functional.cross_entropy(part, targets[:, i]) for i, part in enumerate(self.logits(features, labels))]
         return torch.stack(terms).sum()
 
     def predict(self, features: Float[Tensor, "B D"], labels: Int[Tensor, " B"]) -> Float[Tensor, "B 3"]:
         """Pose of the class ``labels`` in radians, at bin centres."""
-        own = self.logits(features)[torch.arange(len(labels), device=labels.device), labels]
-        parts = own.split([self.layout.azimuth, self.layout.elevation, self.layout.theta], dim=1)
-        return self.layout.decode(torch.stack([part.argmax(dim=1) for part in parts], dim=1))
+        return self.layout.decode(torch.stack([part.argmax(dim=1) for part in self.logits(features, labels)], dim=1))

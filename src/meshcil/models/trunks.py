@@ -12,7 +12,48 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from meshcil.models.efficientnet_names import PUBLISHED_MEAN, PUBLISHED_STD, is_published, timm_names
+# What TensorFlow's release expects: (255 x - 127) / 128 for values x in [0, 1].
+PUBLISHED_MEAN, PUBLISHED_STD = (127 / 255,) * 3, (128 / 255,) * 3
+
+_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_INNER = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+# Blocks without expansion have one convolution and norm less, and timm counts from the first one there is.
+_UNEXPANDED = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+
+
+def is_published(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the names are those of the first release."""
+    return "_conv_stem.weight" in tensors
+
+
+def timm_names(tensors: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
+    """The same tensors by timm's names, whose blocks are numbered stage by stage, not all through.
+
+    Raises ValueError when a name or number of block is unknown.
+    """
+    places = list(dict.fromkeys(tuple(name.split(".")[1:3]) for name in names if name.startswith("blocks.")))
+    expanded = {name.split(".")[1] for name in tensors if "_expand_conv" in name}
+    found = {}
+    for name, tensor in tensors.items():
+        parts = name.split(".")
+        try:
+            if parts[0] == "_blocks":
+                stage, block = places[int(parts[1])]
+                inner = _INNER if parts[1] in expanded else _UNEXPANDED
+                found[f"blocks.{stage}.{block}.{inner[parts[2]]}.{parts[3]}"] = tensor
+            else:
+                found[f"{_OUTER[parts[0]]}.{parts[1]}"] = tensor
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"weights: {name} is not a tensor of this EfficientNet-Lite") from error
+    return found
+
 
 # Read by timm's downloader when it is imported; no model is created with `pretrained=True` either.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -22,13 +63,10 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Entry(nn.Module):
-    """From normalised images to what a model expects: its own mean and standard deviation, enlarged, shifted.
+    """From normalised images to what a model expects: its own mean and standard deviation, enlarged ``zoom`` times.
 
-    Mean and standard deviation are part of the state, as they belong to the weights.
-
-    Args:
-        zoom: how many times images are enlarged.
-        shift: enlarged pixels by which they move right and down.
+    They also move right and down by ``shift`` enlarged pixels. Mean and standard deviation are part of the state, as
+    they belong to the weights.
     """
 
     scale: Tensor
@@ -56,12 +94,7 @@ class Entry(nn.Module):
 
 
 class Stages(nn.Module):
-    """A chain of layers that gives what some of them put out.
-
-    Args:
-        layers: of the chain.
-        ends: positions of those layers; the last layer is always one.
-    """
+    """A chain of layers that gives what those at the positions ``ends``, and the last one, put out."""
 
     def __init__(self, layers: Sequence[nn.Module], ends: Iterable[int]) -> None:
         super().__init__()
@@ -134,8 +167,7 @@ def pretrained_parameters(module: nn.Module) -> list[nn.Parameter]:
 def create(name: str) -> Any:
     """Make timm's model ``name`` without its classifier, randomly initialised; images may have any size.
 
-    Raises:
-        ValueError: timm knows no model of this name.
+    Raises ValueError when timm knows no model of this name.
     """
     import timm
 
@@ -151,13 +183,8 @@ def create(name: str) -> Any:
 def read_tensors(model: Any, tensors: Mapping[str, Tensor], entry: Entry) -> None:
     """Fill a model of `create` from its weights in timm's names, or EfficientNet-Lite's in those of its first release.
 
-    Args:
-        model: to fill.
-        tensors: by name; those of a classifier are left out.
-        entry: is told what images the weights expect.
-
-    Raises:
-        ValueError: tensors are missing, unknown, or of another shape.
+    Those of a classifier are left out; ``entry`` is told what images the weights expect. Raises ValueError when tensors
+    are missing, unknown, or of another shape.
     """
     config: Mapping[str, Any] = model.pretrained_cfg
     mean, std = config["mean"], config["std"]
@@ -177,13 +204,9 @@ def read_tensors(model: Any, tensors: Mapping[str, Tensor], entry: Entry) -> Non
 
 
 def chain_of(model: Any) -> tuple[list[nn.Module], dict[int, tuple[int, int]]]:
-    """A convolutional model of timm as a chain.
+    """Layers of a convolutional model up to its deepest level; for each level's stride its last layer and its channels.
 
-    Returns:
-        Its layers up to the deepest level; and for each level's stride the position of its last layer and its channels.
-
-    Raises:
-        ValueError: the model is not a chain of layers that give maps.
+    Raises ValueError when the model is not a chain of layers that give maps.
     """
     levels = {level["module"]: level for level in model.feature_info}
     layers: list[nn.Module] = []
@@ -233,11 +256,8 @@ def pads_unevenly(layers: Iterable[nn.Module]) -> bool:
 def fold_batch_norm(module: nn.Module, example: Float[Tensor, "1 C h w"]) -> None:
     """Make each batch norm whose input is a convolution's output a part of that convolution, in place.
 
-    The result computes what ``module`` does in evaluation mode; training cannot change how it normalises.
-
-    Args:
-        module: in evaluation mode; is run once.
-        example: of its input.
+    The result computes what ``module`` does in evaluation mode; training cannot change how it normalises. It is run
+    once, on an ``example`` of its input.
     """
     made: dict[int, tuple[Tensor, nn.Conv2d]] = {}
     pairs: dict[nn.Module, nn.Conv2d] = {}

@@ -14,24 +14,13 @@ def update_vertices(
     *,
     momentum: float = 0.9,
 ) -> Float[Tensor, "C V D"]:
-    """Move bank entries towards the features seen at their vertices.
+    """Move bank entries towards the features seen at their vertices; a new ``[C, V, D]`` bank.
 
-    ``theta_k <- normalise(momentum theta_k + (1 - momentum) g_k)``, g_k = sum of the features at vertex k
-    divided by the number of images of the class in the batch, whether or not they show k (iNeMo,
-    vertex bank update). A vertex seen in few of them hence moves less.
-
-    Args:
-        bank: ``[C, V, D]`` unit entries.
-        features: ``[M, D]`` unit features at visible vertices.
-        target: ``[M]`` their entries, ``class * V + vertex``.
-        images_per_class: ``[C]`` images of each class in the batch.
-        momentum: share of the old entry, in [0, 1].
-
-    Returns:
-        A new ``[C, V, D]`` bank; entries seen by no feature are unchanged bit for bit.
-
-    Raises:
-        ValueError: ``momentum`` outside [0, 1], or a target's class has no image in the batch.
+    ``theta_k <- normalise(momentum theta_k + (1 - momentum) g_k)``, g_k = sum of the features at vertex k divided by
+    the number of images of the class in the batch, whether or not they show k (iNeMo, vertex bank update). A vertex
+    seen in few of them hence moves less; entries seen by no feature are unchanged bit for bit. Features and entries are
+    unit vectors, ``target`` is ``class * V + vertex``. Raises ValueError when ``momentum`` is outside [0, 1], or a
+    target's class has no image in the batch.
     """
     if not 0 <= momentum <= 1:
         raise ValueError(f"momentum must be in [0, 1], got {momentum}")
@@ -51,20 +40,10 @@ def update_vertices(
 def write_background(
     background: Float[Tensor, "G D"], cursor: int, features: Float[Tensor, "K D"]
 ) -> tuple[Float[Tensor, "G D"], int]:
-    """Overwrite the oldest entries of the background bank, a ring.
+    """Overwrite the oldest unit entries of the background bank, a ring: a new bank and the next cursor.
 
-    The cursor counts entries, not batches, so every entry is reached whatever the batch size is.
-
-    Args:
-        background: ``[G, D]`` unit features.
-        cursor: next entry to overwrite, in [0, G).
-        features: ``[K, D]`` new unit features; of more than G the last G are kept.
-
-    Returns:
-        A new ``[G, D]`` bank and the next cursor.
-
-    Raises:
-        ValueError: ``cursor`` outside [0, G).
+    The cursor counts entries, not batches, so every entry is reached whatever the batch size is. Of more than G
+    features the last G are kept. Raises ValueError when ``cursor`` is outside [0, G).
     """
     size = background.shape[0]
     if not 0 <= cursor < size:

@@ -3,10 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "class_order": ["legacy_permutation", "order_classes"],
-        "protocol": ["Protocol", "class_incremental"],
-        "splits": ["step_sizes"],
-    },
+    __name__, submod_attrs={"protocol": ["class_incremental", "legacy_permutation", "order_classes", "step_sizes"]}
 )

@@ -1,33 +1,66 @@
-"""A class-incremental protocol: disjoint groups of classes, one group per step."""
+"""Class-incremental protocols: in which order classes arrive, and how many at each step."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from meshcil.core.errors import InputError
-from meshcil.protocols.class_order import order_classes
-from meshcil.protocols.splits import step_sizes
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """Steps in order; their classes are disjoint.
+def legacy_permutation(count: int, seed: int = 1993) -> tuple[int, ...]:
+    """One permutation of range(count) from NumPy's legacy generator.
 
-    Attributes:
-        groups: class names of each step.
+    The class order of PyCIL, MEMO and most published tables: entry k is the class that arrives k-th.
     """
+    # Most orders need no numbers, and a plan must not wait for NumPy.
+    import numpy as np
 
-    groups: tuple[tuple[str, ...], ...]
+    return tuple(np.random.RandomState(seed).permutation(count).tolist())
 
-    def __post_init__(self) -> None:
-        if not self.groups or not all(self.groups):
-            raise ValueError("groups must hold at least one class per step")
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError("groups must be disjoint")
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """All classes in order of arrival; a class's label is its position."""
-        return tuple(name for group in self.groups for name in group)
+def order_classes(classes: Sequence[str], order: str | Sequence[str] = "dataset", seed: int = 1993) -> tuple[str, ...]:
+    """Class names in order of arrival: ``dataset`` (as given), ``seed`` (`legacy_permutation`), or a list of them.
+
+    Raises InputError for another word, or names that are not exactly the dataset's classes.
+    """
+    if order == "dataset":
+        return tuple(classes)
+    if order == "seed":
+        return tuple(classes[k] for k in legacy_permutation(len(classes), seed))
+    if isinstance(order, str):
+        raise InputError("protocol", f"order {order!r} is unknown", "Use dataset, seed or a list of class names")
+    if sorted(order) != sorted(classes):
+        missing, extra = sorted(set(classes) - set(order)), sorted(set(order) - set(classes))
+        twice = sorted(name for name, count in Counter(order).items() if count > 1)
+        raise InputError(
+            "protocol",
+            f"order is not a permutation of the classes (missing {missing}, unknown {extra}, repeated {twice})",
+            "Name every class of the dataset once",
+        )
+    return tuple(order)
+
+
+def step_sizes(num_classes: int, base: int, increment: int) -> tuple[int, ...]:
+    """Sizes of the steps of "Base-x Inc-y": first x classes, then y at a time, a remainder last.
+
+    A ``base`` of 0 means ``increment`` (Base0). Raises InputError when the first step needs more classes than there
+    are, or a number is out of range.
+    """
+    if increment < 1 or base < 0 or num_classes < 1:
+        raise InputError(
+            "protocol",
+            f"base {base}, increment {increment} of {num_classes} classes is not a split",
+            "Give base at least 0, increment at least 1",
+        )
+    first = base or increment
+    if first > num_classes:
+        raise InputError(
+            "protocol",
+            f"the first step takes {first} classes, there are {num_classes}",
+            f"Set `{'base' if base else 'increment'}` to {num_classes} or less",
+        )
+    full, rest = divmod(num_classes - first, increment)
+    return (first, *[increment] * full, *([rest] if rest else []))
 
 
 def class_incremental(
@@ -38,26 +71,15 @@ def class_incremental(
     order: str | Sequence[str] = "dataset",
     order_seed: int = 1993,
     limit: int | None = None,
-) -> Protocol:
-    """Protocol "Base-x Inc-y" over a dataset's classes.
+) -> tuple[tuple[str, ...], ...]:
+    """Classes of each step of "Base-x Inc-y" over a dataset's classes, or over the first ``limit`` of their order.
 
-    Args:
-        classes: names in the dataset's order.
-        base: classes of the first step; 0 means ``increment``.
-        increment: classes of each later step; a remainder makes a last, smaller step.
-        order: ``dataset``, ``seed`` or the class names in order of arrival.
-        order_seed: seed of the order ``seed``.
-        limit: use only the first so many classes of the order.
-
-    Raises:
-        InputError: the split or the order is impossible, or the limit exceeds the classes there are.
+    See `step_sizes` and `order_classes`. Raises InputError when the split or the order is impossible, or the limit
+    exceeds the classes there are.
     """
     ordered = order_classes(classes, order, order_seed)
     if limit is not None and not 1 <= limit <= len(ordered):
         raise InputError("protocol", f"asks for {limit} of {len(ordered)} classes", f"Ask for 1 to {len(ordered)}")
     ordered = ordered[:limit]
-    groups, start = [], 0
-    for size in step_sizes(len(ordered), base, increment):
-        groups.append(ordered[start : start + size])
-        start += size
-    return Protocol(tuple(groups))
+    ends = list(accumulate(step_sizes(len(ordered), base, increment), initial=0))
+    return tuple(ordered[start:end] for start, end in pairwise(ends))

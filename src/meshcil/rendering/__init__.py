@@ -3,8 +3,6 @@
 ``rasterize`` gives ``Fragments``; its backends are modules named after them: ``cuboid`` (closed form, differentiable,
 no dependency), ``pytorch3d`` (optional) and ``embree``. ``observe_vertices`` gives what training needs of a batch:
 which vertices each image sees, and in which cells.
-
-Names: ``rasterize``, ``Fragments``, ``visible_vertices``, ``observe_vertices``, ``VertexViews``, ``Rasterizer``.
 """
 
 import lazy_loader

@@ -15,30 +15,20 @@ from torch import Tensor
 from meshcil.geometry.cameras import Camera, camera_axes_rays
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.poses import pose_matrix
-from meshcil.rendering.base import Rasterizer, RayHits
+from meshcil.rendering.base import RayHits
 
 
-class CuboidRasterizer(Rasterizer):
-    """Ray cast against boxes."""
-
-    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]  (cuboids alone; `rasterize` chooses by mesh)
-        self, meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor
-    ) -> RayHits:
-        """See the base class."""
-        return cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
+def rasterize_cuboids(meshes: Sequence[CuboidMesh], pose: Tensor, camera: Camera, distance: Tensor) -> RayHits:
+    """Cast the rays of all cells against boxes; a `Rasterizer` for cuboids alone."""
+    return cast_rays(box_grids(meshes, pose), pose, distance, camera_axes_rays(camera, pose))
 
 
 def box_grids(meshes: Sequence[CuboidMesh], like: Tensor) -> Float[Tensor, "B 8 3"]:
-    """What the ray cast needs of each mesh, per axis.
+    """What the ray cast needs of each mesh (one for all, or one per pose), per axis, in the dtype of ``like``.
 
-    Args:
-        meshes: one for all, or one per pose.
-        like: gives dtype and device.
-
-    Returns:
-        Rows: low bound; samples per unit length; index of the last sample (the box is [0, last] in grid units);
-        first vertex and first triangle of the axis's low side; last samples along the rows' and columns' axes of its
-        sides; 1 where the axis's sides have triangles, else 0.
+    Rows: low bound; samples per unit length; index of the last sample (the box is [0, last] in grid units); first
+    vertex and first triangle of the axis's low side; last samples along the rows' and columns' axes of its sides; 1
+    where the axis's sides have triangles, else 0.
     """
     known = {id(mesh): mesh for mesh in meshes}
     rows = {key: _box_grid(mesh, like.dtype, like.device) for key, mesh in known.items()}
@@ -62,24 +52,12 @@ def _box_grid(mesh: CuboidMesh, dtype: torch.dtype, device: torch.device) -> Ten
 
 
 def cast_rays(
-    grids: Float[Tensor, "G 8 3"],
-    pose: Float[Tensor, "B 3"],
-    distance: Float[Tensor, " B"],
-    rays: Float[Tensor, "3 P"],
+    grids: Float[Tensor, "G 8 3"], pose: Float[Tensor, "B 3"], distance: Float[Tensor, " B"], rays: Float[Tensor, "3 P"]
 ) -> RayHits:
-    """Meet each cell's ray with the element's box.
+    """Meet each ray (``camera_axes_rays``, or some of them) with the element's box: its first hit.
 
     Choices between axes and between triangles are sums over 0/1 masks, which are exact and many times as fast on a
     processor as ``torch.where``. Matrix products must have full precision, as is torch's default.
-
-    Args:
-        grids: of ``box_grids``; G is 1 or B.
-        pose: (azimuth, elevation, theta) in radians.
-        distance: of the camera from the origin.
-        rays: directions of unit depth in camera axes (``camera_axes_rays``), or some of them.
-
-    Returns:
-        The first hit of each ray.
     """
     low, scale, *table, closed = grids.unbind(1)
     rotation = pose_matrix(pose)

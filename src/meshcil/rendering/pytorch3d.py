@@ -9,7 +9,7 @@ from torch import Tensor
 from meshcil.geometry.cameras import Camera
 from meshcil.geometry.meshes import Mesh
 from meshcil.geometry.poses import pose_matrix
-from meshcil.rendering.base import Rasterizer, RayHits
+from meshcil.rendering.base import RayHits
 from meshcil.rendering.triangles import cell_rays, hits_on_triangles
 
 # torch's headers need C++20; PyTorch3D's setup asks for C++17.
@@ -22,52 +22,45 @@ INSTALL = (
 _NEAREST = 1e-3
 
 
-class PyTorch3DRasterizer(Rasterizer):
-    """Z-buffer with one face per cell, no blur, no culling.
+def rasterize_triangles(
+    meshes: Sequence[Mesh], pose: Float[Tensor, "B 3"], camera: Camera, distance: Float[Tensor, " B"]
+) -> RayHits:
+    """Z-buffer with one face per cell, no blur, no culling; a `Rasterizer`.
 
-    Raises:
-        ModuleNotFoundError: PyTorch3D is not installed; the message holds the install line.
+    Raises ModuleNotFoundError, with the install line, when PyTorch3D is not installed.
     """
+    try:
+        from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes  # pyright: ignore[reportMissingImports]
+        from pytorch3d.structures import Meshes  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            f'backend "pytorch3d" needs PyTorch3D, which is not installed. Install it with: {INSTALL}'
+        ) from missing
+    own = list(meshes) * (len(pose) if len(meshes) == 1 else 1)
+    points = [_to_ndc(*element, camera) for element in zip(own, pose.detach(), distance.detach(), strict=True)]
+    batch = Meshes([p.float() for p in points], [mesh.faces for mesh in own])
+    packed, *_ = rasterize_meshes(
+        batch,
+        camera.image_size,
+        blur_radius=0.0,
+        faces_per_pixel=1,
+        perspective_correct=True,
+        cull_backfaces=False,
+        z_clip_value=_NEAREST,
+    )
+    face = packed[..., 0].flatten(1)
+    # PyTorch3D numbers the faces of the whole batch.
+    face = torch.where(face >= 0, face - batch.mesh_to_faces_packed_first_idx()[:, None], -1)
+    return hits_on_triangles(meshes, face, *cell_rays(pose, camera, distance))
 
-    def __init__(self) -> None:
-        try:
-            from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes  # pyright: ignore[reportMissingImports]
-            from pytorch3d.structures import Meshes  # pyright: ignore[reportMissingImports]
-        except ModuleNotFoundError as missing:
-            raise ModuleNotFoundError(
-                f'backend "pytorch3d" needs PyTorch3D, which is not installed. Install it with: {INSTALL}'
-            ) from missing
-        self._rasterize, self._meshes = rasterize_meshes, Meshes
 
-    def __call__(
-        self, meshes: Sequence[Mesh], pose: Float[Tensor, "B 3"], camera: Camera, distance: Float[Tensor, " B"]
-    ) -> RayHits:
-        """See the base class."""
-        own = list(meshes) * (len(pose) if len(meshes) == 1 else 1)
-        points = [self._to_ndc(*element, camera) for element in zip(own, pose.detach(), distance.detach(), strict=True)]
-        batch = self._meshes([p.float() for p in points], [mesh.faces for mesh in own])
-        packed, *_ = self._rasterize(
-            batch,
-            camera.image_size,
-            blur_radius=0.0,
-            faces_per_pixel=1,
-            perspective_correct=True,
-            cull_backfaces=False,
-            z_clip_value=_NEAREST,
-        )
-        face = packed[..., 0].flatten(1)
-        # PyTorch3D numbers the faces of the whole batch.
-        face = torch.where(face >= 0, face - batch.mesh_to_faces_packed_first_idx()[:, None], -1)
-        return hits_on_triangles(meshes, face, *cell_rays(pose, camera, distance))
-
-    @staticmethod
-    def _to_ndc(mesh: Mesh, pose: Tensor, distance: Tensor, camera: Camera) -> Tensor:
-        """Vertices in normalised device coordinates (+x left, +y up, 1 = half the shorter side), and depth."""
-        x, y, z = (mesh.vertices.to(pose) @ pose_matrix(pose).T).unbind(-1)
-        depth = distance - z
-        (cx, cy), (height, width) = camera.center, camera.image_size
-        # Points in the camera's plane have no projection; their faces are cut.
-        scale = camera.focal / torch.where(depth.abs() < 1e-8, 1e-8, depth)
-        u, v = cx + scale * x, cy - scale * y
-        half = min(height, width) / 2
-        return torch.stack(((width / 2 - u) / half, (height / 2 - v) / half, depth), -1)
+def _to_ndc(mesh: Mesh, pose: Tensor, distance: Tensor, camera: Camera) -> Tensor:
+    """Vertices in normalised device coordinates (+x left, +y up, 1 = half the shorter side), and depth."""
+    x, y, z = (mesh.vertices.to(pose) @ pose_matrix(pose).T).unbind(-1)
+    depth = distance - z
+    (cx, cy), (height, width) = camera.center, camera.image_size
+    # Points in the camera's plane have no projection; their faces are cut.
+    scale = camera.focal / torch.where(depth.abs() < 1e-8, 1e-8, depth)
+    u, v = cx + scale * x, cy - scale * y
+    half = min(height, width) / 2
+    return torch.stack(((width / 2 - u) / half, (height / 2 - v) / half, depth), -1)

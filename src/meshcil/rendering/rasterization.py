@@ -13,7 +13,7 @@ from meshcil.geometry.cameras import Camera
 from meshcil.geometry.cuboids import CuboidMesh
 from meshcil.geometry.meshes import Mesh, TriangleMesh
 from meshcil.rendering.base import Fragments, Rasterizer, RayHits
-from meshcil.rendering.cuboid import CuboidRasterizer
+from meshcil.rendering.cuboid import rasterize_cuboids
 
 
 @checked
@@ -26,24 +26,13 @@ def rasterize(
 ) -> Fragments:
     """Find the surface point each cell sees: one surface per cell, both sides of it, no blur.
 
-    The fragments are those of PyTorch3D's mesh rasteriser with one face per pixel and perspective-correct
-    barycentrics, whichever the backend.
+    The fragments are those of PyTorch3D's mesh rasteriser with one face per pixel and perspective-correct barycentrics,
+    whichever the backend; barycentrics and depth are differentiable in pose and distance. Mesh and ``distance`` (in CAD
+    units) are one for all poses, or one per pose. Backends are "cuboid" (closed form, cuboids only), "pytorch3d"
+    (optional dependency), "embree" (on the CPU), or "auto": the first of these that fits the meshes and is installed.
 
-    Args:
-        mesh: one for all poses, or a sequence with one per pose.
-        pose: (azimuth, elevation, theta) in radians.
-        camera: of the map, in cells.
-        distance: of the camera from the origin, in CAD units: one number, or one per pose.
-        backend: "cuboid" (closed form, cuboids only), "pytorch3d" (optional dependency), "embree" (on the CPU), or
-            "auto": the first of these that fits the meshes and is installed.
-
-    Returns:
-        The fragments; bary_coords and zbuf are differentiable in pose and distance.
-
-    Raises:
-        ValueError: an argument of the wrong shape, dtype (float32 and float64 are right), device or count, not finite,
-            or an unknown backend.
-        ModuleNotFoundError: backend "pytorch3d" is asked for and not installed.
+    Raises ValueError for an argument of the wrong shape, dtype (float32 and float64 are right), device or count, not
+    finite, or an unknown backend, and ModuleNotFoundError when "pytorch3d" is asked for and not installed.
     """
     meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
     if len(meshes) not in (1, len(pose)):
@@ -78,18 +67,9 @@ def _fragments(hits: RayHits, camera: Camera) -> Fragments:
 
 
 def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
-    """The backend to use for some meshes.
+    """The backend to use for meshes that will be rasterised together; see ``rasterize``.
 
-    Args:
-        meshes: all that will be rasterised together.
-        backend: as for ``rasterize``.
-
-    Returns:
-        The backend.
-
-    Raises:
-        ValueError: an unknown backend, or one that cannot do these meshes.
-        ModuleNotFoundError: as ``rasterize``.
+    Raises ValueError for an unknown backend, or one that cannot do these meshes.
     """
     cuboids = all(isinstance(mesh, CuboidMesh) for mesh in meshes)
     if backend == "auto" and cuboids:
@@ -99,13 +79,11 @@ def rasterizer_for(meshes: Sequence[Mesh], backend: str = "auto") -> Rasterizer:
     if backend == "cuboid":
         if not cuboids:
             reject("mesh", 'be a CuboidMesh for backend "cuboid"')
-        return CuboidRasterizer()
+        return rasterize_cuboids  # pyright: ignore[reportReturnType]  (of cuboids alone, as these are)
     if backend == "pytorch3d":
-        from meshcil.rendering.pytorch3d import PyTorch3DRasterizer
-
-        return PyTorch3DRasterizer()
-    if backend == "embree":
-        from meshcil.rendering.embree import EmbreeRasterizer
-
-        return EmbreeRasterizer()
-    reject("backend", f'be "auto", "cuboid", "pytorch3d" or "embree", but it is {backend!r}')
+        from meshcil.rendering.pytorch3d import rasterize_triangles
+    elif backend == "embree":
+        from meshcil.rendering.embree import rasterize_triangles
+    else:
+        reject("backend", f'be "auto", "cuboid", "pytorch3d" or "embree", but it is {backend!r}')
+    return rasterize_triangles

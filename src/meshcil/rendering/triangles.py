@@ -15,16 +15,7 @@ from meshcil.rendering.base import RayHits
 def cell_rays(
     pose: Float[Tensor, "B 3"], camera: Camera, distance: Float[Tensor, " B"]
 ) -> tuple[Float[Tensor, "B 3"], Float[Tensor, "B P 3"]]:
-    """Camera position and direction of each cell's ray, in CAD axes.
-
-    Args:
-        pose: (azimuth, elevation, theta) in radians.
-        camera: of the map.
-        distance: of the camera from the origin.
-
-    Returns:
-        Origins, and directions of unit depth.
-    """
+    """Camera position and direction (of unit depth) of each cell's ray, in CAD axes."""
     rotation = pose_matrix(pose)
     return rotation[:, 2] * distance[:, None], (rotation.mT @ camera_axes_rays(camera, pose)).mT
 
@@ -32,16 +23,10 @@ def cell_rays(
 def hits_on_triangles(
     meshes: Sequence[Mesh], face: Int[Tensor, "B P"], origin: Float[Tensor, "B 3"], direction: Float[Tensor, "B P 3"]
 ) -> RayHits:
-    """Meet rays with the planes of known triangles (Moeller and Trumbore, 1997).
+    """Meet rays, of unit depth in CAD axes, with the planes of known triangles (Moeller and Trumbore, 1997).
 
-    Args:
-        meshes: one for all, or one per element.
-        face: the triangle of each ray, -1 = none.
-        origin: of an element's rays, CAD axes.
-        direction: of unit depth, CAD axes.
-
-    Returns:
-        The hits; which triangle is hit carries no gradient.
+    There is one mesh for all, or one per element; ``face`` is the triangle of each ray, -1 = none, and carries no
+    gradient.
     """
     hit = face >= 0
     known = face.clamp(min=0)

@@ -17,32 +17,21 @@ from meshcil.rendering.rasterization import rasterize
 
 @dataclass(frozen=True, eq=False)
 class VertexViews:
-    """Where each image of a batch has the vertices of its own mesh, padded to the largest mesh.
+    """Where each image of a batch has the vertices of its own mesh, padded to the largest mesh."""
 
-    Attributes:
-        uv: projections in cells, u to the right, v down, not limited to the map; NaN behind the camera.
-        row: floor(v) of the vertex's cell, int64; 0 where the vertex is outside the map.
-        column: floor(u), likewise.
-        visible: one of the vertex's triangles owns a cell, and the projection is inside the map. Padding is invisible.
-        covered: cells that see the mesh (their complement is the background).
-    """
-
+    # projections in cells, u to the right, v down, not limited to the map; NaN behind the camera
     uv: Float[Tensor, "B V 2"]
-    row: Int[Tensor, "B V"]
-    column: Int[Tensor, "B V"]
+    row: Int[Tensor, "B V"]  # floor(v) of the vertex's cell, int64; 0 where the vertex is outside the map
+    column: Int[Tensor, "B V"]  # floor(u), likewise
+    # one of the vertex's triangles owns a cell, and the projection is inside the map. Padding is invisible
     visible: Bool[Tensor, "B V"]
-    covered: Bool[Tensor, "B H W"]
+    covered: Bool[Tensor, "B H W"]  # cells that see the mesh (their complement is the background)
 
 
 def visible_vertices(fragments: Fragments, num_vertices: int) -> Bool[Tensor, "B V"]:
-    """Vertices of which at least one triangle owns a cell (iNeMo).
+    """Vertices, of at least as many as the largest mesh has, of which at least one triangle owns a cell (iNeMo).
 
-    Args:
-        fragments: of a batch.
-        num_vertices: columns of the result; at least the vertices of the largest mesh.
-
-    Returns:
-        One row per element. A visible vertex may project outside the map: see ``observe_vertices``.
+    A visible vertex may project outside the map: see ``observe_vertices``.
     """
     verts = fragments.pix_to_verts.flatten(1)
     # Empty cells (-1) mark an extra first column, which is cut off.
@@ -52,24 +41,11 @@ def visible_vertices(fragments: Fragments, num_vertices: int) -> Bool[Tensor, "B
 
 @checked
 def observe_vertices(
-    mesh: Mesh | Sequence[Mesh],
-    pose: Float[Tensor, "B 3"],
-    camera: Camera,
-    distance: Real | Float[Tensor, " B"] = 5.0,
+    mesh: Mesh | Sequence[Mesh], pose: Float[Tensor, "B 3"], camera: Camera, distance: Real | Float[Tensor, " B"] = 5.0
 ) -> VertexViews:
-    """Find the visible vertices of a batch and their cells, for one mesh or one per image.
+    """Find the visible vertices of a batch and their cells, for one mesh or one per image; see ``rasterize``.
 
-    Args:
-        mesh: one for all poses, or a sequence with one per pose.
-        pose: (azimuth, elevation, theta) in radians.
-        camera: of the map, in cells.
-        distance: of the camera from the origin, in CAD units: one number, or one per pose.
-
-    Returns:
-        The views. A vertex that projects outside the map is invisible even if a triangle of it touches the map.
-
-    Raises:
-        ValueError: as ``rasterize``.
+    A vertex that projects outside the map is invisible even if a triangle of it touches the map.
     """
     meshes = [mesh] if isinstance(mesh, Mesh) else list(mesh)
     require_precision(pose=pose)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import reduce
 from itertools import groupby
 from operator import add
@@ -22,7 +21,8 @@ from meshcil.evaluation.contrast import (
     holm,
     pooled_intervals,
 )
-from meshcil.reporting.scores import RUN
+from meshcil.reporting.lookup import Lookup
+from meshcil.reporting.scores import RUN, needed
 from meshcil.reporting.table import row_keys
 
 DATA = ["dataset", "protocol"]
@@ -48,6 +48,7 @@ COLUMNS = [
     "same_as",
 ]
 _RUN = [*RUN, "seed"]
+_IN_IMAGES = ("total-", "per-class-")
 
 
 def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -61,13 +62,13 @@ def claims_table(claims: Sequence[ClaimsSettings], scores: Sequence[pd.DataFrame
         Text columns `COLUMNS`: difference and interval with one or more decimals, blank where not measured; rivals: the
         methods of which a term takes the best one.
     """
-    together, rows = joined(scores), []
-    judged = iter(verdicts([claim for block in claims for claim in block.claims], together))
+    every, rows = [claim for block in claims for claim in block.claims], []
+    together = Lookup(needed(joined(scores), [term for claim in every for term in claim.terms]))
+    judged = iter(verdicts(every, together))
     for block in claims:
         for claim in block.claims:
-            found = next(judged)
-            compared = rivals(claim, together) if found else {}
-            found = found or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
+            found = next(judged) or {"": Interval(float("nan"), float("nan"), float("nan"), 0)}
+            compared = {} if "" in found else rivals(claim, together)
             for data, result in found.items():
                 rows.append(_row(block, claim, data, result) | {"rivals": compared.get(data, "")})
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -79,12 +80,12 @@ def joined(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(scores, ignore_index=True).drop_duplicates(measurement)
 
 
-def judge(claim: Claim, scores: pd.DataFrame) -> dict[str, Interval]:
+def judge(claim: Claim, scores: Lookup) -> dict[str, Interval]:
     """The contrast's interval for each dataset and protocol (and value of ``by``) where all terms were measured."""
     return verdicts([claim], scores)[0]
 
 
-def verdicts(claims: Sequence[Claim], scores: pd.DataFrame) -> list[dict[str, Interval]]:
+def verdicts(claims: Sequence[Claim], scores: Lookup) -> list[dict[str, Interval]]:
     """`judge` of each claim; those of the same form on the same data share the variance over seeds."""
     found: list[dict[str, Interval]] = [{} for _ in claims]
     families: dict[tuple, list[tuple[int, str, list[float], bool]]] = {}
@@ -99,7 +100,7 @@ def verdicts(claims: Sequence[Claim], scores: pd.DataFrame) -> list[dict[str, In
     return found
 
 
-def _contrasts(claim: Claim, scores: pd.DataFrame) -> dict[str, tuple[list[float], bool]]:
+def _contrasts(claim: Claim, scores: Lookup) -> dict[str, tuple[list[float], bool]]:
     """Values of the contrast over seeds for each data, and whether both of its sides are above the claim's floor."""
     rows = _chosen_of_all(claim, scores)
     if not rows:
@@ -130,30 +131,39 @@ def _above_floor(claim: Claim, parts: Sequence[pd.Series], groups: Sequence[str]
     return pd.concat(above, axis=1).all(axis=1).to_dict()
 
 
-def behind(claim: Claim, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def behind(claim: Claim, scores: Lookup) -> dict[str, pd.DataFrame]:
     """Rows of the scores that each interval of `judge` is computed from."""
     terms = _chosen_of_all(claim, scores)
     if not terms:
         return {}
-    found, rows = judge(claim, scores), pd.concat(terms)
-    rows = rows[~rows.index.duplicated()]
-    parts = {", ".join(map(str, key)): part for key, part in rows.groupby([*DATA, *claim.by], sort=False)}
-    return {data: parts[data] for data in found}
+    groups = pd.concat(terms).groupby([*DATA, *claim.by], sort=False)
+    parts = {", ".join(map(str, key)): scores.scores.loc[part.index.unique()] for key, part in groups}
+    return {data: parts[data] for data in judge(claim, scores)}
 
 
-def _chosen_of_all(claim: Claim, scores: pd.DataFrame) -> list[pd.DataFrame]:
+def _chosen_of_all(claim: Claim, scores: Lookup) -> list[pd.DataFrame]:
     """Scores of each term; none where a term was not measured at all, which most claims are in most experiments."""
-    found = []
+    found: list[pd.DataFrame] = []
     for term in claim.terms:
-        found.append(chosen(term, scores))
+        found.append(scores.rows(term))
         if found[-1].empty:
             return []
-    return found
+    if "budget" not in claim.by:
+        return found
+    # At budgets counted in images, rivals that store none compete too.
+    rivals = [term.over == "best" for term in claim.terms]
+    named = {name for rows, is_rival in zip(found, rivals, strict=True) if not is_rival for name in rows["budget"]}
+    images = sorted(name for name in named if name.startswith(_IN_IMAGES))
+    free = [
+        rows[rows["budget"] == "none"] if is_rival else rows[:0] for rows, is_rival in zip(found, rivals, strict=True)
+    ]
+    return [pd.concat([a, *(b.assign(budget=name) for name in images)]) for a, b in zip(found, free, strict=True)]
 
 
-def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
+def rivals(claim: Claim, scores: Lookup) -> dict[str, str]:
     """Methods among which a term of the claim takes the best, for each data of `judge`: what "the best other" means."""
-    parts = [chosen(term, scores) for term in claim.terms if term.over == "best"]
+    found = _chosen_of_all(claim, scores)
+    parts = [rows for term, rows in zip(claim.terms, found, strict=False) if term.over == "best"]
     if not parts:
         return {}
     groups = pd.concat(parts).groupby([*DATA, *claim.by], sort=False)["method"]
@@ -161,11 +171,11 @@ def rivals(claim: Claim, scores: pd.DataFrame) -> dict[str, str]:
 
 
 def measured(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:
-    """Values of a term from the scores `chosen` for it, one for each value of ``by``, whose last is the seed."""
-    rows = _shares(term, rows)
-    if term.over == "best":
-        return _of_best_method(rows, list(by))
-    return rows.groupby(list(by), sort=False)["value"].agg(term.over)
+    """Values of a term from its scores (`Lookup.rows`), one for each value of ``by``, whose last is the seed."""
+    rows, keys = _shares(term, rows), list(by)
+    return (
+        _of_best_method(rows, keys) if term.over == "best" else rows.groupby(keys, sort=False)["value"].agg(term.over)
+    )
 
 
 def _shares(term: Term, rows: pd.DataFrame) -> pd.DataFrame:
@@ -182,34 +192,12 @@ def _shares(term: Term, rows: pd.DataFrame) -> pd.DataFrame:
 def _of_best_method(rows: pd.DataFrame, by: list[str]) -> pd.Series:
     """Values of the method with the largest mean over seeds, among those that were measured with most seeds."""
     values = rows.groupby([*by, "method"], sort=False)["value"].mean()
-    means = values.groupby(level=[*by[:-1], "method"], sort=False).agg(["count", "mean"]).reset_index()
-    ranked = means.sort_values(["count", "mean"], ascending=False, kind="stable")
-    best = ranked.drop_duplicates(by[:-1])[[*by[:-1], "method"]]
-    found = values.reset_index().merge(best)
-    return found.set_index(by)["value"]
-
-
-def chosen(term: Term, scores: pd.DataFrame) -> pd.DataFrame:
-    """Measured scores that a term is computed from."""
-    sets = [term.test_set, *([] if term.of is None else [term.of])]
-    rows = scores[(scores["metric"] == term.metric) & scores["test_set"].isin(sets)]
-    selected = {"task": ("",), "class_name": ("",)} | term.select
-    for column, patterns in selected.items():
-        if rows.empty:
-            return rows
-        rows = rows[rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
-    for column, patterns in term.exclude.items():
-        rows = rows[~rows[column].astype(str).isin(matching(rows[column].unique(), patterns))]
-    if "step" not in term.select:
-        rows = rows[rows["step"] == rows.groupby(_RUN)["step"].transform("max")]
-    return rows.dropna(subset="value")
-
-
-def matching(values: Iterable[object], patterns: Iterable[object]) -> list[str]:
-    """Values, as text, that one of the patterns of a selection means; pattern by pattern, sorted within each."""
-    texts = sorted(map(str, values))
-    found = [text for pattern in patterns for text in texts if fnmatchcase(text, str(pattern))]
-    return list(dict.fromkeys(found))
+    means = values.groupby(level=[*by[:-1], "method"], sort=False).agg(["count", "mean"])
+    best: dict[tuple, tuple[tuple, str]] = {}
+    for (*names, method), rank in zip(means.index, means.itertuples(index=False, name=None), strict=True):
+        best[tuple(names)] = max(best.get(tuple(names), (rank, method)), (rank, method), key=lambda pair: pair[0])
+    is_best = [best[tuple(names)][1] == method for *names, _, method in values.index]
+    return values[is_best].droplevel("method")
 
 
 def _row(block: ClaimsSettings, claim: Claim, data: str, result: Interval) -> dict[str, str]:

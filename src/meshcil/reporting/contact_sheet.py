@@ -20,7 +20,7 @@ from meshcil.reporting.palette import INK
 TRAIN_IMAGES = 4
 TILE = 84
 """Pixels of a tile's side."""
-MAX_BYTES = 600_000
+MAX_BYTES = 450_000
 _GAP = 4
 _SAME = "one test image"
 _POSE = "its cuboid"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,8 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea
 
 from meshcil.reporting.palette import INK, PAPER, Look, looks
-from meshcil.reporting.table import Table
+from meshcil.reporting.table import Table, row_names
 
+TOLD = "told-"
+"""What the ids of lines with told values begin with."""
 _LABEL_GAP = 0.07
 """Least distance between two end labels, as a share of the axis; more labels than fit make the figure higher."""
 _MARKER = 6.5
@@ -47,16 +48,6 @@ def percent_axes(figure: Figure, label: str) -> Axes:
     return axes
 
 
-def row_names(names: pd.DataFrame) -> list[str]:
-    """Label of each row, with what else tells rows of one label apart."""
-    found = list(names["label"])
-    for column in ("budget", "protocol", "dataset"):
-        if column in names.columns:
-            longer = [f"{name}, {value}" for name, value in zip(found, names[column], strict=True)]
-            found = longer if len(set(longer)) > len(set(found)) else found
-    return found
-
-
 def series(table: Table, columns: Sequence[str], x: Sequence[int]) -> list[Series]:
     """One series per row of a table; rows without any measured value are left out."""
     look = looks(table.names["method"])
@@ -75,7 +66,7 @@ def series(table: Table, columns: Sequence[str], x: Sequence[int]) -> list[Serie
 def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> None:
     """Lines with markers, and bars of one standard deviation over seeds."""
     for line in lines:
-        axes.errorbar(
+        drawn = axes.errorbar(
             line.x,
             line.y,
             yerr=None if line.error is None else numpy.nan_to_num(line.error),
@@ -91,6 +82,19 @@ def draw_lines(axes: Axes, lines: Sequence[Series], *, thin: bool = False) -> No
             clip_on=False,
             zorder=3,
         )
+        tell_values(drawn[0], line)
+
+
+def tell_values(drawn: Line2D, line: Series) -> None:
+    """Have the SVG tell name and value of each marker where the pointer rests on it (`meshcil.reporting.style`)."""
+    errors = numpy.full(len(line.y), numpy.nan) if line.error is None else line.error
+    texts = [
+        f"{line.name}: {value:.2f}" + ("" if numpy.isnan(error) else f" ± {error:.2f}")
+        for value, error in zip(line.y, errors, strict=True)
+    ]
+    drawn.set_gid(f"{TOLD}{len(drawn.axes.lines) if drawn.axes else 0}")
+    # Labels that begin so are in no legend.
+    drawn.set_label("_" + "\n".join(texts))
 
 
 def label_ends(axes: Axes, lines: Sequence[Series]) -> None:
@@ -160,7 +164,7 @@ def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list
     width = min(0.16, 0.7 / max(1, len(rows)))
     for position, row in enumerate(rows):
         shift = (position - (len(rows) - 1) / 2) * width
-        axes.errorbar(
+        drawn = axes.errorbar(
             row.x + shift,
             row.y,
             yerr=None if row.error is None else numpy.nan_to_num(row.error),
@@ -173,6 +177,7 @@ def draw_dots(axes: Axes, rows: Sequence[Series], groups: Sequence[str]) -> list
             capsize=2.5,
             zorder=3,
         )
+        tell_values(drawn[0], row)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_xlim(-0.5, max(0.5, len(groups) - 0.5))
     axes.vlines([edge + 0.5 for edge in range(len(groups) - 1)], 0, 100, color=INK, alpha=0.14, linewidth=0.7)

@@ -15,6 +15,7 @@ from meshcil.core.errors import InputError
 from meshcil.lineage.files import record_in, record_path
 from meshcil.lineage.reading import Records, walk
 from meshcil.lineage.schema import Record
+from meshcil.reporting.cells import table_view
 from meshcil.reporting.claims import sources_view
 from meshcil.reporting.facts import Fact, duration, extent, facts, runtime, total_seconds
 from meshcil.reporting.html import inline_svg
@@ -25,7 +26,6 @@ from meshcil.reporting.page import (
     SettingsView,
     experiment_view,
     flat_settings,
-    table_view,
 )
 from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import CLAIMS, provenance

@@ -1,12 +1,17 @@
-"""A page with the graph of jobs behind a file: one column per distance from it, nothing loaded from elsewhere."""
+"""A page with the graph of jobs behind a file: a row per distance from it, or several; nothing is loaded for it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshcil.reporting.html import environment
 
-_BOX, _GAP, _ROW = 250, 60, 46
-"""Pixels: width of a box, space between columns, height of a row."""
+_BOX, _GAP, _HEIGHT, _ROW = 262, 26, 44, 80
+"""Pixels: width of a box, space between two, height of a box, and of a row with the space below it."""
+_LETTERS = 38
+"""Of a line in a box."""
+_ACROSS = 4
+"""Boxes in a row, so that the page takes it; what is as far from the file and finds no place begins another row."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,15 @@ class Box:
     x: int
     y: int
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What the job did, and of what: the end of it where the box is too narrow."""
+        words = self.node.title.split(" ")
+        place = next((i for i, word in enumerate(words) if "/" in word), len(words) - 1)
+        return " ".join(words[:place]), re.sub(rf"^.+(?=.{{{_LETTERS}}})", "…", " ".join(words[place:]))
 
-def columns(nodes: Sequence[Node]) -> list[list[Node]]:
+
+def levels(nodes: Sequence[Node]) -> list[list[Node]]:
     """Nodes by their longest distance from the first one, which all others lie behind."""
     known = {node.name: node for node in nodes}
     depth = {nodes[0].name: 0}
@@ -62,18 +74,18 @@ def graph_page(title: str, lead: Sequence[str], shared: Mapping[str, str], nodes
         shared: facts in which all jobs agree.
         nodes: jobs; the first wrote the file.
     """
-    levels = columns(nodes)
+    rows = [level[i : i + _ACROSS] for level in levels(nodes) for i in range(0, len(level), _ACROSS)]
     boxes = {
-        node.name: Box(node, level * (_BOX + _GAP), row * _ROW)
-        for level, members in enumerate(levels)
-        for row, node in enumerate(members)
+        node.name: Box(node, place * (_BOX + _GAP), number * _ROW)
+        for number, members in enumerate(rows)
+        for place, node in enumerate(members)
     }
     lines = [
-        f"M{box.x + _BOX} {box.y + 15}C{box.x + _BOX + _GAP // 2} {box.y + 15} {other.x - _GAP // 2} {other.y + 15}"
-        f" {other.x} {other.y + 15}"
+        f"M{box.x + _BOX // 2} {box.y + _HEIGHT}c0 {_ROW - _HEIGHT} {other.x - box.x} {other.y - box.y - _ROW}"
+        f" {other.x - box.x} {other.y - box.y - _HEIGHT}"
         for box in boxes.values()
         for other in (boxes[parent] for parent in box.node.parents)
     ]
-    size = (len(levels) * (_BOX + _GAP) - _GAP, max(map(len, levels)) * _ROW)
+    size = (max(map(len, rows)) * (_BOX + _GAP) - _GAP, len(rows) * _ROW - _ROW + _HEIGHT)
     template = environment().get_template("graph.html.j2")
     return template.render(title=title, lead=lead, shared=shared, boxes=list(boxes.values()), lines=lines, size=size)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from meshcil.reporting.palette import CSS_VARIABLES
 
 _STYLE = re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", re.DOTALL)
+_WIDTH = re.compile(r'\swidth="([\d.]+)([a-z]*)"')
 _SIZE = re.compile(r'\s(?:width|height|version|xmlns(?::\w+)?)="[^"]*"')
 
 
@@ -29,7 +30,8 @@ def inline_svg(svg: str, prefix: str, description: str) -> str:
     """SVG element for an HTML page.
 
     Colours become the page's CSS variables, so that the figure is readable in light and dark; ids get a
-    prefix, because several figures share a page; size and font follow the page.
+    prefix, because several figures share a page; size and font follow the page, which finds the width that the file
+    asks for in `--natural`.
 
     Args:
         svg: text of the file.
@@ -44,6 +46,7 @@ def inline_svg(svg: str, prefix: str, description: str) -> str:
         raise ValueError("svg must hold an <svg> element")
     body = _STYLE.sub("", svg[begin:].strip())
     head, rest = body.split(">", 1)
+    natural = _WIDTH.search(head)
     head = _SIZE.sub("", head)
     rest = rest.replace("xlink:href", "href")
     rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
@@ -52,6 +55,8 @@ def inline_svg(svg: str, prefix: str, description: str) -> str:
     rest = rest.replace("font-family: 'DejaVu Sans', sans-serif", "font-family: inherit")
     for colour, variable in CSS_VARIABLES.items():
         rest = rest.replace(colour, f"var({variable})")
+    if natural:
+        head += f' style="--natural: {natural[1]}{natural[2] or "px"}"'
     return f'{head} role="img" aria-label="{escape(description, quote=True)}">{rest}'
 
 

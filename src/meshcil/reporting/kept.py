@@ -18,7 +18,7 @@ from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.evaluation.contrast import UNMEASURED
+from meshcil.evaluation.contrast import LEAST, UNMEASURED
 from meshcil.lineage.files import record_path
 from meshcil.lineage.paths import COLLECTED
 from meshcil.lineage.reading import Records, walk
@@ -26,6 +26,7 @@ from meshcil.lineage.schema import Record
 from meshcil.reporting.claims import COLUMNS, behind, claims_table
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kinds import build_table
+from meshcil.reporting.lookup import Lookup
 from meshcil.reporting.provenance import SCORING
 from meshcil.reporting.published import add_published, published_path
 from meshcil.reporting.scores import COLUMNS as SCORE_COLUMNS
@@ -86,7 +87,8 @@ def kept_files(name: str, config: Path, reports: Path) -> dict[str, bytes]:
 
 def worth_keeping(claims: Sequence[ClaimsSettings], scores: pd.DataFrame) -> pd.Index:
     """Rows that a claim reads, and those over all images after the last step, which a later claim may read."""
-    read = [rows.index for block in claims for claim in block.claims for rows in behind(claim, scores).values()]
+    found = Lookup(scores)
+    read = [rows.index for block in claims for claim in block.claims for rows in behind(claim, found).values()]
     last = last_step(scores)
     return _union(overall(last, *last["metric"].unique()).index, read).sort_values()
 
@@ -174,7 +176,8 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept]) -> pd.DataF
     """One row per claim and data, as `claims_table` has them, with the further column ``experiment``.
 
     Where several experiments measured a claim on the same data, the one with most seeds speaks, among those the one
-    with most rivals, among those the last.
+    with most rivals, among those the last. A difference over too few seeds for a verdict is left out where the same
+    claim has a verdict on other data.
 
     Args:
         claims: of all sources; a claim that no experiment measured has one row too.
@@ -187,6 +190,8 @@ def together(claims: Sequence[ClaimsSettings], kept: Sequence[Kept]) -> pd.DataF
     rank["date"] = rows["date"]
     order = rank.sort_values(list(rank), ascending=False, kind="stable").index
     rows = rows.loc[order].drop_duplicates(["claim", "data"]).sort_index()
+    enough = pd.to_numeric(rows["seeds"]) >= LEAST
+    rows = rows[enough | (rows["verdict"] == UNMEASURED) | ~rows["claim"].isin(rows.loc[enough, "claim"])]
     measured = set(rows.loc[rows["verdict"] != UNMEASURED, "claim"])
     rows = rows[(rows["verdict"] != UNMEASURED) | ~rows["claim"].isin(measured)]
     place = {claim.name: i for i, claim in enumerate(claim for block in claims for claim in block.claims)}

@@ -1,23 +1,15 @@
-"""Kinds of tables, figures and pictures: a module each, found by name, with the options that it accepts."""
+"""Kinds of tables, figures and pictures: a module each, found by name."""
 
 from typing import Any
 
 import pandas as pd
 
-from meshcil.config.base import Settings, validate
+from meshcil.config.base import validate
 from meshcil.config.experiment import Artifact
+from meshcil.config.options import NoOptions, options_class
 from meshcil.core.naming import load_module
 from meshcil.reporting.scores import keep
 from meshcil.reporting.table import Table
-
-
-class NoOptions(Settings):
-    """Options of a kind that has one form."""
-
-
-def options_class(folder: str, kind: str) -> type[Settings]:
-    """`Options` of a kind's module; a module without takes none."""
-    return getattr(load_module(f"meshcil.reporting.{folder}", kind), "Options", NoOptions)
 
 
 def make(folder: str, function: str, artifact: Artifact, source: Any) -> Any:

@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 from meshcil.config.experiment import Artifact, ExperimentSettings
 from meshcil.core.naming import load_module
+from meshcil.reporting.cells import Anchors, Row, TableView, table_view
 from meshcil.reporting.claims import Source, counts_apart
 from meshcil.reporting.facts import Fact
+from meshcil.reporting.forest import Plot, Scale, forest, scale
+from meshcil.reporting.headline import GLOSSARY, headline
 from meshcil.reporting.html import environment, inline_svg
-from meshcil.reporting.palette import CSS_VARIABLES, looks
 from meshcil.reporting.provenance import Contrast, Origin
-from meshcil.reporting.table import PUBLISHED, SPREAD, VALUE, Part, Table, shown_unit
+from meshcil.reporting.table import Table
 
 _TITLES = {
     "average": "Average accuracy",
@@ -31,69 +33,6 @@ _NOTES = {
     "pose pi/6": "share of all test images",
     "pose pi/18": "share of all test images",
 }
-_COUNTS = ("exemplars", "seeds", "hosts", "jobs", "step")
-_OPEN_CELLS = 80
-"""Tables with more numbers than this start folded."""
-_HALF_WIDTH = 74
-"""Characters that fit beside a figure, the first column aside."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell; ``percent`` (0 to 100) draws a bar behind the number, ``origin`` is where the page explains it."""
-
-    text: str
-    column: str
-    spread: str = ""
-    percent: float | None = None
-    number: bool = True
-    published: bool = False
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row; ``colour`` is the CSS variable of its method."""
-
-    key: str
-    label: str
-    colour: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Heading:
-    """Heading of a column."""
-
-    text: str
-    unit: str
-    number: bool
-
-
-@dataclass(frozen=True)
-class TableView:
-    """A CSV file as a table of the page."""
-
-    file: str
-    columns: tuple[Heading, ...]
-    rows: tuple[Row, ...]
-    first: str
-    seeds: str
-    """Number of seeds when all rows have the same and more than one, else ""."""
-
-    @property
-    def folded(self) -> bool:
-        """Whether it starts closed."""
-        return len(self.rows) * len(self.columns) > _OPEN_CELLS
-
-    @property
-    def broad(self) -> bool:
-        """Whether it needs the whole width of the page."""
-        widths = [len(heading.text) + len(heading.unit) for heading in self.columns]
-        for row in self.rows:
-            lengths = (len(c.text) + (len(c.spread) + 3 if c.spread else 0) for c in row.cells)
-            widths = [max(pair) for pair in zip(widths, lengths, strict=True)]
-        return sum(widths) + 3 * len(widths) > _HALF_WIDTH
 
 
 @dataclass(frozen=True)
@@ -143,49 +82,17 @@ class ExperimentView:
     """What it consists of and what it took."""
     cards: tuple[Card, ...]
     blocks: tuple[Block, ...]
+    headline: str = ""
 
+    @property
+    def lead(self) -> Block | None:
+        """The main figure, with its table: the first that draws numbers."""
+        return next((block for block in self.blocks if block.figures and not block.pictured), None)
 
-Anchors = Mapping[tuple[str, str], str]
-"""Row and column of a table -> where the page says what made the number."""
-
-
-def table_view(table: Table, file: str, anchors: Anchors = MappingProxyType({})) -> TableView:
-    """View of a table that was read; spreads join the value they belong to, labels take the place of method names."""
-    names, keys = table.names, table.keys
-    first = str([*names.columns, *table.values.columns][0])
-    seeds = set(names["seeds"]) if "seeds" in names else set()
-    hidden = {first, "label", *(["seeds"] if len(seeds) == 1 else [])}
-    parts = [part for part in table.parts() if part.kind != SPREAD and part.heading not in hidden]
-    linked = {heading for _, heading in anchors}
-    numbers = [bool(part.unit) or part.name in _COUNTS or part.heading in linked for part in parts]
-    colours = {}
-    if "method" in names:
-        colours = {name: f"var({CSS_VARIABLES[look.colour]})" for name, look in looks(names["method"]).items()}
-    rows = []
-    for row, key in zip(names.index, keys, strict=True):
-        cells = [
-            _cell(table, part, row, number, anchors.get((key, part.heading), ""))
-            for part, number in zip(parts, numbers, strict=True)
-        ]
-        called = names.at[row, first]
-        label = names.at[row, "label"] if "label" in names else called
-        rows.append(Row(key, label, colours.get(called, ""), tuple(cells)))
-    several = seeds.pop() if len(seeds) == 1 and seeds != {"1"} else ""
-    return TableView(file, tuple(map(_heading, parts, numbers)), tuple(rows), first, several)
-
-
-def _heading(part: Part, number: bool) -> Heading:
-    name = part.name if part.kind == VALUE else f"{part.name} {part.kind}"
-    return Heading(name.replace("pi/", "π/"), shown_unit(part.name, part.unit), number)
-
-
-def _cell(table: Table, part: Part, row: int, number: bool, origin: str) -> Cell:
-    text, percent = part.cells[row], None
-    if shown_unit(part.name, part.unit) == "%" and text:
-        percent = min(100.0, max(0.0, float(text)))
-    shown = f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() and len(text) > 4 else text
-    found = table.spreads.at[row, part.name] if part.kind == VALUE and part.name in table.spreads else ""
-    return Cell(shown, part.heading, found, percent, number, part.kind == PUBLISHED, origin)
+    @property
+    def rest(self) -> tuple[Block, ...]:
+        """The other blocks."""
+        return tuple(block for block in self.blocks if block is not self.lead)
 
 
 def cards(table: Table, file: str, anchors: Anchors = MappingProxyType({})) -> tuple[Card, ...]:
@@ -257,7 +164,7 @@ def _block(
             note = "" if _plain(figure.caption) == caption else _plain(figure.caption)
             description = f"Figure: {figure.title or head.title or head.name}. {note or caption}"
             svg = inline_svg(figures[figure.name], f"figure-{figure.name}", description)
-            title = figure.title if figure.title != head.title else ""
+            title = figure.title if figure.title != head.title or len(members) > 1 else ""
             views.append(FigureView(f"figures/{figure.name}.svg", f"figures/{figure.name}.pdf", svg, note, title))
     file, table = f"tables/{head.name}.csv", tables.get(head.name)
     view = None if table is None else table_view(table, file, anchors.get(file, {}))
@@ -288,8 +195,10 @@ def experiment_view(
     """View of an experiment; its first `summary` table gives the headline numbers."""
     summaries = [t.name for t in settings.tables if t.kind == "summary" and t.name in tables]
     file = f"tables/{summaries[0]}.csv" if summaries else ""
-    headline = cards(tables[summaries[0]], file, anchors.get(file, {})) if summaries else ()
-    return ExperimentView(name, settings, known, headline, tuple(blocks(settings, tables, figures, anchors)))
+    shown = cards(tables[summaries[0]], file, anchors.get(file, {})) if summaries else ()
+    found = tuple(blocks(settings, tables, figures, anchors))
+    said = headline(tables[summaries[0]]) if summaries else ""
+    return ExperimentView(name, settings, known, shown, found, said)
 
 
 @dataclass(frozen=True)
@@ -348,6 +257,21 @@ class Report:
     def verdicts(self) -> dict[str, dict[str, int]]:
         """Number of judged claims by who judged and verdict."""
         return counts_apart(self.claims)
+
+    @property
+    def glossary(self) -> Mapping[str, str]:
+        """Words of the page and what they mean."""
+        return GLOSSARY
+
+    @property
+    def forest(self) -> tuple[Plot, ...]:
+        """The claims, drawn."""
+        return forest(self.claims)
+
+    @property
+    def scale(self) -> Scale:
+        """Of these drawings."""
+        return scale()
 
     def html(self) -> str:
         """Text of the page."""

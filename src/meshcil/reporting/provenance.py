@@ -17,6 +17,7 @@ from meshcil.config.run import RunKey
 from meshcil.lineage.schema import FileFacts, Record
 from meshcil.reporting.claims import DIFFERENCE, behind, joined
 from meshcil.reporting.kinds import build_table
+from meshcil.reporting.lookup import Lookup
 from meshcil.reporting.scores import RUN, read_scores
 from meshcil.reporting.table import row_keys
 
@@ -230,7 +231,7 @@ class _Search:
 
 
 def _explain_claims(blocks: Iterable[ClaimsSettings], scores: Mapping[str, pd.DataFrame], search: _Search) -> None:
-    together = joined([s.assign(experiment=name, number=range(len(s))) for name, s in scores.items()])
+    together = Lookup(joined([s.assign(experiment=name, number=range(len(s))) for name, s in scores.items()]))
     claims = [claim for block in blocks for claim in block.claims]
     # Also those that were not measured: the names of the others depend on them.
     found = [(claim.name, *pair) for claim in claims for pair in (behind(claim, together) or {"": None}).items()]

@@ -4,17 +4,37 @@ Written from the results that are kept next to the code (`docs/results`), so tha
 together. The verdicts also go, a line per claim, between `BEGIN` and `END` of the README.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from meshcil.config.claims import load_claims
-from meshcil.core.artifacts import write_text_atomic
+from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
-from meshcil.reporting.kept import read_kept, together
+from meshcil.reporting.kept import Kept, read_kept, together
+from meshcil.reporting.margin import caption, margin_svg, margins
 from meshcil.reporting.readme import read_text, replace_part
 from meshcil.reporting.table import row_keys
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
+MARGIN = "docs/images/margin.svg"
+CHOSEN = 3
+"""Claims of each paper in the README."""
+FIRST = (
+    "inemo-in-domain",
+    "inemo-margin-grows",
+    "inemo-pose",
+    "ours-in-domain",
+    "ours-margin-grows",
+    "ours-pose",
+    "memo-above-der",
+    "memo-above-exemplars",
+    "memo-exemplars-small",
+    "eli-forgets",
+    "eli-helps-published",
+    "eli-helps-untold",
+)
+"""Names of the claims that the README shows where they were measured; other measured ones fill up."""
 _HEAD = """# Reproducibility
 
 Written by `meshcil export claims` from [docs/results](docs/results), which `meshcil export results` writes from the
@@ -31,7 +51,7 @@ them, so their sizes cannot be compared."""
 
 
 def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> None:
-    """Write the page, and the README's line per claim; nothing is written on an error.
+    """Write the page, and the README's claims and figure; nothing is written on an error.
 
     Args:
         results: folder of kept results, `docs/results`.
@@ -42,43 +62,60 @@ def rewrite_claims(results: Path, config: Path, page: Path, readme: Path) -> Non
     Raises:
         InputError: when a kept file is missing or damaged, or the README lacks a marker.
     """
-    text, lines = reproducibility(results, config)
+    kept = read_kept(results)
+    text, lines = reproducibility(kept, config)
     rewritten = replace_part(read_text(readme), lines, readme, BEGIN, END)
+    figure = margin_svg(kept)
     write_text_atomic(page, text)
     write_text_atomic(readme, rewritten)
+    if figure is not None:
+        write_bytes_atomic(readme.parent / MARGIN, figure)
 
 
-def reproducibility(results: Path, config: Path) -> tuple[str, str]:
-    """Text of the page, whose links start at the repository, and of the README's table.
+def reproducibility(kept: Sequence[Kept], config: Path) -> tuple[str, str]:
+    """Text of the page, whose links start at the repository, and of the README's figure and table.
 
     Args:
-        results: folder of kept results.
+        kept: results of the experiments.
         config: folder with `claims` and `experiments`.
 
     Raises:
         InputError: when a kept file is missing or damaged.
     """
-    table = together(load_claims(config), read_kept(results))
+    table = together(load_claims(config), kept)
     pages = {(key, DIFFERENCE): _page(name) for key, name in zip(row_keys(table), table["experiment"], strict=True)}
     sources = sources_view(table, pages)
     verdicts = ", ".join(f"{count} {name}" for name, count in counts(sources).items())
     parts = [_HEAD, f"**Verdicts:** {verdicts}.", *map(_section, sources)]
-    return "\n\n".join(parts) + "\n", verdict_lines(sources)
+    said = caption(margins(kept))
+    figure = [f'<img src="{MARGIN}" width="78%" alt="{said}">', f"*{said}*"] if said else []
+    return "\n\n".join(parts) + "\n", "\n\n".join([*figure, verdict_lines(sources)])
 
 
 def verdict_lines(sources: Sequence[Source]) -> str:
-    """Markdown table with a line per claim: how often it holds, over data sets and budgets."""
-    lines = ["| claim | here |", "|---|---|"]
-    for source in sources:
-        lines.append(f"| **{source.name}** | |")
-        for first, *others in source.measured:
-            marks = [f"{row.mark} {row.told}" for row in (first, *others)]
-            found = [f"{mark} ({marks.count(mark)})" if others else mark for mark in dict.fromkeys(marks)]
-            lines.append(f"| {first.statement.replace('|', '/')} | {', '.join(found)} |")
-        if source.unmeasured:
-            count = len(source.unmeasured)
-            lines.append(f"| {count} further claim{'s' if count > 1 else ''} | – not measured |")
+    """Markdown table with `CHOSEN` claims of each paper: how often each verdict was found, over data and budgets."""
+    lines = ["| paper | claims | here |", "|---|---|---|"]
+    place = {name: i for i, name in enumerate(FIRST)}
+
+    def rank(group: Sequence[Judged]) -> int:
+        return place.get(group[0].key.split("/")[0], len(place))
+
+    for source in sorted(sources, key=lambda one: min(map(rank, one.measured), default=len(place))):
+        ranked = sorted(source.measured, key=rank)
+        paper = f"[{_short(source.name)}]({source.url})"
+        for number, group in enumerate(ranked[:CHOSEN]):
+            statement = group[0].statement.replace("|", "/")
+            marks = [f"{row.mark} {row.told}" for row in group]
+            found = [f"{mark} ({marks.count(mark)})" if len(marks) > 1 else mark for mark in dict.fromkeys(marks)]
+            lines.append(f"| {'' if number else paper} | {statement} | {', '.join(found)} |")
     return "\n".join(lines)
+
+
+def _short(source: str) -> str:
+    """`A long title (NAME), ICLR 2023` and `NAME: a long title, ICLR 2023` as `NAME, ICLR 2023`."""
+    title, _, venue = source.rpartition(", ")
+    found = re.search(r"\((\w+)\)$", title)
+    return f"{found[1] if found else title.partition(':')[0]}, {venue}" if title else source
 
 
 def _section(source: Source) -> str:

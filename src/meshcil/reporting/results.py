@@ -11,9 +11,10 @@ from meshcil.config.claims import PROVENANCE, SCORES
 from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
+from meshcil.reporting.cells import TableView
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kept import experiment_records, kept_files
-from meshcil.reporting.page import Block, TableView, blocks
+from meshcil.reporting.page import Block, blocks
 from meshcil.reporting.table import read_table
 
 _REMEDY = "Run `make reproduce EXPERIMENT={name}` first"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from meshcil.config.claims import Term
 from meshcil.config.experiment import SELECTABLE
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
@@ -108,10 +109,10 @@ def last_step(scores: pd.DataFrame) -> pd.DataFrame:
 def classes_seen(scores: pd.DataFrame) -> pd.DataFrame:
     """Number of classes seen by protocol and step: columns ``dataset, protocol, step, classes``.
 
-    Counted from the values per class of the clean test set.
+    Counted from the values per class of the clean test set, seed by seed: each may have its own order of classes.
     """
-    rows = scores[(scores["class_name"] != "") & (scores["test_set"] == "clean")]
-    counts = rows.groupby(["dataset", "protocol", "step"])["class_name"].nunique()
+    rows, keys = scores[(scores["class_name"] != "") & (scores["test_set"] == "clean")], ["dataset", "protocol", "step"]
+    counts = rows.groupby([*keys, "seed"])["class_name"].nunique().groupby(keys).max()
     return counts.rename("classes").reset_index()
 
 
@@ -140,3 +141,10 @@ def clean(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Overall values of a metric on the clean test set, after every step it is known for."""
     rows = overall(scores, metric)
     return rows[rows["test_set"] == "clean"]
+
+
+def needed(scores: pd.DataFrame, terms: Sequence[Term]) -> pd.DataFrame:
+    """Rows that the terms of claims can speak of: most scores are of other metrics, or of single classes."""
+    of_classes = {term.metric for term in terms if "class_name" in term.select}
+    spoken_of = scores["metric"].isin({term.metric for term in terms})
+    return scores[spoken_of & ((scores["class_name"] == "") | scores["metric"].isin(of_classes))]

@@ -284,6 +284,16 @@ def row_keys(names: pd.DataFrame) -> list[str]:
     return [str(index) for index in range(len(names))]
 
 
+def row_names(names: pd.DataFrame) -> list[str]:
+    """Label of each row, with what else tells rows of one label apart."""
+    found = list(names["label"])
+    for column in ("budget", "protocol", "dataset"):
+        if column in names.columns:
+            longer = [f"{name}, {value}" for name, value in zip(found, names[column], strict=True)]
+            found = longer if len(set(longer)) > len(set(found)) else found
+    return found
+
+
 def _key(value: object) -> str:
     return _text(value, "")
 

@@ -17,13 +17,7 @@ from meshcil.methods.base.method import Method
 from meshcil.stages.command import execute
 from meshcil.stages.step_job import Data, Device, Run, Threads, step_job
 from meshcil.training.alignment import fit_aligner
-from meshcil.training.setup import (
-    exemplar_pool,
-    load_method,
-    load_pool,
-    read_exemplars,
-    require_step,
-)
+from meshcil.training.setup import exemplar_pool, load_method, load_pool, read_exemplars, require_step
 
 
 def align(
@@ -73,11 +67,7 @@ def fitting_rows(before: Method, after: Method) -> list[LedgerRow]:
 
 
 def extended_ledger(path: Path, rows: list[LedgerRow]) -> str:
-    """Text of a ledger with further rows.
-
-    Raises:
-        InputError: when the file is no ledger.
-    """
+    """Text of a ledger with further rows. Raises InputError when the file is no ledger."""
     try:
         table = pd.read_csv(path)
         count = int(table["exemplars"].iloc[0])

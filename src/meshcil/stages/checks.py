@@ -7,6 +7,7 @@ from meshcil.config.base import validate
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import ExperimentSettings, load_experiment
 from meshcil.config.methods.base import MethodSettings
+from meshcil.config.options import options_class
 from meshcil.config.run import RunConfig, RunKey
 from meshcil.config.studies.base import StudySettings
 from meshcil.config.variants import find_method
@@ -32,15 +33,17 @@ def check_bytes(runs: Sequence[RunConfig]) -> None:
 
 
 def check_raw_files(name: str, dataset: DatasetSettings, config: Path) -> None:
-    """Refuse a data set whose raw files are missing, or whose layout nobody reads."""
+    """Refuse a dataset whose raw files are missing, or whose layout nobody reads."""
     where = config / "datasets" / f"{name}.yaml"
     folder = RAW.format(dataset=name)
     if dataset.generator is not None and dataset.root != folder:
         raise InputError(where, f"`root` is {dataset.root}", f"Generated files belong in {folder}")
-    for root in () if dataset.generator else dataset.roots():
-        if not Path(root).is_dir():
-            remedy = dataset.obtain or "Put the raw files there or correct `root`"
-            raise InputError(where, f"`root` {root} is not a folder", remedy)
+    if dataset.generator is None:
+        dataset.require_roots(where)
+        if odd := [root for root in dataset.roots() if {"{", "}"} & set(root)]:
+            raise InputError(
+                where, f"`root` {odd[0]} has braces, which Snakemake takes for a wildcard", "Rename the folder"
+            )
     known = available("meshcil.datasets")
     unknown = [layout for layout in dataset.layouts() if layout not in known]
     if unknown:
@@ -60,7 +63,7 @@ def check_weights(name: str, method: MethodSettings, config: Path) -> None:
 def check_artifacts(
     experiments: Mapping[str, ExperimentSettings], members: Mapping[str, Collection[RunKey]], config: Path
 ) -> None:
-    """Refuse tables and figures of an unknown kind, of other experiments' runs, or of a name that there is twice."""
+    """Refuse tables and figures of an unknown kind, of other experiments' runs, or with a duplicate name."""
     for kind in ("tables", "figures"):
         seen: dict[str, str] = {}
         for experiment, settings in experiments.items():
@@ -73,7 +76,7 @@ def check_artifacts(
                 if kind == "tables" and artifact.name == "claims":
                     raise InputError(where, "table `claims` has the name of the table of verdicts", "Rename it")
                 if artifact.run is not None and artifact.run not in members[experiment]:
-                    cause = f"figure `{artifact.name}` shows {artifact.run.path}, which is no run of this experiment"
+                    cause = f"figure `{artifact.name}` shows {artifact.run.path}, which is not a run of this experiment"
                     raise InputError(where, cause, "Name one of its runs")
                 if artifact.name in seen:
                     other = seen[artifact.name]
@@ -82,15 +85,7 @@ def check_artifacts(
 
 
 def check_options(names: Iterable[str], config: Path) -> None:
-    """Refuse tables and figures whose options their kind does not know; that imports what draws them.
-
-    Args:
-        names: of experiments.
-        config: folder with `experiments`.
-    """
-    # With pandas and matplotlib behind it, for which no other check should wait.
-    from meshcil.reporting.kinds import options_class
-
+    """Refuse tables and figures whose options their kind does not know."""
     for name in names:
         settings = load_experiment(name, config)
         for artifact, folder in [(table, "tables") for table in settings.tables] + [

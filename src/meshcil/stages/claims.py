@@ -41,15 +41,6 @@ def main(
         write_text_atomic(out.with_suffix(".tex"), from_texts(table[list(_IN_LATEX)]).latex())
 
 
-def claims_text(config: Path, scores: Sequence[Path]) -> str:
-    """Text of the CSV file.
-
-    Raises:
-        InputError: when claims or scores cannot be used.
-    """
-    return _csv(_judged(config, scores))
-
-
 def _judged(config: Path, scores: Sequence[Path]) -> pd.DataFrame:
     return claims_table(load_claims(config), [read_scores(path) for path in scores])
 
@@ -61,7 +52,7 @@ def _csv(table: pd.DataFrame) -> str:
 def recompute(record: Record) -> list[Path]:
     """Outputs of a job that differ from what the scores give."""
     config = next((path.parents[1] for path in places(record.inputs, ".yaml")), Path("config"))
-    return unequal(record, claims_text(config, places(record.inputs, ".csv")))
+    return unequal(record, _csv(_judged(config, places(record.inputs, ".csv"))))
 
 
 if __name__ == "__main__":

@@ -45,11 +45,7 @@ def main(
 def collected(
     scores: Sequence[Path], runs: Sequence[Path], studies: Sequence[Path]
 ) -> tuple[str, dict[str, dict[str, float]]]:
-    """Text of the experiment's scores, and the headline numbers by run.
-
-    Raises:
-        InputError: when a file is damaged.
-    """
+    """Text of the experiment's scores, and the headline numbers by run. Raises InputError when a file is damaged."""
     pairs = [(read_json(run), read_scores(path)) for path, run in zip(scores, runs, strict=True)]
     named = [with_names(run, table) for run, table in pairs]
     table = pd.concat([*named, *map(read_scores, studies)], ignore_index=True)
@@ -61,8 +57,7 @@ def collected(
 def read_scores(path: Path) -> pd.DataFrame:
     """Scores of one run, every cell as the text that stands in the file.
 
-    Raises:
-        InputError: when the file is not a table of scores.
+    Raises InputError when the file is not a table of scores.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -22,12 +22,22 @@ def execute(stage: Callable[..., None], arguments: Sequence[str] | None = None) 
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> None:
-    """Run a command line application; bad input is one message and exit code 2, without a traceback."""
+    """Run a command line application; bad input is one message and exit code 2, without a traceback.
+
+    So are files and folders of another account, wherever they turn up.
+    """
     try:
         app(args=list(arguments))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+        _refuse(error)
+    except PermissionError as error:
+        where, cause = error.filename or "a file", f"cannot be used ({error.strerror})"
+        _refuse(InputError(where, cause, "Check who owns it and its permissions", "a-checkout-for-a-group"))
+
+
+def _refuse(error: InputError) -> NoReturn:
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2) from error
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:
@@ -44,11 +54,7 @@ def repeat_options(arguments: Sequence[str]) -> list[str]:
 
 
 def require_positive(option: str, count: int) -> None:
-    """Check a number of threads or processes.
-
-    Raises:
-        InputError: naming the option, when it is less than 1.
-    """
+    """Check a number of threads or processes. Raises InputError naming the option, when it is less than 1."""
     if count < 1:
         raise InputError(f"{option} {count}", "is less than 1", "Give 1 or more")
 
@@ -56,12 +62,12 @@ def require_positive(option: str, count: int) -> None:
 def limit_threads(threads: int) -> None:
     """Hold the numeric libraries of this process, loaded already or not, to ``threads`` threads.
 
-    Raises:
-        InputError: when it is less than 1.
+    Raises InputError when it is less than 1.
     """
     require_positive("--threads", threads)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-        os.environ[name] = str(threads)
+    # All go by the first, unless a variable of their own is set.
+    own = [name for name in os.environ if name.endswith("_NUM_THREADS")]
+    os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", *own], str(threads)))
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(threads)

@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import yaml_files
-from meshcil.config.experiment import load_experiment
+from meshcil.config.experiment import Artifact, load_experiment
 from meshcil.core.artifacts import write_bytes_atomic
 from meshcil.core.errors import InputError
 from meshcil.lineage.code import artifact_modules, templates
+from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
+from meshcil.lineage.schema import Record
 from meshcil.reporting.scores import keep, read_scores
 from meshcil.reporting.shown import read_shown
-from meshcil.reporting.style import draw_figure
+from meshcil.reporting.style import FigureFiles, draw_figure
 from meshcil.stages.command import execute
 
 
@@ -49,12 +51,26 @@ def main(
         key={"experiment": experiment, "figure": name},
         name=name,
     ):
-        if figure.run is None:
-            made = draw_figure(figure, keep(read_scores(files[0]), figure.select, f"figure {figure.name}"))
-        else:
-            made = draw_figure(figure, read_shown(files[0].parent, files[1:]))
+        made = (
+            _drawn(figure, files[0])
+            if figure.run is None
+            else draw_figure(figure, read_shown(files[0].parent, files[1:]))
+        )
         write_bytes_atomic(out, made.svg)
         write_bytes_atomic(paper, made.pdf)
+
+
+def _drawn(figure: Artifact, scores: Path) -> FigureFiles:
+    return draw_figure(figure, keep(read_scores(scores), figure.select, f"figure {figure.name}"))
+
+
+def recompute(record: Record) -> list[Path]:
+    """Outputs of a job that differ from what the scores give; a figure of test images is not drawn again."""
+    figure = Artifact.model_validate(record.settings.values)
+    if figure.run is not None:
+        return []
+    made = _drawn(figure, places(record.inputs, ".csv")[0])
+    return unequal(record, made.svg, made.pdf)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,7 @@ def main(
 def _models(settings: DatasetSettings, generator: GeneratorSettings) -> list[Path]:
     """Folders of the CAD models that are rendered, one per class.
 
-    Raises:
-        InputError: saying what to put there when the folder is missing.
+    Raises InputError saying what to put there when the folder is missing.
     """
     if not generator.models:
         return []

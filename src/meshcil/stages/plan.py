@@ -24,7 +24,6 @@ from meshcil.config.studies.base import StudySettings, load_study
 from meshcil.core.errors import InputError
 from meshcil.lineage.paths import KEPT
 from meshcil.lineage.plan import Names, Plan
-from meshcil.memory.budget import parse_budget
 from meshcil.stages.checks import (
     check_aligner,
     check_artifacts,
@@ -111,8 +110,7 @@ def _times(paths: Iterable[Path]) -> Iterator[tuple[int, str]]:
 def load_plan(names: Iterable[str], config: Path) -> Plan:
     """Read the experiments ``names`` from the folder ``config`` and resolve all their runs.
 
-    Raises:
-        InputError: naming the file and what is wrong, before anything has been written.
+    Raises InputError naming the file and what is wrong, before anything has been written.
     """
     experiments = {name: load_experiment(name, config) for name in names}
     asked = {name: run_keys(settings) for name, settings in experiments.items()}
@@ -129,7 +127,7 @@ def load_plan(names: Iterable[str], config: Path) -> Plan:
     datasets = _datasets(runs, studies.values(), config)
     for name, method in {key.method: run.method for key, run in runs.items()}.items():
         check_weights(name, method, config)
-    check_bytes([run for key, run in runs.items() if parse_budget(key.budget).in_bytes])
+    check_bytes([run for run in runs.values() if run.budget.in_bytes])
     aligned = {name: _aligned(settings, runs) for name, settings in experiments.items()}
     for name, pairs in aligned.items():
         for key, _ in pairs:

@@ -16,13 +16,7 @@ from meshcil.evaluation.scoring import HEADS
 from meshcil.methods.base.method import Method, Prediction
 from meshcil.stages.command import execute
 from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
-from meshcil.training.setup import (
-    exemplar_pool,
-    labelled_images,
-    load_method,
-    read_exemplars,
-    require_step,
-)
+from meshcil.training.setup import exemplar_pool, labelled_images, load_method, read_exemplars, require_step
 
 OF_MESH = ("distance", "covered", "occluded", "fit")
 """What only methods with meshes answer."""
@@ -58,24 +52,21 @@ def predict(
 
 def predict_split(run: RunConfig, method: Method, split: Path, test_set: str, step: int) -> pd.DataFrame:
     """Predictions of one test set; its labels choose which images are asked about, and are joined to the answers."""
-    table = load_split(split, set(run.seen(step)))
-    answers = predict_table(run, method, table, f"{test_set} after step {step}")
-    return prediction_frame(run, method, table, test_set, step, answers)
+    frames = []
+    for classes in run.groups(test_set, step):
+        table = load_split(split, classes)
+        table = table.subset(run.asked(table.class_names))
+        if frames and not len(table):
+            continue
+        answers = predict_table(run, method, table, f"{test_set} after step {step}")
+        frames.append(prediction_frame(run, method, table, test_set, step, answers))
+    return pd.concat(frames, ignore_index=True)
 
 
 def prediction_frame(
     run: RunConfig, method: Method, table: PreparedSplit, test_set: str, step: int, answers: Prediction
 ) -> pd.DataFrame:
-    """Table of predictions: the answers for the images of ``table``, joined to their classes and poses.
-
-    Args:
-        run: the run.
-        method: that answered.
-        table: images that were asked about.
-        test_set: its name among the predictions.
-        step: after which the method answered.
-        answers: one row per image; poses are NaN without a pose.
-    """
+    """Table of predictions: one answer per image of ``table``, joined to its class and pose; poses may be NaN."""
     true, found = table.poses.double(), answers.poses.double()
     frame = pd.DataFrame({"sample_id": table.ids, "test_set": test_set, "step": step})
     frame["true_class"] = table.class_names
@@ -115,7 +106,7 @@ def predict_table(run: RunConfig, method: Method, table: PreparedSplit, title: s
             answer = method.predict(images)
             poses = torch.full((len(images), 3), torch.nan) if answer.poses is None else answer.poses.cpu()
             heads = {name: found.cpu() for name, found in answer.heads.items()}
-            of_mesh = {name: _moved(getattr(answer, name)) for name in OF_MESH}
+            of_mesh = {name: v.cpu() for name in OF_MESH if (v := getattr(answer, name)) is not None}
             answers.append(Prediction(answer.scores.cpu(), answer.labels.cpu(), poses, **of_mesh, heads=heads))
             bar.update(len(images))
     bar.close()
@@ -124,10 +115,6 @@ def predict_table(run: RunConfig, method: Method, table: PreparedSplit, title: s
         **{name: torch.cat([getattr(answer, name) for answer in answers]) for name in given},
         heads={name: torch.cat([answer.heads[name] for answer in answers]) for name in answers[0].heads},
     )
-
-
-def _moved(values: torch.Tensor | None) -> torch.Tensor | None:
-    return None if values is None else values.cpu()
 
 
 if __name__ == "__main__":

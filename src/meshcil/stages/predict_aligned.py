@@ -20,13 +20,7 @@ from meshcil.stages.command import execute
 from meshcil.stages.predict import prediction_frame
 from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.alignment import GateInputs, build_aligner, gate_inputs, latent_width, read_task_identity
-from meshcil.training.setup import (
-    exemplar_pool,
-    labelled_images,
-    load_method,
-    read_exemplars,
-    require_step,
-)
+from meshcil.training.setup import exemplar_pool, labelled_images, load_method, read_exemplars, require_step
 
 TEST_SET = "clean"
 
@@ -57,6 +51,7 @@ def predict_aligned(
         model = build_aligner(settings, method, latent_width(method))
         model.load_state(stored, str(aligner))
         table = load_split(split, set(config.seen(step)))
+        table = table.subset(config.asked(table.class_names))
         found = both_logits(method, model, labelled_images(config, table), aligner)
         old_classes = config.seen(step - 1)
         told = read_task_identity(task_identity, old_classes, table.ids)
@@ -79,8 +74,7 @@ def predict_aligned(
 def both_logits(method: Method, model: Aligner, images: ImagePool, where: Path) -> GateInputs:
     """Logits of all images with and without alignment.
 
-    Raises:
-        InputError: naming the aligner's file ``where``, when an aligned latent is not finite.
+    Raises InputError naming the aligner's file ``where``, when an aligned latent is not finite.
     """
     try:
         return gate_inputs(method, model, images)

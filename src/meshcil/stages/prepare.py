@@ -9,7 +9,6 @@ import typer
 from meshcil.config.base import load_settings, yaml_files
 from meshcil.config.dataset import DatasetSettings
 from meshcil.core.artifacts import resume_folder
-from meshcil.core.errors import InputError
 from meshcil.datasets.base import Reader
 from meshcil.datasets.preparation import Frame, make_reader, prepare_dataset
 from meshcil.lineage.code import reader_modules
@@ -26,7 +25,7 @@ def main(
     require_positive("--workers", workers)
     limit_threads(1)
     settings = load_settings(DatasetSettings, dataset)
-    require_raw_files(settings, dataset)
+    settings.require_roots(dataset)
     files = [f"{name}.parquet" for name in ("train", *settings.test_sets)]
     job = record_job(
         "prepare",
@@ -44,11 +43,7 @@ def main(
 
 
 def prepare(
-    settings: DatasetSettings,
-    folder: Path,
-    name: str,
-    workers: int,
-    progress: Callable[[int, int], None] | None = None,
+    settings: DatasetSettings, folder: Path, name: str, workers: int, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Prepare by the settings; see `prepare_dataset`."""
     prepare_dataset(
@@ -85,18 +80,6 @@ def raw_files(settings: DatasetSettings) -> list[Path]:
     if settings.texture_root:
         found.add(Path(settings.texture_root))
     return sorted(path for path in found if not found & set(path.parents))
-
-
-def require_raw_files(settings: DatasetSettings, where: Path) -> None:
-    """Check that every folder with raw files is there.
-
-    Raises:
-        InputError: naming the folder, and what to put there.
-    """
-    for root in settings.roots():
-        if not Path(root).is_dir():
-            remedy = settings.obtain or "Put the raw files there or correct `root`"
-            raise InputError(where, f"`root` {root} is not a folder", remedy)
 
 
 if __name__ == "__main__":

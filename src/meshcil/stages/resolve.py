@@ -6,17 +6,16 @@ from typing import Annotated
 import typer
 
 from meshcil.config.base import validate, yaml_files
+from meshcil.config.budget import Budget
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.methods.base import MethodSettings
-from meshcil.config.protocol import ProtocolSettings
-from meshcil.config.run import ANY_BUDGET, RunConfig, RunKey, load_dataset, load_method, load_protocol
+from meshcil.config.run import ANY_BUDGET, ProtocolSettings, RunConfig, RunKey, load_dataset, load_method, load_protocol
 from meshcil.config.variants import find_method
 from meshcil.core.artifacts import write_json_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available, known_names
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
-from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import pixel_size
 from meshcil.protocols.protocol import class_incremental
 from meshcil.stages.command import execute
@@ -25,9 +24,8 @@ from meshcil.stages.command import execute
 def resolve_run(key: RunKey, config: Path) -> RunConfig:
     """Resolved settings of the run ``key`` from the folder ``config``.
 
-    Raises:
-        InputError: when a file is missing or wrong, the budget cannot hold one exemplar of each class, or does
-            not suit the method.
+    Raises InputError when a file is missing or wrong, the budget cannot hold one exemplar of each class, or does not
+    suit the method.
     """
     dataset = load_dataset(key.dataset, config)
     protocol = load_protocol(key.protocol, config)
@@ -40,38 +38,35 @@ def resolve_run(key: RunKey, config: Path) -> RunConfig:
         name = method.backbone.name
         raise InputError(f"backbone {name!r}", "is unknown", known_names(name, backbones))
     if key.budget != ANY_BUDGET:
-        budget = parse_budget(key.budget)
-        check_replay(method, budget)
+        check_replay(method, run.budget)
         # The model's own bytes are known only after training; images alone must fit in any case.
-        budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
+        run.budget.per_class(len(run.classes), exemplar_bytes=pixel_size(*dataset.image_size))
     return run
 
 
 def split_classes(protocol: ProtocolSettings, dataset: DatasetSettings, key: RunKey) -> tuple[tuple[str, ...], ...]:
     """Classes of each step.
 
-    Raises:
-        InputError: when the protocol's order or split does not suit the classes of the dataset.
+    Raises InputError when the protocol's order or split does not suit the classes of the dataset.
     """
     try:
         return class_incremental(
             dataset.classes,
             protocol.base,
             protocol.increment,
-            order=protocol.order,
-            order_seed=protocol.order_seed,
+            order="seed" if protocol.order == "run" else protocol.order,
+            order_seed=key.seed if protocol.order == "run" else protocol.order_seed,
             limit=protocol.classes,
-        ).groups
+        )
     except InputError as error:
-        # Each suits some data sets: only both names say what is wrong.
+        # Each suits some datasets: only both names say what is wrong.
         raise InputError(f"protocol {key.protocol} on {key.dataset}", error.cause, error.remedy) from error
 
 
 def fit_to_dataset(method: MethodSettings, dataset: DatasetSettings, key: RunKey) -> MethodSettings:
     """The method as it runs on the dataset: where there are no poses, without the head that estimates them.
 
-    Raises:
-        InputError: when the method needs poses, or selects exemplars by them, and the dataset has none.
+    Raises InputError when the method needs poses, or selects exemplars by them, and the dataset has none.
     """
     if dataset.posed:
         return method
@@ -87,15 +82,12 @@ def fit_to_dataset(method: MethodSettings, dataset: DatasetSettings, key: RunKey
 def check_replay(method: MethodSettings, budget: Budget) -> None:
     """Refuse a budget that the method cannot use, and a method that cannot do without one.
 
-    Raises:
-        InputError: naming the method and the budgets that fit it.
+    Raises InputError naming the method and the budgets that fit it.
     """
     if (method.replay == "never" or method.exemplars == "none") and budget.kind != "none":
-        raise InputError(
-            f"budget {budget.name}", f"is of no use to {method.label}, which keeps no exemplars", "Use none"
-        )
+        raise InputError(f"budget {budget.name}", f"does not suit {method.label}, which keeps no exemplars", "Use none")
     if method.replay == "required" and budget.kind == "none":
-        raise InputError("budget none", f"is too little for {method.kind}, which needs exemplars", "Use e.g. total-96")
+        raise InputError("budget none", f"does not suit {method.kind}, which needs exemplars", "Use e.g. total-96")
 
 
 def main(

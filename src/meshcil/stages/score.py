@@ -46,9 +46,7 @@ def scores_text(
 ) -> str:
     """Text of scores.csv: equal files in equal order give equal text.
 
-    Raises:
-        InputError: when a file is damaged.
-        ValueError: when predictions contradict each other or the run.
+    Raises InputError when a file is damaged, and ValueError when predictions contradict each other or the run.
     """
     measured = score_predictions(pd.concat(map(read_predictions, predictions), ignore_index=True), run.steps)
     rows = [row for path in ledgers for row in ledger_scores(path)] + [
@@ -59,22 +57,19 @@ def scores_text(
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read a prediction file.
-
-    Raises:
-        InputError: when it is damaged.
-    """
+    """Read a prediction file. Raises InputError when it is damaged."""
     try:
         return pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(path, f"is truncated or no Parquet file ({error})", "Delete it and predict again") from error
+        raise InputError(
+            path, f"is truncated or not a Parquet file ({error})", "Delete it and predict again"
+        ) from error
 
 
 def ledger_scores(path: Path) -> Sequence[tuple]:
     """Bytes held after a step by each way of counting, and the number of exemplars, as rows of scores.
 
-    Raises:
-        InputError: when the file is no ledger, or its folder is not named after a step.
+    Raises InputError when the file is no ledger, or its folder is not named after a step.
     """
     return [(_step_of(path), "", None, "", metric, value, 1) for metric, value in ledger_measures(path).items()]
 
@@ -82,8 +77,7 @@ def ledger_scores(path: Path) -> Sequence[tuple]:
 def check_scores(path: Path) -> Sequence[tuple]:
     """What training found out about the method's mechanisms in a step, as rows of scores.
 
-    Raises:
-        InputError: when the file is not a table of checks, or its folder is not named after a step.
+    Raises InputError when the file is not a table of checks, or its folder is not named after a step.
     """
     try:
         table = pd.read_csv(path)
@@ -103,8 +97,7 @@ def _step_of(path: Path) -> int:
 def ledger_measures(path: Path) -> dict[str, int]:
     """Bytes by each way of counting, and the number of exemplars, of one ledger.
 
-    Raises:
-        InputError: when the file is no ledger.
+    Raises InputError when the file is no ledger.
     """
     try:
         table = pd.read_csv(path)

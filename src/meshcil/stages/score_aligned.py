@@ -45,9 +45,8 @@ def main(
 def aligned_scores_text(run: RunConfig, aligner: str, predictions: Sequence[Path], ledgers: Sequence[Path]) -> str:
     """Text of scores.csv. After the first step nothing is old: every gate leaves the plain predictions as they are.
 
-    Raises:
-        InputError: when a file is damaged, or a ledger is not in a folder of its step.
-        ValueError: when predictions contradict each other or the run.
+    Raises InputError when a file is damaged, or a ledger is not in a folder of its step, and ValueError when
+    predictions contradict each other or the run.
     """
     tables = [view for path in predictions for view in views(read_predictions(path), aligner)]
     measured = score_predictions(pd.concat(tables, ignore_index=True), run.steps)
@@ -66,8 +65,7 @@ def views(table: pd.DataFrame, aligner: str) -> list[pd.DataFrame]:
 def ledger_rows(path: Path, aligner: str) -> list[tuple]:
     """Bytes held with the aligner after a step, under the test set `memory:<aligner>`.
 
-    Raises:
-        InputError: when the file is no ledger, or its folder's parent is not named after a step.
+    Raises InputError when the file is no ledger, or its folder's parent is not named after a step.
     """
     step = re.fullmatch(r"step(\d+)", path.parent.parent.name)
     if step is None:

@@ -10,7 +10,6 @@ from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_json_atomic, write_text_atomic
 from meshcil.core.seeding import derive_seed
 from meshcil.core.tables import csv_text
-from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import Ledger, annotation_size, exemplars
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool
@@ -41,20 +40,17 @@ def select(
         method = load_method(config, data, state, step, job.device)
         kept = ExemplarStore.of(read_exemplars(previous, step - 1))
         rows = [*method.ledger_rows(), *method.training_rows()]
-        budget = parse_budget(config.key.budget)
         per_class = quota(config, step, Ledger(tuple(rows)))
         pool = load_pool(config, data / "train.parquet", config.steps[step])
-        ranked = rank_classes(config, method, pool, step, budget, per_class)
+        ranked = rank_classes(config, method, pool, step, per_class)
         store = method.update_exemplars(kept, ranked, per_class)
         write_json_atomic(out, {"step": step, "classes": [[name, list(ids)] for name, ids in store.classes]})
         write_ledger(ledger, config, rows, len(store))
 
 
-def rank_classes(
-    run: RunConfig, method: Method, pool: ImagePool, step: int, budget: Budget, per_class: int
-) -> dict[str, list[str]]:
+def rank_classes(run: RunConfig, method: Method, pool: ImagePool, step: int, per_class: int) -> dict[str, list[str]]:
     """Ids of each class of the step, best first, as many as the quota allows."""
-    if budget.kind == "none":
+    if run.budget.kind == "none":
         return {name: [] for name in run.steps[step]}
     arrays = selection_inputs(method, pool, run.method.exemplars)
     ranked: dict[str, list[str]] = {}

@@ -25,23 +25,14 @@ Device = Annotated[str, typer.Option(envvar="MESHCIL_DEVICE", help="cpu, cuda, .
 
 @dataclass(frozen=True)
 class StepJob:
-    """A job on one step of a run.
+    """A job on one step of a run."""
 
-    Attributes:
-        file: run.json.
-        run: its content.
-        data: folder of the prepared dataset.
-        step: counts from 0.
-        threads: that the job may use.
-        device: that it computes on.
-    """
-
-    file: Path
-    run: RunConfig
-    data: Path
-    step: int
-    threads: int
-    device: torch.device
+    file: Path  # run.json
+    run: RunConfig  # its content
+    data: Path  # folder of the prepared dataset
+    step: int  # counts from 0
+    threads: int  # that the job may use
+    device: torch.device  # that it computes on
 
     def record(
         self,
@@ -52,14 +43,10 @@ class StepJob:
         suite: str = "",
         aligner: tuple[str, Settings] | None = None,
     ) -> AbstractContextManager[str]:
-        """`record_job` with what follows from the run: code, settings, seed and key.
+        """`record_job` with what follows from the run: code, settings, seed, key and training data.
 
-        Args:
-            stage: name of the stage.
-            inputs: files besides the run and its training data; None is left out.
-            outputs: files that the job writes.
-            suite: that is predicted.
-            aligner: name and settings of the aligner that takes part.
+        ``inputs`` are further files (None is left out), ``aligner`` has the name and settings of the one that takes
+        part.
         """
         values, modules = self.run.model_dump(mode="json"), run_modules(stage, self.run)
         key = {**self.run.key.model_dump(), "step": self.step, **({"suite": suite} if suite else {})}
@@ -86,8 +73,7 @@ class StepJob:
 def step_job(run: Path, data: Path, step: int, threads: int, device: str) -> StepJob:
     """Read the run and prepare the process.
 
-    Raises:
-        InputError: when the run cannot be read, or the device or the number of threads is impossible.
+    Raises InputError when the run cannot be read, or the device or the number of threads is impossible.
     """
     limit_threads(threads)
     return StepJob(run, load_run(run), data, step, threads, choose_device(device, threads))

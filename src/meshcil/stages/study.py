@@ -1,6 +1,7 @@
 """Run a study for one seed: from its settings to what it found and its scores."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def main(
     ) as identity:
         checkpoint = out.with_name(f"checkpoint-{identity[:16]}")
         out.parent.mkdir(parents=True, exist_ok=True)
-        context = StudyContext(study.stem, seed, target, checkpoint, say)
+        context = StudyContext(study.stem, seed, target, checkpoint, partial(print, file=sys.stderr, flush=True))
         result = module.run(settings, context)
         write_bytes_atomic(evidence, result.evidence.to_parquet(index=False))
         table = tidy(
@@ -57,11 +58,6 @@ def main(
         )
         write_text_atomic(out, table.to_csv(index=False))
     remove_checkpoints(out.parent)
-
-
-def say(line: str) -> None:
-    """Print a line of progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def recompute(record: Record) -> list[Path]:

@@ -48,15 +48,9 @@ def main(
 
 
 def table_texts(table: Artifact, scores: pd.DataFrame, published: Path) -> tuple[str, str]:
-    """Texts of a table's CSV file and of its LaTeX file.
+    """Texts of a table's CSV file and of its LaTeX file; the file ``published`` need not exist.
 
-    Args:
-        table: its settings.
-        scores: collected scores of the experiment.
-        published: file with published values; need not exist.
-
-    Raises:
-        InputError: when the settings do not suit the scores.
+    Raises InputError when the settings do not suit the scores.
     """
     built = add_published(build_table(table, scores), published)
     return built.csv(), built.latex()

@@ -11,37 +11,23 @@ import torch
 
 @dataclass(frozen=True)
 class StudyContext:
-    """Where and how a study runs.
+    """Where and how a study runs."""
 
-    Attributes:
-        name: of its settings.
-        seed: of all draws.
-        device: of all tensors.
-        checkpoint: path that begins the names of files a killed study continues from; the caller deletes them.
-        say: prints a line of progress.
-    """
-
-    name: str
-    seed: int
-    device: torch.device
-    checkpoint: Path
-    say: Callable[[str], None] = print
+    name: str  # of its settings
+    seed: int  # of all draws
+    device: torch.device  # of all tensors
+    checkpoint: Path  # path that begins the names of files a killed study continues from; the caller deletes them
+    say: Callable[[str], None] = print  # prints a line of progress
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study found.
+    """What a study found."""
 
-    Attributes:
-        dataset: that was used.
-        protocol: how classes arrived.
-        evidence: raw answers, from which `scores_of` of the study's module computes the scores.
-        rows: scores that are no function of answers: step, test set, class name, metric, value, count.
-    """
-
-    dataset: str
-    protocol: str
-    evidence: pd.DataFrame
+    dataset: str  # that was used
+    protocol: str  # how classes arrived
+    evidence: pd.DataFrame  # raw answers, from which `scores_of` of the study's module computes the scores
+    # scores that are no function of answers: step, test set, class name, metric, value, count
     rows: list[tuple[int, str, str, str, float, int]] = field(default_factory=list)
 
 

@@ -222,10 +222,7 @@ def gated_rows(model: FasterRCNN, aligner: Aligner, image: DetectionImage, setti
 def true_old(proposals: Float[Tensor, "n 4"], image: DetectionImage, settings: Settings) -> Bool[Tensor, " n"]:
     """Which proposals show an object of an earlier class: what the oracle gates are told, and nobody else.
 
-    Args:
-        proposals: in pixels of the original image.
-        image: with its annotated objects.
-        settings: of the study.
+    Proposals are in pixels of the original image.
     """
     if not len(image.boxes):
         return torch.zeros(len(proposals), dtype=torch.bool)
@@ -293,14 +290,10 @@ def scores_of(evidence: pd.DataFrame) -> list[tuple]:
 def average_precision(truth: pd.DataFrame, found: pd.DataFrame) -> float:
     """AP of one class at an overlap of 0.5: precision averaged at recalls 0, 0.1, ..., 1 (VOC 2007, section 4.2).
 
-    As the VOC 2007 development kit (VOCevaldet.m): detections of all images are taken by falling score, and each
-    counts for the object of its image that it overlaps most. It is wrong when that overlap is below a half, or when an
-    earlier one has found this object, whatever else it shows; for a difficult object it is neither right nor wrong. Of
-    equal scores or overlaps the first goes first.
-
-    Args:
-        truth: objects of the class, in the columns of the evidence.
-        found: detections of the class, likewise.
+    As the VOC 2007 development kit (VOCevaldet.m): detections of all images are taken by falling score, and each counts
+    for the object of its image that it overlaps most. It is wrong when that overlap is below a half, or when an earlier
+    one has found this object, whatever else it shows; for a difficult object it is neither right nor wrong. Of equal
+    scores or overlaps the first goes first. Objects and detections are in the columns of the evidence.
     """
     objects = objects_shown(truth, found)[np.argsort(-found["score"].to_numpy(), kind="stable")]
     # Detections that show no object count as wrong: theirs, the last, is not difficult.

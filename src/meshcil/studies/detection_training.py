@@ -23,26 +23,17 @@ _DISTILLED = 64
 
 @dataclass(frozen=True)
 class Sample:
-    """An image and the boxes that a phase may know.
+    """An image and the boxes that a phase may know."""
 
-    Attributes:
-        image: where it lies, with all its objects.
-        boxes: float [n, 4], pixels of the original image.
-        labels: int64 [n], position of the class in the order of arrival plus 1.
-    """
-
-    image: DetectionImage
-    boxes: Float[Tensor, "n 4"]
-    labels: Int[Tensor, " n"]
+    image: DetectionImage  # where it lies, with all its objects
+    boxes: Float[Tensor, "n 4"]  # float [n, 4], pixels of the original image
+    labels: Int[Tensor, " n"]  # int64 [n], position of the class in the order of arrival plus 1
 
 
 def samples_of(images: Sequence[DetectionImage], classes: Sequence[str], wanted: Sequence[str]) -> list[Sample]:
-    """Images that show one of the ``wanted`` classes, annotated with these alone.
+    """Images that show one of the ``wanted`` classes, annotated with these alone; difficult objects are left out.
 
-    Args:
-        images: of a list.
-        classes: in order of arrival.
-        wanted: those whose boxes are known; difficult ones are left out.
+    ``classes`` are in order of arrival.
     """
     found = []
     for image in images:
@@ -78,7 +69,7 @@ def train_phase(
     name: str,
     teacher: FasterRCNN | None = None,
 ) -> None:
-    """Train all parameters on ``samples``, half of them mirrored; a ``teacher``'s answers are distilled."""
+    """The detector's optimiser loop: AdamW on all parameters; half of the images mirrored, ``teacher`` distilled."""
     device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(model.parameters(), lr=phase.lr, weight_decay=settings.weight_decay)
     steps = phase.epochs * math.ceil(len(samples) / settings.batch_size)

@@ -22,7 +22,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
 from meshcil.datasets import digits, fashion_mnist
 from meshcil.datasets.mnist import read_split
-from meshcil.evaluation.representation import linear_cka
+from meshcil.evaluation.metrics import linear_cka
 from meshcil.memory.selection import select
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts, seeded_initialisation
@@ -32,8 +32,7 @@ from meshcil.models.backbones.cifar_resnet import build as build_backbone
 from meshcil.models.chain import blocks, chain_layers
 from meshcil.studies.base import StudyContext, StudyResult
 from meshcil.training.checkpoint import load_checkpoint, remove_checkpoint
-from meshcil.training.data import TrainingData
-from meshcil.training.selection import selection_inputs
+from meshcil.training.selection import TrainingData, selection_inputs
 from meshcil.training.trainer import EpochRow, Progress, train_step
 
 _SIZE = {"digits": 8, "fashion-mnist": 28}
@@ -43,19 +42,12 @@ Begun = Callable[[Method], None]
 
 @dataclass(frozen=True)
 class Moment:
-    """A method that has just trained a step.
+    """A method that has just trained a step."""
 
-    Attributes:
-        method: in its present state.
-        before: parameters of each block before the step trained.
-        early: the same after the step's first epoch.
-        epochs: rows of the optimiser loop.
-    """
-
-    method: Method
-    before: list[Tensor]
-    early: list[Tensor]
-    epochs: list[dict[str, Any]]
+    method: Method  # in its present state
+    before: list[Tensor]  # parameters of each block before the step trained
+    early: list[Tensor]  # the same after the step's first epoch
+    epochs: list[dict[str, Any]]  # rows of the optimiser loop
 
 
 def run(settings: Settings, context: StudyContext) -> StudyResult:
@@ -90,8 +82,7 @@ def facts(settings: Settings, context: StudyContext) -> RunFacts:
 def read_images(settings: Settings, seed: int) -> tuple[ImagePool, ImagePool]:
     """Training and test images; of Fashion-MNIST the first of each class, whatever the seed.
 
-    Raises:
-        InputError: Fashion-MNIST is not there.
+    Raises InputError when Fashion-MNIST is not there.
     """
     counts = (settings.train_per_class, settings.test_per_class)
     if settings.dataset == "digits":

@@ -17,8 +17,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from meshcil.aligners.base import Aligner, LatentPairs, Monitor
-from meshcil.aligners.eli import LatentAligner
-from meshcil.aligners.energy import EnergyNetwork
+from meshcil.aligners.eli import EnergyNetwork, LatentAligner
 from meshcil.config.studies.two_tasks import Settings
 from meshcil.core.errors import InputError
 from meshcil.core.seeding import torch_generator
@@ -203,8 +202,7 @@ class _Published(_Separate):
 def load_tasks(settings: Settings, seed: int) -> tuple[str, list[Part], list[Part]]:
     """Name of the dataset, and training and test images of both tasks.
 
-    Raises:
-        InputError: MNIST or Fashion-MNIST is asked for and not there.
+    Raises InputError when MNIST or Fashion-MNIST is asked for and not there.
     """
     files, name = settings.input_files(), settings.dataset
     if name == "mnist" and not files:
@@ -238,7 +236,7 @@ def build_optimizer(model: TwoHeads, settings: Settings) -> torch.optim.SGD:
 def fit_task(
     model: TwoHeads, part: Part, task: int, optimizer: torch.optim.Optimizer, epochs: Iterable[Iterable[Tensor]]
 ) -> None:
-    """Train on one task, batch by batch of all epochs."""
+    """The optimiser loop of the network with two heads: one task, batch by batch of all epochs."""
     for batches in epochs:
         for rows in batches:
             loss = functional.cross_entropy(model.classify(model.base(part.pixels[rows]), task), part.labels[rows])

@@ -42,6 +42,7 @@ class Job:
     Attributes:
         name: stage and what tells it from its siblings, e.g. `train step2`.
         group: run, shared first step, dataset or `report` it belongs to.
+        group_title: the same in few words, what tells groups apart first.
         group_id: tells apart groups of one name with other settings.
         record: path of its record.
         record_sha256: digest of the record; a job is logged once per digest.
@@ -58,6 +59,7 @@ class Job:
 
     name: str
     group: str
+    group_title: str
     group_id: str
     record: str
     record_sha256: str

@@ -7,12 +7,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from meshcil.config.budget import parse_budget
+from meshcil.config.run import ANY_BUDGET
 from meshcil.core.hashing import sha256_json
 from meshcil.lineage.reading import flat
 from meshcil.lineage.schema import Record
 from meshcil.tracking.base import DataVersion, Job, Measurement, Model
 
 _RUN_KEY = ("dataset", "protocol", "method", "budget", "seed")
+_ALLOWED = {
+    ANY_BUDGET: "first step",
+    "none": "no exemplars",
+    "total": "{} exemplars",
+    "per-class": "{} exemplars per class",
+    "bytes": "{} bytes",
+    "paper-bytes": "{} bytes as MEMO counts",
+}
 _EPOCH_NAMES = ("step", "phase", "epoch")
 
 
@@ -33,6 +43,7 @@ def job_of(path: Path, record: Record, sha256: str) -> Job:
     return Job(
         name=" ".join([stage, *detail]),
         group=group,
+        group_title=_title(key) if is_run else group.replace("/", " "),
         group_id=f"{group}@{_run_digest(record.settings.values)[:12]}" if is_run else group,
         record=path.as_posix(),
         record_sha256=sha256,
@@ -65,6 +76,13 @@ def _group(key: Mapping[str, Any], stage: str) -> str:
     if "method" in key:
         return "/".join([*(str(key[name]) for name in _RUN_KEY[:-1]), f"seed{key['seed']}"])
     return f"data/{key['dataset']}" if "dataset" in key and stage in ("generate", "prepare") else "report"
+
+
+def _title(key: Mapping[str, Any]) -> str:
+    """What tells a run from its siblings, foremost: a list of runs shows the first thirty letters of a name."""
+    allowed = _ALLOWED[ANY_BUDGET if key["budget"] == ANY_BUDGET else parse_budget(key["budget"]).kind]
+    amount = key["budget"].rpartition("-")[2]
+    return f"{key['method']}, {allowed.format(amount)}, seed {key['seed']}, {key['dataset']} {key['protocol']}"
 
 
 def _run_digest(settings: Mapping[str, Any]) -> str:

@@ -26,9 +26,11 @@ from mlflow.tracking import MlflowClient
 from meshcil.core.errors import InputError
 from meshcil.tracking.base import DataVersion, Job, Measurement, Tracker
 from meshcil.tracking.registry import register
-from meshcil.tracking.stored import ANCHOR_TAG, HELP, RECORD_TAG, SERVER, prepare_database
+from meshcil.tracking.stored import ANCHOR_TAG, GROUP_TAG, RECORD_TAG, SERVER, prepare_database
 
-GROUP, PARENT = "meshcil.group", "mlflow.parentRunId"
+PARENT = "mlflow.parentRunId"
+_CLASSIC = {"mlflow.experimentKind": "custom_model_development"}
+"""Lets MLflow show an experiment as training runs with their metrics, not as traces of language models."""
 _PARAMS_PER_CALL, _METRICS_PER_CALL, _PAGE = 100, 900, 1000
 _DIGEST_LENGTH = 36
 _SQLITE = "sqlite:///"
@@ -53,8 +55,8 @@ class MlflowTracker(Tracker):
             return self._log(experiment, jobs, anchor)
         except (MlflowException, OSError) as error:
             reason = " ".join(str(error).split())[:300]
-            remedy = f"The results are complete. Mend it ({HELP}), then run the same command again"
-            raise InputError(f"MLflow at {self.uri}", f"does not take the runs ({reason})", remedy) from error
+            remedy = "The results are complete. Mend it, then run the same command again"
+            raise InputError(f"MLflow at {self.uri}", f"does not take the runs ({reason})", remedy, "mlflow") from error
 
     def _log(self, experiment: str, jobs: Sequence[Job], anchor: str | None) -> dict[str, str]:
         with _only_one(self.folder / "mlflow.lock"):
@@ -65,7 +67,7 @@ class MlflowTracker(Tracker):
             known = list(_all_runs(client, place.experiment_id))
             _forget_half_logged(client, known, jobs)
             logged = {run.data.tags[RECORD_TAG]: run.info.run_id for run in known if RECORD_TAG in run.data.tags}
-            groups = {run.data.tags[GROUP]: run.info.run_id for run in known if GROUP in run.data.tags}
+            groups = {run.data.tags[GROUP_TAG]: run.info.run_id for run in known if GROUP_TAG in run.data.tags}
             for job in jobs:
                 if job.record_sha256 not in logged:
                     if job.group_id not in groups:
@@ -81,7 +83,7 @@ class MlflowTracker(Tracker):
         found = client.get_experiment_by_name(name)
         if found is None:
             location = (self.folder / "mlruns" / name).as_uri() if self.uri.startswith("sqlite") else None
-            found = client.get_experiment(client.create_experiment(name, artifact_location=location))
+            found = client.get_experiment(client.create_experiment(name, artifact_location=location, tags=_CLASSIC))
         elif found.lifecycle_stage == "deleted":
             print(f"note: experiment {name} had been deleted in MLflow; it is restored with its runs", file=sys.stderr)
             client.restore_experiment(found.experiment_id)
@@ -156,7 +158,7 @@ def _forget_half_logged(client: MlflowClient, known: Sequence[Run], jobs: Sequen
 
 
 def _start_group(client: MlflowClient, place: Experiment, job: Job) -> str:
-    tags = {GROUP: job.group_id, "mlflow.runName": job.group}
+    tags = {GROUP_TAG: job.group_id, "mlflow.runName": job.group_title}
     run = client.create_run(place.experiment_id, start_time=job.started, tags=tags)
     return run.info.run_id
 

@@ -24,7 +24,9 @@ RECORD_TAG = "meshcil.record_sha256"
 ANCHOR_TAG = "meshcil.anchor"
 SERVER = "MLFLOW_TRACKING_URI"
 """Variable with the address of another place to log to."""
-HELP = "docs/troubleshooting.md#mlflow"
+GROUP_TAG = "meshcil.group"
+"""Of a run that jobs are nested below: the path it was trained under, and a digest of its settings."""
+_SECTION = "mlflow"
 _PATIENCE = 5.0
 """Seconds that a server may take to answer before a run."""
 _PLACES = (
@@ -42,16 +44,20 @@ def check_tracker() -> str:
     """Ask in a few seconds whether runs can be logged, and where that is.
 
     Raises:
-        InputError: when the server does not answer, or the database is for another MLflow.
+        InputError: when the server does not answer, or there can be no database or it is for another MLflow.
     """
     address = os.environ.get(SERVER, "")
     if not address:
+        if "%" in sys.prefix:
+            # Its migrations take their own place for a pattern (MLflow 3.17).
+            cause = "has `%` in its path, where MLflow cannot make a database"
+            raise InputError(sys.prefix, cause, "Move the checkout to a folder without it", _SECTION)
         return (
             f"schema {prepare_database()}" if DATABASE.is_file() else f"no {DATABASE} here yet; the first run makes one"
         )
-    remedy = f"Unset it to log to {DATABASE} here, or give http://HOST:PORT or sqlite:///FILE ({HELP})"
+    remedy = f"Unset it to log to {DATABASE} here, or give http://HOST:PORT or sqlite:///FILE"
     if not re.match(r"[a-z0-9+]+:", address):
-        raise InputError(SERVER, f"is `{address}`, which is no server and no database", remedy)
+        raise InputError(SERVER, f"is `{address}`, which is no server and no database", remedy, _SECTION)
     if address.startswith("http"):
         try:
             urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_PATIENCE).close()
@@ -60,7 +66,7 @@ def check_tracker() -> str:
             pass
         except OSError as error:
             cause = f"is {address}, which does not answer ({getattr(error, 'reason', error)})"
-            raise InputError(SERVER, cause, f"Start the server. {remedy}") from error
+            raise InputError(SERVER, cause, f"Start the server. {remedy}", _SECTION) from error
     return f"logs to {address}"
 
 
@@ -76,11 +82,12 @@ def prepare_database(database: Path = DATABASE) -> str:
     known, newest = _schemas()
     if stored in known and stored != newest:
         remedy = f"Copy it, then run: .venv/bin/mlflow db upgrade sqlite:///{database}"
-        raise InputError(database, f"has schema {stored} of an older MLflow; the installed one needs {newest}", remedy)
+        cause = f"has schema {stored} of an older MLflow; the installed one needs {newest}"
+        raise InputError(database, cause, remedy, _SECTION)
     if stored != newest:
         cause = f"has schema {stored or 'none'} of a newer MLflow; the installed one needs {newest}"
-        remedy = f"Move it away and run `meshcil track --rebuild`, or install the newer MLflow ({HELP})"
-        raise InputError(database, cause, remedy)
+        remedy = "Move it away and run `meshcil track --rebuild`, or install the newer MLflow"
+        raise InputError(database, cause, remedy, _SECTION)
     here = database.resolve().parent.as_uri()
     with closing(sqlite3.connect(database, timeout=60.0)) as connection, connection:
         rows = connection.execute("select name, artifact_location from experiments").fetchall()
@@ -184,13 +191,15 @@ class StoredRun:
 
     Attributes:
         experiment: its name.
-        name: of the run.
+        group: its `GROUP_TAG`, "" without one.
+        name: of the run, for people.
         state: `RUNNING`, `FINISHED`, `FAILED` or `KILLED`.
         ended: milliseconds since 1970; None while it runs.
         metrics: last value of each.
     """
 
     experiment: str
+    group: str
     name: str
     state: str
     ended: int | None
@@ -207,8 +216,9 @@ def stored_runs(database: Path = DATABASE) -> list[StoredRun]:
     for run, key, value in _query(database, "select run_uuid, key, value from latest_metrics where is_nan = 0"):
         metrics[run][key] = value
     query = (
-        "select r.run_uuid, e.name, r.name, r.status, r.end_time from runs r"
-        " join experiments e on e.experiment_id = r.experiment_id where r.lifecycle_stage = 'active'"
+        "select r.run_uuid, e.name, coalesce(t.value, ''), r.name, r.status, r.end_time from runs r"
+        " join experiments e on e.experiment_id = r.experiment_id"
+        f" left join tags t on t.run_uuid = r.run_uuid and t.key = '{GROUP_TAG}' where r.lifecycle_stage = 'active'"
         " and r.run_uuid not in (select run_uuid from tags where key = 'mlflow.parentRunId') order by r.start_time desc"
     )
     return [StoredRun(*row[1:], metrics.get(row[0], {})) for row in _query(database, query)]

@@ -22,19 +22,12 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What every gate chooses between, one row per image.
+    """What every gate chooses between, one row per image."""
 
-    Attributes:
-        plain: logits of unaligned latents.
-        aligned: logits of aligned latents.
-        energy_says_old: whether the mean g of the image's unaligned latents speaks for an old class.
-        learned_says_old: whether the mean of these latents does.
-    """
-
-    plain: Float[Tensor, "n C"]
-    aligned: Float[Tensor, "n C"]
-    energy_says_old: Bool[Tensor, " n"]
-    learned_says_old: Bool[Tensor, " n"]
+    plain: Float[Tensor, "n C"]  # logits of unaligned latents
+    aligned: Float[Tensor, "n C"]  # logits of aligned latents
+    energy_says_old: Bool[Tensor, " n"]  # whether the mean g of the image's unaligned latents speaks for an old class
+    learned_says_old: Bool[Tensor, " n"]  # whether the mean of these latents does
 
 
 def build_aligner(settings: AlignerSettings, method: Method, width: int) -> Aligner:
@@ -54,15 +47,9 @@ def fit_aligner(
 ) -> tuple[Aligner, FitReport]:
     """Fit an aligner between two states of a method (ELI, section 3), and the two gates that learn from images.
 
-    Args:
-        settings: of the aligner.
-        previous: the method after the step before.
-        current: the method after the step.
-        images: the step's new training images; those that the gate by energy is fitted to are not learned from.
-        exemplars: of earlier steps' classes, for the gates alone.
-
-    Raises:
-        ValueError: the two states have latents of different width, as those of expandable networks do.
+    It learns from the step's new training ``images``, but not from those that the gate by energy is fitted to;
+    exemplars of earlier classes serve the gates alone. Raises ValueError when the two states have latents of different
+    width, as those of expandable networks do.
     """
     draws = torch_generator(current.facts.seed, "aligner", settings.kind, current.step)
     order = torch.randperm(len(images), generator=draws)
@@ -99,15 +86,10 @@ def latent_pairs(
 
 @dataclass(frozen=True)
 class MeanLatents:
-    """What the fitted gates look at, one row per image.
+    """What the fitted gates look at, one row per image."""
 
-    Attributes:
-        energy: mean g of the image's unaligned latents.
-        latents: their mean.
-    """
-
-    energy: Float[Tensor, " n"]
-    latents: Float[Tensor, "n D"]
+    energy: Float[Tensor, " n"]  # mean g of the image's unaligned latents
+    latents: Float[Tensor, "n D"]  # their mean
 
 
 @torch.no_grad()
@@ -138,13 +120,7 @@ def _means(aligner: Aligner, latents: Float[Tensor, "B P D"]) -> tuple[Float[Ten
 
 
 def read_task_identity(split: Path, old_classes: tuple[str, ...], ids: tuple[str, ...]) -> Bool[Tensor, " n"]:
-    """Whether each test image shows an old class: what the oracle gates are told, and nobody else.
-
-    Args:
-        split: file of the test set.
-        old_classes: names of the classes of earlier steps.
-        ids: of the images, in the order of the answer.
-    """
+    """Whether each test image shows an old class: what the oracle gates are told, and nobody else."""
     table = load_split(split)
     old = {name: table.class_names[i] in set(old_classes) for i, name in enumerate(table.ids)}
     return torch.tensor([old[name] for name in ids])

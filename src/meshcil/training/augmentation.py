@@ -19,17 +19,9 @@ def augment(
 ) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 3"]]:
     """Mirror, rotate in the image plane, change colours, shift, enlarge a part, and change the brightness.
 
-    The principal point is the image centre, so a rotation of the image about it is exactly a change of theta, and a
-    mirror image shows the mirrored object at azimuth and theta of opposite sign.
-
-    Args:
-        images: values in [0, 1].
-        poses: azimuth, elevation, theta in radians.
-        settings: which changes, and how strong.
-        generator: source of all draws.
-
-    Returns:
-        Changed images and the poses that go with them.
+    Images have values in [0, 1], poses azimuth, elevation, theta in radians. The principal point is the image centre,
+    so a rotation of the image about it is exactly a change of theta, and a mirror image shows the mirrored object at
+    azimuth and theta of opposite sign.
     """
     count = len(images)
     if settings.flip:

@@ -14,11 +14,7 @@ from meshcil.methods.base.method import Method
 
 
 class Interrupted(Exception):
-    """Training was asked to stop, and saved where it was.
-
-    Args:
-        checkpoint: the file saved.
-    """
+    """Training was asked to stop, and saved where it was."""
 
     def __init__(self, checkpoint: Path) -> None:
         super().__init__(f"interrupted; {checkpoint} was saved, and the same command goes on from there")
@@ -36,18 +32,9 @@ def save_checkpoint(
 ) -> None:
     """Replace the checkpoint ``path``; the one before is kept under the name of `predecessor`.
 
-    Args:
-        path: safetensors file.
-        method: in training.
-        optimizer: of the phase.
-        phase: position of the phase in the step.
-        epoch: the one to go on with.
-        rows: of the finished epochs.
-        chosen: positions of the images of a balanced phase; None in others.
-        partial: what an unfinished ``epoch`` needs to go on; None at its start.
-
-    Raises:
-        InputError: when the file cannot be written.
+    ``epoch`` is the one to go on with, ``rows`` are of the finished ones. ``chosen`` are the positions of the images of
+    a balanced phase, ``partial`` is what an unfinished epoch needs to go on. Raises InputError when the file cannot be
+    written.
     """
     state = {"method": method.state(), "optimizer": optimizer.state_dict(), "phase": phase, "epoch": epoch}
     if path.exists():

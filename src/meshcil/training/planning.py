@@ -9,7 +9,6 @@ from meshcil.config.run import RunConfig, method_settings
 from meshcil.core.artifacts import read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
-from meshcil.memory.budget import Budget, parse_budget
 from meshcil.memory.ledger import Ledger, annotation_size, pixel_size
 from meshcil.methods.base.method import Method, RunFacts
 
@@ -35,12 +34,10 @@ def quota(run: RunConfig, step: int, held: Ledger) -> int:
     """Exemplars of each class after ``step`` under the run's budget.
 
     A budget in carried bytes is shared with what the model holds after this very step, ``held``; one in bytes as MEMO
-    counts with what it will hold after the last (MEMO, section 4: the budget is met at the end).
-
-    Raises:
-        InputError: not even one exemplar per class fits.
+    counts with what it will hold after the last (MEMO, section 4: the budget is met at the end). Raises InputError when
+    not even one exemplar per class fits.
     """
-    budget = parse_budget(run.key.budget)
+    budget = run.budget
     fixed = held.total(budget.count)
     if budget.count == "paper":
         fixed = ledgers_of(run)[-1].total("paper")
@@ -51,18 +48,14 @@ def quota(run: RunConfig, step: int, held: Ledger) -> int:
 def check_bytes(run: RunConfig, data: Path) -> None:
     """Refuse a budget in bytes that the run cannot keep after every step.
 
-    Args:
-        run: resolved.
-        data: its prepared dataset, for the cuboids of mesh models; where it is not there yet, their vertices are
-            counted on a cuboid of common proportions, and `select` has the last word.
-
-    Raises:
-        InputError: naming the smallest budget that works.
+    ``data`` is its prepared dataset, for the cuboids of mesh models; where it is not there yet, their vertices are
+    counted on a cuboid of common proportions, and `select` has the last word. Raises InputError naming the smallest
+    budget that works.
     """
-    budget = parse_budget(run.key.budget)
+    budget = run.budget
     if not budget.in_bytes:
         return
-    smallest = smallest_bytes(run, budget, data)
+    smallest = smallest_bytes(run, data)
     if budget.amount < smallest:
         raise InputError(
             f"budget {budget.name}",
@@ -72,8 +65,9 @@ def check_bytes(run: RunConfig, data: Path) -> None:
         )
 
 
-def smallest_bytes(run: RunConfig, budget: Budget, data: Path) -> int:
+def smallest_bytes(run: RunConfig, data: Path) -> int:
     """Bytes that hold the model and one exemplar of each class after every step."""
+    budget = run.budget
     held = [ledger.total(budget.count) for ledger in ledgers_of(run, data)]
     if budget.count == "paper":
         held = [held[-1]] * len(held)

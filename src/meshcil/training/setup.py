@@ -15,10 +15,11 @@ from meshcil.config.run import ANY_BUDGET, RunConfig
 from meshcil.core.artifacts import load_state, read_json
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_object
+from meshcil.core.processes import keep_freed_memory
 from meshcil.datasets.prepared import PreparedSplit, load_cuboids, load_info, load_split
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Method, RunFacts
-from meshcil.training.data import TrainingData
+from meshcil.training.selection import TrainingData
 
 
 class _Exemplars(BaseModel):
@@ -27,17 +28,19 @@ class _Exemplars(BaseModel):
     classes: list[tuple[str, list[str]]]
 
 
-_NOT_PREPARED = {"description", "obtain", "generator", "suites"}
+_NOT_PREPARED = {"description", "obtain", "generator", "suites", "test_parts"}
 """Settings of a dataset that its preparation does not read."""
 
 
 def choose_device(name: str, threads: int) -> torch.device:
     """Device by name (`auto`: the GPU when there is one), with ``threads`` CPU threads and deterministic kernels.
 
-    Raises:
-        InputError: when the name is unknown, or names a GPU that is not there.
+    The process keeps the memory that it frees.
+
+    Raises InputError when the name is unknown, or names a GPU that is not there.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()
     # Not `use_deterministic_algorithms`, which does the same and imports the compiler, two seconds long.
     torch.set_deterministic_debug_mode("warn")
     # Or every new tensor is filled before it is written, a twentieth of a training step. That guards against reading
@@ -49,7 +52,7 @@ def choose_device(name: str, threads: int) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         usable = ["auto", "cpu", *["cuda"][:count], *(f"cuda:{i}" for i in range(count))]
         if name not in usable:
-            raise InputError(f"device {name!r}", "is unknown or not there", f"Here are: {', '.join(usable)}")
+            raise InputError(f"device {name!r}", "is unknown or not available", f"Available: {', '.join(usable)}")
         # With workspaces that streams share, matrix products may add in another order each time (cuBLAS).
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(name)
@@ -58,8 +61,7 @@ def choose_device(name: str, threads: int) -> torch.device:
 def run_facts(run: RunConfig, data: Path) -> RunFacts:
     """Facts of the run from its configuration and the prepared dataset in ``data``.
 
-    Raises:
-        InputError: when the dataset was prepared with other settings than the run has.
+    Raises InputError when the dataset was prepared with other settings than the run has.
     """
     _require_same_preparation(run, data)
     info, cuboids = load_info(data), load_cuboids(data)
@@ -107,8 +109,7 @@ def build_method(run: RunConfig, data: Path, device: torch.device) -> Method:
 def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torch.device) -> Method:
     """The run's method as it was after ``step``; pretrained weights are not read, as the state has all tensors.
 
-    Raises:
-        InputError: when the state is of another step.
+    Raises InputError when the state is of another step.
     """
     method = build_method(run.model_copy(update={"method": run.method.without_weights()}), data, device)
     content = load_state(state)
@@ -122,31 +123,24 @@ def load_method(run: RunConfig, data: Path, state: Path, step: int, device: torc
 def require_step(run: RunConfig, step: int, first: int = 0) -> None:
     """Check that the run has ``step``.
 
-    Raises:
-        InputError: when it is below ``first`` or beyond the last step: of the run, or 0 under the budget `any`.
+    Raises InputError when it is below ``first`` or beyond the last step: of the run, or 0 under the budget `any`.
     """
     last = 0 if run.key.budget == ANY_BUDGET else len(run.steps) - 1
     if not first <= step <= last:
-        raise InputError(f"step {step}", "is not a step that can be asked for here", f"Give one from {first} to {last}")
+        raise InputError(f"step {step}", "is not available here", f"Give one from {first} to {last}")
 
 
 def require_start(run: RunConfig, step: int, **options: Path | None) -> None:
     """Check that the run has ``step``, and that a later step, and only that, starts from files of the one before.
 
-    Args:
-        run: the run.
-        step: to start.
-        options: by name, the files given for what the step before left; None when absent.
-
-    Raises:
-        InputError: naming the step or the option.
+    ``options`` are these files by option name, None when absent. Raises InputError naming the step or the option.
     """
     require_step(run, step)
     for name, path in options.items():
         if step > 0 and path is None:
             raise InputError(f"--{name}", f"is missing: step {step} goes on from step {step - 1}", "Give its file")
         if step == 0 and path is not None:
-            raise InputError(f"--{name} {path}", "has no meaning: step 0 is the first", "Leave the option out")
+            raise InputError(f"--{name} {path}", "is not allowed: step 0 is the first", "Leave the option out")
 
 
 def _require_written_after(step: int, path: Path, content: Mapping[str, Any]) -> None:
@@ -157,8 +151,7 @@ def _require_written_after(step: int, path: Path, content: Mapping[str, Any]) ->
 def load_pool(run: RunConfig, split: Path, classes: Sequence[str]) -> ImagePool:
     """Images of ``classes`` in a prepared split; labels are positions in the run's class order.
 
-    Raises:
-        InputError: when a class has no image.
+    Raises InputError when a class has no image.
     """
     table = load_split(split, set(classes))
     missing = set(classes) - set(table.class_names)
@@ -175,14 +168,9 @@ def labelled_images(run: RunConfig, table: PreparedSplit) -> ImagePool:
 
 
 def read_exemplars(path: Path | None, step: int | None = None) -> dict[str, list[str]]:
-    """Exemplar ids by class, in order of arrival; none without a file.
+    """Exemplar ids by class, in order of arrival, chosen after ``step`` (any when None); none without a file.
 
-    Args:
-        path: of the file.
-        step: after which they must have been chosen; any when None.
-
-    Raises:
-        InputError: when the file is of another step, or holds no list of classes with their ids.
+    Raises InputError when the file is of another step, or holds no list of classes with their ids.
     """
     if path is None:
         return {}

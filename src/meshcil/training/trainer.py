@@ -1,4 +1,9 @@
-"""The optimiser loop of every incremental method: its phases, epoch by epoch, with a checkpoint after each."""
+"""The optimiser loop of every incremental method: its phases, epoch by epoch, with a checkpoint after each.
+
+Four other things are fitted by loops of their own, which know neither steps nor methods: a detector
+(`studies.detection_training.train_phase`), the network with two heads (`studies.two_tasks.fit_task`), the energy of an
+aligner (`aligners.eli.LatentAligner.fit`) and centroids (`models.frames.low_coherence_frame`).
+"""
 
 import math
 from collections.abc import Callable
@@ -17,8 +22,7 @@ from meshcil.models.chain import blocks
 from meshcil.models.trunks import pretrained_parameters
 from meshcil.training.augmentation import augment
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
-from meshcil.training.data import TrainingData
-from meshcil.training.selection import balanced_subset
+from meshcil.training.selection import TrainingData, balanced_subset
 
 EpochRow = dict[str, Any]
 Progress = Callable[[EpochRow], None]
@@ -33,24 +37,14 @@ def train_step(
 ) -> list[EpochRow]:
     """Train ``method`` on one step that it has begun, resuming where ``checkpoint`` was saved if it exists.
 
-    All draws derive from (seed, step, phase, epoch), so that a resumed run computes what an undisturbed one does,
-    bit for bit on the CPU.
+    All draws derive from (seed, step, phase, epoch), so that a resumed run computes what an undisturbed one does, bit
+    for bit on the CPU. The checkpoint is replaced after each epoch, its predecessor kept beside it
+    (`training/checkpoint.py`); the caller deletes both when the result is stored. ``progress`` is called with each
+    finished epoch's row, ``stop`` is asked after each batch. The rows hold phase, epoch, learning rate and the mean of
+    each loss term.
 
-    Args:
-        method: begun at this step; sees the new images before and after the optimiser loop.
-        data: images of the step.
-        checkpoint: file that is replaced after each epoch, its predecessor kept beside it (`training/checkpoint.py`);
-            the caller deletes both when the result is stored.
-        progress: called with each finished epoch's row.
-        stop: asked after each batch; on True the state is saved and training ends.
-
-    Returns:
-        One row per epoch: phase, epoch, learning rate, mean of each loss term.
-
-    Raises:
-        InputError: training diverged; the message names the term or parameter, phase, epoch and update. The checkpoint
-            of the last sound epoch stays.
-        Interrupted: ``stop`` said so; the same call goes on with the next batch.
+    Raises InputError when training diverged (the checkpoint of the last sound epoch stays), and Interrupted when
+    ``stop`` said so; the same call goes on with the next batch.
     """
     rows: list[EpochRow] = []
     resume = load_checkpoint(checkpoint)
@@ -58,6 +52,9 @@ def train_step(
     if resume is not None:
         rows = list(resume["rows"])
         method.load_state(resume["method"])
+    new, held = data.new, method.held_out(data.pool)
+    if held is not None:
+        data = data.subset((~held).nonzero()[:, 0])
     for index, phase in enumerate(method.phases()):
         if resume is not None and resume["phase"] > index:
             continue
@@ -84,7 +81,7 @@ def train_step(
             progress(rows[-1])
             if stop():
                 raise Interrupted(checkpoint)
-    method.finish_step(data.new)
+    method.finish_step(new)
     return rows
 
 
@@ -93,10 +90,7 @@ def build_optimizer(phase: Phase, method: Method) -> torch.optim.Optimizer:
     settings, block = phase.training, method.settings.backbone
     trunk = set(pretrained_parameters(method.network))
     groups = []
-    for ours, decay, share in (
-        (False, settings.weight_decay, 1.0),
-        (True, block.trunk_weight_decay, block.trunk_rate),
-    ):
+    for ours, decay, share in ((False, settings.weight_decay, 1.0), (True, block.trunk_weight_decay, block.trunk_rate)):
         if members := [p for p in phase.parameters if (p in trunk) is ours]:
             groups.append({"params": members, "weight_decay": decay, "share": share})
     if settings.optimizer == "sgd":
@@ -171,15 +165,11 @@ class _Epoch:
         self.position += 1
 
     def refuse(self, cause: str) -> None:
-        """End a training that diverged: what would be stored and scored is worthless.
-
-        Raises:
-            InputError: always.
-        """
+        """End a training that diverged: what would be stored and scored is worthless. Raises InputError always."""
         update = self.number * len(self.batches) + self.position
         where = f"step {self.method.step}, {self.phase.name}, epoch {self.number}, update {update}"
-        remedy = "Lower `lr` or set `gradient_limit` in the method's settings. The last state that is sound is kept"
-        raise InputError(where, f"training diverged: {cause}", remedy)
+        remedy = "Lower `lr` or set `gradient_limit` in the method's settings. The last sound state is kept"
+        raise InputError(where, f"training diverged: {cause}", remedy, "a-run")
 
     def require_sound(self) -> None:
         """Refuse parameters and statistics that are not finite: a loss is looked at before an update, not after it."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from meshcil.datasets.primitives import backgrounds, nuisances, textures
+from meshcil.datasets.primitives import backgrounds, scene, textures
 from meshcil.datasets.primitives.scene import ELEVATION, THETA
 from meshcil.datasets.primitives.weather import WEATHERS, weather
 
@@ -30,7 +30,7 @@ def test_weather_is_a_function_of_its_generator_alone(kind):
 def test_odd_poses_leave_the_training_range():
     rng = np.random.default_rng(0)
     for _ in range(300):
-        elevation, theta = nuisances.odd_pose(rng, ELEVATION, THETA)
+        elevation, theta = scene.odd_pose(rng, ELEVATION, THETA)
         inside = ELEVATION[0] <= elevation <= ELEVATION[1] and THETA[0] <= theta <= THETA[1]
         assert not inside
         assert -35 < elevation < 70
@@ -41,7 +41,7 @@ def test_surface_textures_paint_a_pattern_over_the_colour():
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (500, 3))
     albedo = np.full((500, 3), 0.5)
     for seed in range(12):
-        paint = nuisances.surface_texture(np.random.default_rng(seed))
+        paint = scene.surface_texture(np.random.default_rng(seed))
         painted = paint(points, albedo)
         assert painted.std(axis=0).max() > 0.02
         assert 0 <= painted.min() <= painted.max() <= 1

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from meshcil.datasets.primitives.shapes import CLASSES, build, cad_tables, known_instance, palette, unusual_instance
-from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN
-from meshcil.datasets.primitives.unusual import UNUSUAL
+from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN, UNUSUAL
 
 SUBTYPES = [(c, n, t) for group in (KNOWN, UNUSUAL) for c in CLASSES for n, t in group[c].items()]
 

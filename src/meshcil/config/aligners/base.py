@@ -32,7 +32,6 @@ def aligner_settings(kind: str) -> type[AlignerSettings]:
 def load_aligner(path: Path) -> AlignerSettings:
     """Read and validate a file of `config/aligners` with the settings class that its `kind` names.
 
-    Raises:
-        InputError: when the file is missing, names no known kind, or does not validate.
+    Raises InputError when the file is missing, names no known kind, or does not validate.
     """
     return load_by_kind(aligner_settings, path, "eli")

@@ -68,8 +68,10 @@ class TrainingSettings(Settings):
 
 
 class PoseHeadSettings(Settings):
-    """2D pose baseline: classification into pose bins, one set of bins per class."""
+    """2D pose baseline: classification into pose bins."""
 
+    shared: bool = False
+    """One set of bins for all classes, which learns from the images of all; otherwise each class has its own."""
     azimuth_bins: int = Field(12, ge=2)
     """Bins over the full circle; 0 degrees is a bin centre."""
     elevation_bins: int = Field(6, ge=2)
@@ -119,12 +121,8 @@ class MethodSettings(Settings):
         moving = {"crop": changes.crop, "resized_crop": changes.resized_crop}
         if self.needs_pose and any(moving.values()):
             name = next(name for name, value in moving.items() if value)
-            raise ValueError(f"training.augmentation.{name} must be 0: a moved object is not where its pose says")
+            raise ValueError(f"training.augmentation.{name} must be 0: the image would move and its pose would not")
         return self
 
     def check_classes(self, count: int) -> None:
-        """Refuse a number of classes that the method cannot take.
-
-        Raises:
-            InputError: naming the setting to change.
-        """
+        """Refuse a number of classes that the method cannot take. Raises InputError naming the setting to change."""

@@ -44,7 +44,7 @@ class InferenceSettings(Block):
     """How vertex similarities become class scores."""
     start_pose: Literal["similarity", "likelihood"] = "similarity"
     """How the start pose is chosen: by max(o, b) - b as in the paper, or by the likelihood that the contrastive loss
-    trained (inference/likelihood.py)."""
+    trained (inference/start_search.py)."""
     start_grid: Literal["paper", "fine"] = "paper"
     """Start poses: the paper's 12 azimuths, 4 elevations and 3 rotations in the plane, or 36, 6 and 3."""
     refinement_steps: int = Field(30, ge=0)
@@ -88,8 +88,12 @@ class Settings(MethodSettings):
     """Vertices a class's cuboid aims at."""
     partitions: int = Field(20, ge=2)
     """Classes for which latent space is set aside (N)."""
-    partition_growth: Literal["fixed", "grow"] = "fixed"
-    """When a class finds no partition left: `fixed` is an error before the run, `grow` doubles N (models/frames.py)."""
+    partition_growth: Literal["fixed", "grow", "redraw"] = "fixed"
+    """When a class finds no partition left: `fixed` is an error before the run, `grow` doubles N and takes vertices and
+    network along (models/frames.py), `redraw` doubles N and draws all centroids anew, the control."""
+    vertex_identity: Literal["own", "shuffled", "class"] = "own"
+    """`own`: each vertex has its row in the bank. Controls: `shuffled` assigns a class's rows anew in each image;
+    `class` has one row for all vertices of a class, which makes a dense 2D classifier of the silhouette."""
     etf: bool = True
     """Partition the latent space around an equiangular tight frame; otherwise vertices start at random."""
     bank_momentum: float = Field(0.9, ge=0, lt=1)
@@ -98,6 +102,10 @@ class Settings(MethodSettings):
     """Features in the background bank."""
     background_samples: int = Field(5, ge=1)
     """Background cells drawn per image."""
+    background_sampling: Literal["random", "near", "hard"] = "random"
+    """Which cells: any, those near the object, or those most like a vertex."""
+    background_updates: float = Field(1.0, gt=0, le=1)
+    """Share of the updates of the network after which the background bank takes in new features."""
     background_refill: bool = True
     """Refill the background bank from the exemplars after each step."""
     all_data: bool = False
@@ -124,7 +132,7 @@ class Settings(MethodSettings):
     def final_partitions(self, count: int) -> int:
         """Partitions once ``count`` classes have arrived."""
         final = self.partitions
-        while self.partition_growth == "grow" and final < count:
+        while self.partition_growth != "fixed" and final < count:
             final *= 2
         return final
 

@@ -53,7 +53,6 @@ def study_settings(kind: str) -> type[StudySettings]:
 def load_study(path: Path) -> StudySettings:
     """Read and validate a file of `config/studies` with the settings class that its `kind` names.
 
-    Raises:
-        InputError: when the file is missing, names no known kind, or does not validate.
+    Raises InputError when the file is missing, names no known kind, or does not validate.
     """
     return load_by_kind(study_settings, path, "two-tasks")

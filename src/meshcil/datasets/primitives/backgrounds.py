@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from meshcil.datasets.primitives import textures
-from meshcil.datasets.primitives.blobs import blob, paint
+from meshcil.datasets.primitives.textures import blob, paint
 
 RGB = Float[np.ndarray, "H W 3"]
 

@@ -4,18 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from meshcil.datasets.primitives.solids import (
-    Part,
-    box,
-    ellipsoid,
-    hull,
-    mirrored,
-    moved,
-    panel,
-    prism,
-    revolve,
-    tube,
-)
+from meshcil.datasets.primitives.solids import Part, box, ellipsoid, hull, mirrored, moved, panel, prism, revolve, tube
 from meshcil.datasets.primitives.vehicles import Proportions
 
 

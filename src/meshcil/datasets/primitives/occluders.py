@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from meshcil.datasets.primitives import textures
-from meshcil.datasets.primitives.blobs import Blob, blob, paint
+from meshcil.datasets.primitives.textures import Blob, blob, paint
 
 # Hidden share of the object's mask, and of everything else, by level (Occluded Pascal3D+, FGL and BGL).
 OBJECT_RANGE = {1: (0.2, 0.4), 2: (0.4, 0.6), 3: (0.6, 0.8)}
@@ -21,16 +21,11 @@ KINDS = (*textures.PLAIN, *textures.PLAIN, *textures.PATTERNS)
 
 @dataclass(frozen=True)
 class Occluded:
-    """An occluded copy of an image.
+    """An occluded copy of an image."""
 
-    Attributes:
-        image: float [H, W, 3] in [0, 1].
-        occluders: union of the occluders' masks, bool [H, W].
-        boxes: (first row, last row + 1, first column, last column + 1) of each occluder.
-    """
-
-    image: Float[np.ndarray, "H W 3"]
-    occluders: Bool[np.ndarray, "H W"]
+    image: Float[np.ndarray, "H W 3"]  # float [H, W, 3] in [0, 1]
+    occluders: Bool[np.ndarray, "H W"]  # union of the occluders' masks, bool [H, W]
+    # (first row, last row + 1, first column, last column + 1) of each occluder
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
@@ -95,18 +90,10 @@ def occlude(
     rng: np.random.Generator,
     measure: Measure | None = None,
 ) -> Occluded:
-    """Hide a share of the object and of its surroundings, each drawn from the level's range.
+    """Hide a share of the object and of its surroundings, each drawn from the range of the level (1, 2 or 3).
 
-    Args:
-        image: float RGB in [0, 1].
-        mask: the object; not empty.
-        level: 1, 2 or 3.
-        rng: source of randomness.
-        measure: share of the object that a union of occluders hides, where it has to be in the range; of the mask's
-            own pixels when None.
-
-    Raises:
-        ValueError: when the mask is empty.
+    ``measure`` gives the share that has to be in the range for a union of occluders; without it, that of the mask's own
+    pixels. Raises ValueError when the mask is empty.
     """
     if not mask.any():
         raise ValueError("mask must show the object")

@@ -18,53 +18,32 @@ Texture = Callable[[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]], Float[n
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """A Pascal3D+ viewpoint.
+    """A Pascal3D+ viewpoint."""
 
-    Attributes:
-        azimuth: radians, 0 seen from the front.
-        elevation: radians.
-        theta: in-plane rotation, radians.
-        distance: of the camera from the origin, in CAD units.
-        focal: pixels.
-        principal: (px, py) in pixels, the projection of the origin.
-    """
-
-    azimuth: float
-    elevation: float
-    theta: float
-    distance: float
-    focal: float
-    principal: tuple[float, float]
+    azimuth: float  # radians, 0 seen from the front
+    elevation: float  # radians
+    theta: float  # in-plane rotation, radians
+    distance: float  # of the camera from the origin, in CAD units
+    focal: float  # pixels
+    principal: tuple[float, float]  # (px, py) in pixels, the projection of the origin
 
 
 @dataclass(frozen=True)
 class Lighting:
-    """One distant lamp and a sky.
+    """One distant lamp and a sky."""
 
-    Attributes:
-        direction: unit vector towards the lamp, CAD axes.
-        ambient: share of the light that comes from everywhere.
-        gloss: strength of the highlight.
-    """
-
-    direction: Float[np.ndarray, "3"]
-    ambient: float
-    gloss: float
+    direction: Float[np.ndarray, "3"]  # unit vector towards the lamp, CAD axes
+    ambient: float  # share of the light that comes from everywhere
+    gloss: float  # strength of the highlight
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A rendered object to lay over a background.
+    """A rendered object to lay over a background."""
 
-    Attributes:
-        rgb: colour times coverage, [H, W, 3].
-        coverage: share of the pixel that shows the object, [H, W].
-        shadow: share of light kept by the ground behind, [H, W], 1 where no shadow falls.
-    """
-
-    rgb: Float[np.ndarray, "H W 3"]
-    coverage: Float[np.ndarray, "H W"]
-    shadow: Float[np.ndarray, "H W"]
+    rgb: Float[np.ndarray, "H W 3"]  # colour times coverage, [H, W, 3]
+    coverage: Float[np.ndarray, "H W"]  # share of the pixel that shows the object, [H, W]
+    shadow: Float[np.ndarray, "H W"]  # share of light kept by the ground behind, [H, W], 1 where no shadow falls
 
     def mask(self) -> Bool[np.ndarray, "H W"]:
         """Pixels at least half covered."""
@@ -193,17 +172,10 @@ def render(
     ground: float = 0.0,
     texture: Texture | None = None,
 ) -> Layer:
-    """Render one object.
+    """Render one object, its albedo per material given by ``colours`` or changed by ``texture`` (of points and albedo).
 
-    Args:
-        shape: what to render.
-        colours: albedo per material of the shape.
-        view: camera.
-        light: lamp and sky.
-        size: (height, width) in pixels; pixel (row, column) covers [row, row + 1) x [column, column + 1).
-        samples: rays per pixel along each axis.
-        ground: strength of the shadow on the ground, 0 for none.
-        texture: maps (points, albedo) to a new albedo.
+    ``size`` is (height, width) in pixels; pixel (row, column) covers [row, row + 1) x [column, column + 1), ``samples``
+    rays along each axis. ``ground`` is the strength of the shadow on the ground, 0 for none.
     """
     height, width = size
     scene = EmbreeScene()

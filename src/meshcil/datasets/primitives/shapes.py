@@ -9,8 +9,7 @@ from jaxtyping import Float, Int
 
 from meshcil.datasets.primitives import cycles, household, vehicles
 from meshcil.datasets.primitives.solids import Part
-from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN, Table
-from meshcil.datasets.primitives.unusual import UNUSUAL
+from meshcil.datasets.primitives.subtypes import DEFAULTS, KNOWN, UNUSUAL, Table
 
 BUILDERS: dict[str, Callable[[vehicles.Proportions], list[Part]]] = {
     "aeroplane": vehicles.aeroplane,
@@ -33,19 +32,12 @@ SUBTYPES = tuple(f"{name}-{subtype}" for name in CLASSES for group in (KNOWN, UN
 
 @dataclass(frozen=True)
 class Shape:
-    """A triangle mesh whose faces know their material.
+    """A triangle mesh whose faces know their material."""
 
-    Attributes:
-        vertices: CAD axes, centred on the origin, largest extent 1, float64 [V, 3].
-        faces: int64 [F, 3].
-        roles: names of the materials.
-        face_roles: index into ``roles`` of each face, int64 [F].
-    """
-
-    vertices: Float[np.ndarray, "V 3"]
-    faces: Int[np.ndarray, "F 3"]
-    roles: tuple[str, ...]
-    face_roles: Int[np.ndarray, " F"]
+    vertices: Float[np.ndarray, "V 3"]  # CAD axes, centred on the origin, largest extent 1, float64 [V, 3]
+    faces: Int[np.ndarray, "F 3"]  # int64 [F, 3]
+    roles: tuple[str, ...]  # names of the materials
+    face_roles: Int[np.ndarray, " F"]  # index into ``roles`` of each face, int64 [F]
 
 
 def _merge(parts: list[Part]) -> Shape:
@@ -82,11 +74,7 @@ def build(class_name: str, table: Table) -> Shape:
 
 
 def known_instance(class_name: str, tables: list[Table], rng: np.random.Generator) -> tuple[Shape, int]:
-    """An object close to one of the class's CAD models.
-
-    Returns:
-        Its shape and the 1-based index of the CAD model, as annotations count them.
-    """
+    """An object close to one of the class's CAD models, and the model's index from 1, as annotations count them."""
     index = int(rng.integers(len(tables)))
     return build(class_name, _vary(tables[index], 0.1, rng)), index + 1
 

@@ -16,17 +16,11 @@ Vector = Sequence[float] | Float[np.ndarray, "3"]
 
 @dataclass(frozen=True)
 class Part:
-    """A surface of one material.
+    """A surface of one material."""
 
-    Attributes:
-        vertices: CAD axes, float64 [V, 3].
-        faces: vertex indices of the triangles, int64 [F, 3]; windings carry no information.
-        role: name of the material ("body", "glass", "dark", ...), coloured per instance.
-    """
-
-    vertices: Float[np.ndarray, "V 3"]
-    faces: Int[np.ndarray, "F 3"]
-    role: str
+    vertices: Float[np.ndarray, "V 3"]  # CAD axes, float64 [V, 3]
+    faces: Int[np.ndarray, "F 3"]  # vertex indices of the triangles, int64 [F, 3]; windings carry no information
+    role: str  # name of the material ("body", "glass", "dark", ...), coloured per instance
 
 
 @lru_cache(maxsize=32)
@@ -103,11 +97,7 @@ def _torus(detail: int) -> tuple[np.ndarray, np.ndarray]:
 def loft(rings: Float[np.ndarray, "R N 3"], role: str, *, closed: bool = True, capped: bool = True) -> Part:
     """A surface through ``R`` rings of ``N`` points each; caps are fans, so rings must be convex.
 
-    Args:
-        rings: points in order, one ring per station.
-        role: material.
-        closed: join the last point of each ring with the first.
-        capped: close the first and the last ring.
+    ``closed`` joins the last point of each ring with the first, ``capped`` closes the first and the last ring.
     """
     stations, points = rings.shape[:2]
     steps = points if closed else points - 1
@@ -123,13 +113,9 @@ def loft(rings: Float[np.ndarray, "R N 3"], role: str, *, closed: bool = True, c
 
 
 def hull(stations: Sequence[Sequence[float]], role: str, *, power: float = 2.0, detail: int = 16) -> Part:
-    """A body along y through superellipse cross-sections.
+    """A body along y through superellipse cross-sections ``(y, z_center, half_width, half_height)``.
 
-    Args:
-        stations: rows ``(y, z_center, half_width, half_height)``.
-        role: material.
-        power: 2 gives ellipses, larger values boxes with round edges.
-        detail: points per cross-section.
+    A ``power`` of 2 gives ellipses, larger values boxes with round edges; ``detail`` is the points per cross-section.
     """
     angle = (np.arange(detail) + 0.5) * 2 * np.pi / detail
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -149,16 +135,9 @@ def prism(
     shift: float = 0.0,
     y: float = 0.0,
 ) -> Part:
-    """A frustum standing on ``z_low``: rectangles ``(width x, length y)`` at the bottom and the top.
+    """A frustum between two heights: rectangles of full edges ``(width x, length y)`` at the bottom and the top.
 
-    Args:
-        bottom: full edges of the lower rectangle.
-        top: full edges of the upper rectangle.
-        z_low: height of the lower rectangle.
-        z_high: height of the upper rectangle.
-        role: material.
-        shift: displacement of the upper rectangle along y.
-        y: centre of the lower rectangle along y; both are centred on x = 0.
+    Both are centred on x = 0, the lower one on ``y``, the upper one displaced along y by ``shift``.
     """
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     low = np.concatenate([corners * bottom, np.full((4, 1), z_low)], axis=1)
@@ -174,14 +153,9 @@ def revolve(
     stretch: float = 1.0,
     detail: int = 20,
 ) -> Part:
-    """A surface of revolution about z through ``(radius, z)`` pairs.
+    """A surface of revolution about z through ``(radius, z)`` pairs from bottom to top, ``detail`` points per ring.
 
-    Args:
-        profile: radius and height from bottom to top.
-        role: material.
-        arc: angles about z in radians, 0 towards the front (-y); the whole turn when None.
-        stretch: scale along y (a flat flask is < 1).
-        detail: points per ring.
+    ``arc``: angles about z in radians, 0 towards the front (-y), the whole turn when None. ``stretch`` scales along y.
     """
     closed = arc is None
     low, high = (0.0, 2 * np.pi) if arc is None else arc

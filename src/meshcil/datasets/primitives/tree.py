@@ -5,7 +5,6 @@ levels, ``ood-cv`` images of five nuisances. Every image has a generator of its 
 on workers.
 """
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from meshcil.core.artifacts import replace_folder
 from meshcil.core.errors import InputError
 from meshcil.core.processes import mapper
-from meshcil.datasets.base import Annotation
+from meshcil.datasets.base import Annotation, counted
 from meshcil.datasets.primitives import release
-from meshcil.datasets.primitives.nuisances import NUISANCES
 from meshcil.datasets.primitives.occluders import Measure, hidden_share, occlude
-from meshcil.datasets.primitives.scene import Scene
+from meshcil.datasets.primitives.scene import NUISANCES, Scene
 from meshcil.datasets.primitives.shapes import Shape
 from meshcil.datasets.windows import cut_mask, locate
 
@@ -29,31 +28,22 @@ SPLITS = ("cad", "train", "val", *NUISANCES)
 
 @dataclass(frozen=True)
 class TreeSettings:
-    """How many images are rendered, and of which size.
+    """How many images are rendered, and of which size."""
 
-    Attributes:
-        classes: categories.
-        train_per_class: training images of each class.
-        test_per_class: test images of each class.
-        ood_per_class: images of each class and nuisance.
-        image_size: (H, W) in pixels of the images the preparation will make.
-        focal: focal length in pixels; an extent of 1 covers focal / 5 pixels of a prepared image.
-        levels: occlusion levels to write.
-        nuisances: nuisances to write.
-        seed: other seeds give other objects and other images.
-    """
-
-    classes: tuple[str, ...]
-    train_per_class: int = 80
-    test_per_class: int = 40
-    ood_per_class: int = 20
-    image_size: tuple[int, int] = (96, 96)
-    focal: float = 375.0
-    levels: tuple[int, ...] = (1, 2, 3)
-    nuisances: tuple[str, ...] = NUISANCES
-    seed: int = 0
+    classes: tuple[str, ...]  # categories
+    train_per_class: int = 80  # training images of each class
+    test_per_class: int = 40  # test images of each class
+    ood_per_class: int = 20  # images of each class and nuisance
+    image_size: tuple[int, int] = (96, 96)  # (H, W) in pixels of the images the preparation will make
+    focal: float = 375.0  # focal length in pixels; an extent of 1 covers focal / 5 pixels of a prepared image
+    levels: tuple[int, ...] = (1, 2, 3)  # occlusion levels to write
+    nuisances: tuple[str, ...] = NUISANCES  # nuisances to write
+    seed: int = 0  # other seeds give other objects and other images
+    azimuths: tuple[float, ...] = ()  # weights of equal sectors of azimuth, the first from 0; uniform when empty
 
     def __post_init__(self) -> None:
+        if self.azimuths and (min(self.azimuths) < 0 or sum(self.azimuths) <= 0):
+            raise ValueError(f"azimuths must be weights of which one is positive, got {self.azimuths}")
         if not set(self.nuisances) <= set(NUISANCES):
             raise ValueError(f"nuisances must be a subset of {NUISANCES}, got {self.nuisances}")
         if not set(self.levels) <= {1, 2, 3}:
@@ -162,47 +152,19 @@ def _lines(entries: list[str]) -> bytes:
     return "".join(f"{entry}\n" for entry in entries).encode()
 
 
-def _write_cad(root: Path, world: World) -> None:
-    for class_name in world.settings.classes:
-        for number, shape in enumerate(world.models(class_name), start=1):
-            release.write_off(root / "pascal3d/CAD" / class_name / f"{number:02d}.off", shape)
-
-
 def render_tree(root: Path, world: World, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> None:
-    """Write the raw tree; it appears under its name only when it is complete.
+    """Write the raw tree; it appears under its name only when it is complete, and does not depend on ``workers``.
 
-    Args:
-        root: folder to create; it must not hold anything yet.
-        world: what to render.
-        workers: processes; the result does not depend on it.
-        progress: called with (images done, images in all).
-
-    Raises:
-        InputError: when ``root`` is a file or a folder with content, or cannot be written.
+    ``progress`` is called with (images done, images in all). Raises InputError when ``root`` is a file or a folder with
+    content, or cannot be written.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError(root, "exists already", "Remove it, or choose another folder for the generated data")
-    partial_root = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(partial_root, ignore_errors=True)
-    try:
-        _write_tree(partial_root, world, workers, progress)
-        if root.exists():
-            root.rmdir()
-        partial_root.rename(root)
-    finally:
-        shutil.rmtree(partial_root, ignore_errors=True)
-
-
-def _write_tree(root: Path, world: World, workers: int, progress: Callable[[int, int], None] | None) -> None:
     jobs = list(_jobs(world.settings))
-    make = partial(_make, root, world)
-    _write_cad(root, world)
-    with mapper(workers) as each:
-        _drain(each(make, jobs), len(jobs), progress)
-    _write_lists(root, world.settings)
-
-
-def _drain(results: Iterator[None], total: int, progress: Callable[[int, int], None] | None) -> None:
-    for done, _ in enumerate(results, start=1):
-        if progress is not None:
-            progress(done, total)
+    with replace_folder(root) as folder:
+        for class_name in world.settings.classes:
+            for number, shape in enumerate(world.models(class_name), start=1):
+                release.write_off(folder / "pascal3d/CAD" / class_name / f"{number:02d}.off", shape)
+        with mapper(workers) as each:
+            list(counted(each(partial(_make, folder, world), jobs), len(jobs), progress))
+        _write_lists(folder, world.settings)

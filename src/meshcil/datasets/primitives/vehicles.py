@@ -3,18 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from meshcil.datasets.primitives.solids import (
-    Part,
-    box,
-    ellipsoid,
-    hull,
-    mirrored,
-    moved,
-    panel,
-    prism,
-    tube,
-    wheel,
-)
+from meshcil.datasets.primitives.solids import Part, box, ellipsoid, hull, mirrored, moved, panel, prism, tube, wheel
 
 Proportions = Mapping[str, Any]
 

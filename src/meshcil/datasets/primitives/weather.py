@@ -55,11 +55,5 @@ WEATHERS = (rain, snow, fog)
 
 
 def weather(image: RGB, kind: int, rng: np.random.Generator) -> RGB:
-    """The image in one of the kinds of weather, float [H, W, 3] in [0, 1].
-
-    Args:
-        image: float RGB in [0, 1].
-        kind: which of ``WEATHERS``, modulo their number.
-        rng: source of randomness.
-    """
+    """The image, float RGB in [0, 1], in one of ``WEATHERS``: number ``kind`` modulo how many there are."""
     return np.clip(WEATHERS[kind % len(WEATHERS)](rng, image), 0, 1)

@@ -16,20 +16,19 @@ from meshcil.memory.ledger import LedgerRow, deployed
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.ledger import extractor_rows, tensor_bytes
 from meshcil.methods.base.method import Batch, Method, Phase, Prediction
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.heads import GrowingLinear, class_means, nearest_mean_scores
+from meshcil.models.chain import Backbone
+from meshcil.models.heads import GrowingLinear, align_new_rows, class_means, nearest_mean_scores
 from meshcil.models.pose_bins import BinLayout, PoseBinHead
-from meshcil.models.weight_aligning import align_new_rows
 
 
 class ImageClassifier(nn.Module):
     """Backbone, global average pooling and heads."""
 
-    def __init__(self, backbone: Backbone, layout: BinLayout | None) -> None:
+    def __init__(self, backbone: Backbone, pose: PoseHeadSettings | None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = GrowingLinear(backbone.channels)
-        self.pose_head = PoseBinHead(backbone.channels, layout) if layout else None
+        self.pose_head = PoseBinHead(backbone.channels, bin_layout(pose), shared=pose.shared) if pose else None
 
     def grow(self, classes: int, generator: torch.Generator | None) -> None:
         """Give the heads rows for ``classes`` classes."""
@@ -70,8 +69,7 @@ class IncrementalClassifier(Method):
 
     def build_network(self) -> ImageClassifier:
         """Backbone and empty heads."""
-        pose = self.settings.pose
-        return ImageClassifier(self.build_backbone(), bin_layout(pose) if pose else None)
+        return ImageClassifier(self.build_backbone(), self.settings.pose)
 
     def prepare_network(self, seen: int) -> None:
         """Heads of the loaded size."""

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from meshcil.config.classifier import ExpandableSettings
 from meshcil.memory.ledger import FLOAT_BYTES, LedgerRow, training_only
-from meshcil.methods.base.classifier import ImageClassifier, IncrementalClassifier, bin_layout
+from meshcil.methods.base.classifier import ImageClassifier, IncrementalClassifier
 from meshcil.methods.base.images import ImagePool
 from meshcil.methods.base.method import Batch
 from meshcil.models.expandable import ExpandableBackbone, auxiliary_targets, widen
@@ -29,8 +29,7 @@ class ExpandableMethod(IncrementalClassifier):
 
     def build_network(self) -> ImageClassifier:
         """The first step's network."""
-        pose = self.settings.pose
-        return ImageClassifier(self.build_expandable(), bin_layout(pose) if pose else None)
+        return ImageClassifier(self.build_expandable(), self.settings.pose)
 
     @abstractmethod
     def build_expandable(self) -> ExpandableBackbone:

@@ -1,4 +1,4 @@
-"""Abstract method whose network stays as the first step left it: SimpleCIL, FeCAM, RanPAC, ACIL."""
+"""Abstract method whose network stays as the first step left it: SimpleCIL, APER, FeCAM, RanPAC, ACIL."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -39,6 +39,11 @@ class FrozenMethod(IncrementalClassifier):
     def trains(self) -> bool:
         """Whether the present step trains the network."""
         return self.step == 0 and self.settings.adapt
+
+    @property
+    def head_width(self) -> int:
+        """Features that the first step's linear head reads."""
+        return self.network.backbone.channels
 
     def begin_step(self, step: int) -> None:
         """Grow the pose head; only a step that trains the network has a linear head."""
@@ -84,7 +89,7 @@ class FrozenMethod(IncrementalClassifier):
         self._drop_head()
 
     def _drop_head(self) -> None:
-        self.network.head = GrowingLinear(self.network.backbone.channels).to(self.device)
+        self.network.head = GrowingLinear(self.head_width).to(self.device)
 
     @abstractmethod
     def learn(self, features: Float[Tensor, "n D"], labels: Int[Tensor, " n"]) -> None:
@@ -125,5 +130,5 @@ class FrozenMethod(IncrementalClassifier):
         """The first step's linear head and its optimiser state, as well as the rest."""
         if not self.trains:
             return super().training_rows()
-        head = 4 * self.seen * (self.network.backbone.channels + 1)
+        head = 4 * self.seen * (self.head_width + 1)
         return [*super().training_rows(), training_only("linear head", head * (1 + self.optimiser_floats))]

@@ -14,19 +14,12 @@ _STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class ImagePool:
-    """Labelled images.
+    """Labelled images."""
 
-    Attributes:
-        ids: sample ids.
-        images: uint8 [n, 3, H, W], RGB.
-        labels: int64 [n], positions in the run's class order.
-        poses: float32 [n, 3], azimuth, elevation, theta in radians.
-    """
-
-    ids: tuple[str, ...]
-    images: UInt8[Tensor, "n 3 H W"]
-    labels: Int[Tensor, " n"]
-    poses: Float[Tensor, "n 3"]
+    ids: tuple[str, ...]  # sample ids
+    images: UInt8[Tensor, "n 3 H W"]  # uint8 [n, 3, H, W], RGB
+    labels: Int[Tensor, " n"]  # int64 [n], positions in the run's class order
+    poses: Float[Tensor, "n 3"]  # float32 [n, 3], azimuth, elevation, theta in radians
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,19 +50,12 @@ class ImagePool:
 
 @dataclass(frozen=True)
 class LatentPool:
-    """Labelled features, for a phase that trains on these in place of images.
+    """Labelled features, for a phase that trains on these in place of images."""
 
-    Attributes:
-        features: float32 [n, D].
-        labels: int64 [n], positions in the run's class order.
-        poses: float32 [n, 3], azimuth, elevation, theta in radians; NaN for features of no image.
-        replayed: bool [n], features that stand for earlier steps' images.
-    """
-
-    features: Float[Tensor, "n D"]
-    labels: Int[Tensor, " n"]
-    poses: Float[Tensor, "n 3"]
-    replayed: Bool[Tensor, " n"]
+    features: Float[Tensor, "n D"]  # float32 [n, D]
+    labels: Int[Tensor, " n"]  # int64 [n], positions in the run's class order
+    poses: Float[Tensor, "n 3"]  # float32 [n, 3], azimuth, elevation, theta in radians; NaN for features of no image
+    replayed: Bool[Tensor, " n"]  # bool [n], features that stand for earlier steps' images
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -18,15 +18,10 @@ def region_checks(
     centroids: Float[Tensor, "N D"],
     old: int,
 ) -> dict[str, float]:
-    """Shares of unit features and bank rows whose nearest centroid is their class's.
+    """Shares of unit features (at visible vertices) and bank rows whose nearest centroid is their class's.
 
-    Args:
-        features: at visible vertices.
-        labels: class of each.
-        bank: of all partitions.
-        members: rows of the bank that are vertices of the C classes seen.
-        centroids: of all partitions.
-        old: classes that had arrived before the step.
+    ``members`` marks the rows of the bank that are vertices of the C classes seen, of which ``old`` had arrived before
+    the step.
     """
     nearest = (features @ centroids.T).argmax(1)
     rows = members.nonzero(as_tuple=True)
@@ -48,12 +43,8 @@ def drift_checks(
 ) -> dict[str, float]:
     """Mean cosines of features and bank rows with what they were before the step; 1 where nothing moved.
 
-    Args:
-        features: at visible vertices.
-        taught: the earlier network's there; None in the first step.
-        bank: rows of the K classes that had arrived before.
-        before: the same before the step.
-        members: which of them are vertices.
+    ``taught`` are the earlier network's features, None in the first step; ``bank`` and ``before`` have the rows of the
+    K classes that had arrived before, of which ``members`` are vertices.
     """
     if taught is None or not len(bank):
         return {}
@@ -64,12 +55,7 @@ def drift_checks(
 
 
 def gradient_checks(terms: Mapping[str, Float[Tensor, ""]], parameters: Sequence[nn.Parameter]) -> dict[str, float]:
-    """Norm of each term's gradient, as a share of the contrastive one's.
-
-    Args:
-        terms: of one batch, weights applied, with `contrastive` among them.
-        parameters: of the network.
-    """
+    """Norm of each loss term's gradient, weights applied, as a share of that of the term `contrastive`."""
     norms = {}
     for name, term in terms.items():
         norms[name] = 0.0

@@ -23,31 +23,19 @@ Update = Callable[[ExemplarStore, Mapping[str, Sequence[str]], int], ExemplarSto
 
 @dataclass(frozen=True)
 class MeshRules:
-    """The paper's rules, or the released code's where a flag says so.
+    """The paper's rules, or the released code's where a flag says so."""
 
-    Attributes:
-        fill: what the partitions hold at the start (D1).
-        kappa_distillation: kappa3 (D2).
-        background_weight: w_B in the contrastive denominator (D3).
-        candidates: classes an image is compared with, from those seen and the partitions there are (D4).
-        distilled: classes that distillation covers at a step, the first ones (D5).
-        update: exemplars after a step (D8, D9).
-        rank: exemplars of one class, best first (D10).
-        teacher_trains: the teacher normalises by batch statistics (D11).
-        pose_error: radians between two poses (D13).
-        padding: padded vertices count like others outside of the contrastive loss (D14).
-    """
-
-    fill: Fill
-    kappa_distillation: float
-    background_weight: float
+    fill: Fill  # what the partitions hold at the start (D1)
+    kappa_distillation: float  # kappa3 (D2)
+    background_weight: float  # w_B in the contrastive denominator (D3)
+    # classes an image is compared with, from those seen and the partitions there are (D4)
     candidates: Callable[[int, int], int]
-    distilled: Callable[[RunFacts, int], int]
-    update: Update
-    rank: Rank
-    teacher_trains: bool
-    pose_error: Callable[[Tensor, Tensor], Tensor]
-    padding: bool
+    distilled: Callable[[RunFacts, int], int]  # classes that distillation covers at a step, the first ones (D5)
+    update: Update  # exemplars after a step (D8, D9)
+    rank: Rank  # exemplars of one class, best first (D10)
+    teacher_trains: bool  # the teacher normalises by batch statistics (D11)
+    pose_error: Callable[[Tensor, Tensor], Tensor]  # radians between two poses (D13)
+    padding: bool  # padded vertices count like others outside of the contrastive loss (D14)
 
 
 def mesh_rules(settings: Settings) -> MeshRules:

@@ -27,30 +27,21 @@ from meshcil.memory.selection import select
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool, LatentPool
 from meshcil.methods.base.ledger import training_rows
-from meshcil.models.backbones.base import Backbone
+from meshcil.models.chain import Backbone
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a method may know of the run.
+    """What a method may know of the run."""
 
-    Attributes:
-        classes: names in order of arrival; a label is a position here.
-        step_sizes: classes that arrive at each step.
-        image_size: height and width of prepared images.
-        focal: focal length of prepared images in pixels; NaN in a dataset without poses.
-        distance: of the camera from the object.
-        bounds: float32 [C, 3, 2], low and high end of each class's cuboid per CAD axis; NaN without poses.
-        seed: of the run.
-    """
-
-    classes: tuple[str, ...]
-    step_sizes: tuple[int, ...]
-    image_size: tuple[int, int]
-    focal: float
-    distance: float
+    classes: tuple[str, ...]  # names in order of arrival; a label is a position here
+    step_sizes: tuple[int, ...]  # classes that arrive at each step
+    image_size: tuple[int, int]  # height and width of prepared images
+    focal: float  # focal length of prepared images in pixels; NaN in a dataset without poses
+    distance: float  # of the camera from the object
+    # float32 [C, 3, 2], low and high end of each class's cuboid per CAD axis; NaN without poses
     bounds: Float[Tensor, "C 3 2"]
-    seed: int
+    seed: int  # of the run
 
     def seen(self, step: int) -> int:
         """Number of classes seen up to and including ``step``; 0 before the first."""
@@ -59,72 +50,46 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Batch:
-    """Training images as the network takes them, or features of such images.
+    """Training images as the network takes them, or features of such images."""
 
-    Attributes:
-        images: float32 [B, 3, H, W], normalised; features [B, D] in a phase that trains on latents.
-        labels: int64 [B].
-        poses: float32 [B, 3], azimuth, elevation, theta in radians, after augmentation.
-        replayed: bool [B], exemplars of earlier steps, or features that stand for their images.
-        generator: for draws that belong to this batch.
-        phase: name of the phase that trains.
-    """
-
+    # float32 [B, 3, H, W], normalised; features [B, D] in a phase that trains on latents
     images: Float[Tensor, "B ..."]
-    labels: Int[Tensor, " B"]
-    poses: Float[Tensor, "B 3"]
-    replayed: Bool[Tensor, " B"]
-    generator: torch.Generator
-    phase: str = "train"
+    labels: Int[Tensor, " B"]  # int64 [B]
+    poses: Float[Tensor, "B 3"]  # float32 [B, 3], azimuth, elevation, theta in radians, after augmentation
+    replayed: Bool[Tensor, " B"]  # bool [B], exemplars of earlier steps, or features that stand for their images
+    generator: torch.Generator  # for draws that belong to this batch
+    phase: str = "train"  # name of the phase that trains
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers for a batch of images.
+    """Answers for a batch of images."""
 
-    Attributes:
-        scores: float [B, C], larger is better, one per class seen.
-        labels: int64 [B].
-        poses: float [B, 3] in radians, or None when the method has no pose.
-        distance: float [B], of the camera from the object in CAD units, or None when it is not estimated.
-        covered: bool [B, h, w], cells of the feature map that see the object in its pose, or None likewise.
-        occluded: those of them where something hides it, or None likewise.
-        fit: float [B], how much better than the background the object explains a cell of the map on average, or None
-            likewise.
-        heads: int64 [B] by name of a classifier, for methods with several: `linear`, `nearest_mean`.
-    """
-
-    scores: Float[Tensor, "B C"]
-    labels: Int[Tensor, " B"]
-    poses: Float[Tensor, "B 3"] | None
+    scores: Float[Tensor, "B C"]  # float [B, C], larger is better, one per class seen
+    labels: Int[Tensor, " B"]  # int64 [B]
+    poses: Float[Tensor, "B 3"] | None  # float [B, 3] in radians, or None when the method has no pose
+    # float [B], of the camera from the object in CAD units, or None when it is not estimated
     distance: Float[Tensor, " B"] | None = None
+    # bool [B, h, w], cells of the feature map that see the object in its pose, or None likewise
     covered: Bool[Tensor, "B h w"] | None = None
-    occluded: Bool[Tensor, "B h w"] | None = None
+    occluded: Bool[Tensor, "B h w"] | None = None  # those of them where something hides it, or None likewise
+    # float [B], how much better than the background the object explains a cell of the map on average, or None likewise
     fit: Float[Tensor, " B"] | None = None
+    # int64 [B] by name of a classifier, for methods with several: `linear`, `nearest_mean`
     heads: Mapping[str, Int[Tensor, " B"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of optimisation within a step.
+    """One stretch of optimisation within a step."""
 
-    Attributes:
-        name: `train`, or what sets it apart.
-        parameters: that are optimised.
-        epochs: passes over the data.
-        lr: learning rate at its start.
-        training: further settings.
-        balanced: train on equally many images of each class: all exemplars, and as many of each new class.
-        latents: train on these in place of the step's images; a last partial batch is kept.
-    """
-
-    name: str
-    parameters: tuple[nn.Parameter, ...]
-    epochs: int
-    lr: float
-    training: TrainingSettings
-    balanced: bool = False
-    latents: LatentPool | None = None
+    name: str  # `train`, or what sets it apart
+    parameters: tuple[nn.Parameter, ...]  # that are optimised
+    epochs: int  # passes over the data
+    lr: float  # learning rate at its start
+    training: TrainingSettings  # further settings
+    balanced: bool = False  # train on equally many images of each class: all exemplars, and as many of each new class
+    latents: LatentPool | None = None  # train on these in place of the step's images; a last partial batch is kept
 
 
 class Method(ABC):
@@ -173,7 +138,7 @@ class Method(ABC):
             try:
                 backbone.load_weights(tensors)
             except ValueError as error:
-                raise InputError(block.weights, str(error), "Name weights of this very backbone, or none") from error
+                raise InputError(block.weights, str(error), "Name weights of this backbone, or none") from error
         return backbone
 
     def autocast(self) -> torch.autocast:
@@ -205,6 +170,10 @@ class Method(ABC):
     def losses(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Named loss terms, weights applied; their sum is minimised."""
 
+    def held_out(self, images: ImagePool) -> Bool[Tensor, " n"] | None:
+        """Which of the images of a step no batch may hold, or None; called with new ones and exemplars together."""
+        return None
+
     def after_batch(self, batch: Batch) -> None:  # noqa: B027 (a hook: most methods need none)
         """Called after the optimiser's update for ``batch``."""
 
@@ -212,11 +181,7 @@ class Method(ABC):
         """Look at the step's new images once it has trained: align weights, take statistics."""
 
     def checks(self, images: ImagePool) -> dict[str, float]:
-        """Whether the method's mechanisms acted in the step that has trained, by name; none by default.
-
-        Args:
-            images: a few of each class that the step trained on.
-        """
+        """Whether the method's mechanisms acted in the step, by name; looks at a few images of each class."""
         return {}
 
     def consolidate(self, exemplars: ImagePool) -> None:  # noqa: B027 (a hook)
@@ -292,12 +257,8 @@ class Method(ABC):
 def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
     """Tensors of a local file: safetensors, or a plain state dict as PyTorch saves it (``.pth``).
 
-    Args:
-        path: of the file.
-        sha256: its expected digest, or the digest's beginning (torchvision puts eight digits into file names).
-
-    Raises:
-        InputError: when the file is missing, of another kind, or its sha256 is not the expected one.
+    ``sha256`` may be a digest's beginning (torchvision puts eight digits into file names). Raises InputError when the
+    file is missing, of another kind, or its sha256 is not the expected one.
     """
     if not path.is_file():
         raise InputError(path, "does not exist", "Put the weights there; nothing is downloaded")

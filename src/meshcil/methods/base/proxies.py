@@ -58,8 +58,7 @@ class ProxyMethod(CosineMethod):
     def stages(self, backbone: nn.Module, images: Float[Tensor, "B 3 H W"]) -> Maps:
         """Outputs of the last stages, the backbone's own last.
 
-        Raises:
-            InputError: the backbone has fewer stages than the settings name.
+        Raises InputError when the backbone has fewer stages than the settings name.
         """
         try:
             return stage_outputs(backbone, images, self.settings.stages, before_last_layer=self.reads_last_input)

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import ChainBackbone
+from meshcil.models.chain import Backbone, ChainBackbone
 
 
 class SubsampledShortcut(nn.Module):
@@ -25,11 +24,8 @@ class SubsampledShortcut(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch normalisation; halves the map where it doubles the channels.
 
-    Args:
-        channels_in: of the input.
-        channels_out: as many, or twice as many.
-        projection: shortcut by 1x1 convolution and batch normalisation where the shape changes.
-        rectified: ReLU on the sum.
+    ``projection``: where the shape changes, the shortcut is a 1x1 convolution with batch normalisation. ``rectified``:
+    ReLU on the sum.
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, projection: bool, rectified: bool) -> None:
@@ -55,16 +51,11 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(ChainBackbone):
-    """Stem and three stages of n blocks at strides 1, 2 and 4; 6n + 2 layers with the classifier.
+    """Stem and three stages of n blocks at strides 1, 2 and 4; 6n + 2 layers (``depth``) with the classifier.
 
-    Args:
-        width: channels of stem and first stage; the others have 2 and 4 times as many.
-        depth: 6n + 2, e.g. 14, 20, 26, 32.
-        cosine: the variant for cosine classifiers (LUCIR): shortcuts are projections, and the last block has no
-            final ReLU, so that features have both signs.
-
-    Raises:
-        ValueError: ``depth`` is not 6n + 2.
+    Stem and first stage have ``width`` channels, the others 2 and 4 times as many. ``cosine`` is the variant for cosine
+    classifiers (LUCIR): shortcuts are projections, and the last block has no final ReLU, so that features have both
+    signs. Raises ValueError when ``depth`` is not 6n + 2.
     """
 
     stride = 4

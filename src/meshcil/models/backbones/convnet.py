@@ -7,22 +7,16 @@ import itertools
 
 from torch import nn
 
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import ChainBackbone
+from meshcil.models.chain import Backbone, ChainBackbone
 
 _CHANNELS = {2: (64, 64), 4: (128, 128, 128, 512)}
 
 
 class ConvNet(ChainBackbone):
-    """Blocks of convolution with bias, batch normalisation, ReLU and 2x2 max-pooling.
+    """2 or 4 blocks of convolution with bias, batch normalisation, ReLU and 2x2 max-pooling.
 
-    The first convolution of the four-block network is 7x7 with stride 2, all others are 3x3.
-
-    Args:
-        depth: 2 or 4 blocks.
-
-    Raises:
-        ValueError: another depth.
+    The first convolution of the four-block network is 7x7 with stride 2, all others are 3x3. Raises ValueError for
+    another depth.
     """
 
     def __init__(self, depth: int) -> None:

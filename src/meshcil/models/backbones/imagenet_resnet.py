@@ -6,8 +6,7 @@ The stem is 7x7 with stride 2 in every protocol; a toolbox that changes it with 
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import ChainBackbone
+from meshcil.models.chain import Backbone, ChainBackbone
 
 # MEMO's sweep also has ResNet-10 and a ResNet-26 of bottleneck blocks (MEMO, section 5).
 _LAYOUTS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], list[int]]] = {
@@ -20,13 +19,9 @@ _LAYOUTS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], list[int]]] = {
 
 
 class ImageNetResNet(ChainBackbone):
-    """Stem with max-pooling and four stages; 512 features (2048 with bottlenecks).
+    """Stem with max-pooling and four stages; 512 features (2048 with bottlenecks); depth 10, 18, 26, 34 or 50.
 
-    Args:
-        depth: 10, 18, 26, 34 or 50.
-
-    Raises:
-        ValueError: another depth.
+    Raises ValueError for another depth.
     """
 
     stride = 32

@@ -8,18 +8,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meshcil.models.backbones.base import Backbone
 from meshcil.models.backbones.resnet10 import ResidualBlock, convolution
+from meshcil.models.chain import Backbone
 
 
 class PyramidBackbone(Backbone):
     """Stem of stride 4, one block there, ``depth`` blocks at stride 8, merged at stride 4.
 
-    The receptive field is 51 + 32 * depth pixels.
-
-    Args:
-        width: channels of the stem; the map has twice, the context level four times as many.
-        depth: residual blocks at stride 8.
+    The receptive field is 51 + 32 * depth pixels. The stem has ``width`` channels, the map twice, the context level
+    four times as many.
     """
 
     stride = 4

@@ -7,8 +7,7 @@ One residual block per stage at strides 4, 8 and 16. At width 17 it has the size
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from meshcil.models.backbones.base import Backbone
-from meshcil.models.chain import ChainBackbone
+from meshcil.models.chain import Backbone, ChainBackbone
 
 
 def convolution(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:
@@ -35,12 +34,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet10(ChainBackbone):
-    """Stem of stride 4 and three stages.
-
-    Args:
-        width: channels of the stem; the stages have 2, 4 and 8 times as many.
-        depth: residual blocks per stage.
-    """
+    """Stem of stride 4 and three stages of 2, 4 and 8 times its ``width`` channels, ``depth`` residual blocks each."""
 
     stride = 16
 

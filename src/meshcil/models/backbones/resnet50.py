@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet50
 
-from meshcil.models.backbones.base import Backbone
+from meshcil.models.chain import Backbone
 
 
 class DoubleConvolution(nn.Sequential):

@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from meshcil.models.backbones.base import Backbone
 from meshcil.models.backbones.resnet10 import ResidualBlock
-from meshcil.models.chain import ChainBackbone
+from meshcil.models.chain import Backbone, ChainBackbone
 from meshcil.models.trunks import (
     Entry,
     Frozen,
@@ -80,20 +79,11 @@ class TimmLevel(ChainBackbone):
 
 
 class TimmPyramid(Backbone):
-    """Several levels of a convolutional model, merged at the stride of the finest one.
+    """Several levels of a convolutional model, given by their strides, merged at the stride of the finest one.
 
-    Args:
-        model: timm's name.
-        levels: strides of the levels.
-        width: channels of the map.
-        frozen: stride through which the trunk keeps its weights; 0 for none of it.
-        zoom: how many times images are enlarged.
-        fold: batch norms of what trains become part of its convolutions.
-        tensors: weights of the model; random when absent.
-
-    Raises:
-        ValueError: the model is unknown or not a chain of convolutions, a stride is none of its levels', or the weights
-            are of another model.
+    Through the stride ``frozen`` the trunk keeps its weights; 0 for none of it. Images are enlarged ``zoom`` times.
+    ``fold`` makes the batch norms of what trains part of its convolutions. Raises ValueError when the model is unknown
+    or not a chain of convolutions, a stride is none of its levels', or the weights are of another model.
     """
 
     def __init__(

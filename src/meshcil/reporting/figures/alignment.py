@@ -4,8 +4,9 @@ import numpy
 import pandas as pd
 from matplotlib.figure import Figure
 
-from meshcil.reporting.drawing import Series, draw_lines, label_ends, row_names, say_when_empty
+from meshcil.reporting.drawing import Series, draw_lines, label_ends, say_when_empty
 from meshcil.reporting.palette import GREY, INK, Look, looks
+from meshcil.reporting.table import row_names
 from meshcil.reporting.tables.alignment import gains, told
 
 

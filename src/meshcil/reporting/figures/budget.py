@@ -1,12 +1,10 @@
 """Accuracy against the memory that may be kept between steps."""
 
-from typing import Literal
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from meshcil.config.base import Settings
+from meshcil.config.figures.budget import Options
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import looks
 from meshcil.reporting.table import Table
@@ -17,15 +15,6 @@ _AXIS = {
     "carried": ("carried", "carried between steps [MiB]"),
     "paper": ("paper", "parameters and exemplar pixels [MiB]"),
 }
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    x: Literal["images", "carried", "paper"] = "carried"
-    """Horizontal axis: exemplar images, MiB carried between steps (network, bank, exemplars), or MiB as MEMO counts."""
-    accuracy: Literal["average", "last"] = "average"
-    """Vertical axis: average incremental accuracy, or accuracy after the last step."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:

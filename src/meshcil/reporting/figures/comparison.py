@@ -5,20 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from meshcil.config.base import Settings
-from meshcil.reporting.drawing import legend_above, row_names, say_when_empty
+from meshcil.config.figures.comparison import Options
+from meshcil.reporting.drawing import legend_above, say_when_empty
 from meshcil.reporting.palette import BLUE, INK, ORANGE, PAPER
 from meshcil.reporting.style import WIDTH
+from meshcil.reporting.table import row_names
 from meshcil.reporting.tables import comparison
 
 _SHOWN = (("average", "average accuracy", BLUE, "o"), ("last", "last accuracy", ORANGE, "D"))
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    reference: str = ""
-    """Method whose values are drawn as lines for comparison; the first one when empty."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:

@@ -4,9 +4,10 @@ import numpy
 import pandas as pd
 from matplotlib.figure import Figure
 
-from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, row_names, say_when_empty
+from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import looks
 from meshcil.reporting.scores import RUN
+from meshcil.reporting.table import row_names
 from meshcil.reporting.tables import held
 
 

@@ -1,12 +1,10 @@
 """A quantity of each block of a network, one line per quantity, relative to the largest block where it has a unit."""
 
-from typing import Literal
-
 import numpy
 import pandas as pd
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings
+from meshcil.config.figures.layers import Options
 from meshcil.reporting.drawing import Series, draw_lines, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import looks
 from meshcil.reporting.tables import layers
@@ -20,13 +18,6 @@ _SHOWN = {
         "CKA of pooled maps, unbiased, fresh weights",
     ),
 }
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    show: Literal["movement", "likeness"] = "movement"
-    """Gradients and shifts, each relative to its largest block; or likeness between steps."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:

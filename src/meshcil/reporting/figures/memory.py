@@ -4,11 +4,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from meshcil.reporting.drawing import legend_above, row_names, say_when_empty
+from meshcil.reporting.drawing import legend_above, say_when_empty
 from meshcil.reporting.palette import BLUE, ORANGE, SKY
 from meshcil.reporting.scores import last_step, overall
 from meshcil.reporting.style import WIDTH
-from meshcil.reporting.table import assemble, mebibytes
+from meshcil.reporting.table import assemble, mebibytes, row_names
 
 _PARTS = (
     ("deploy", "to predict", BLUE),

@@ -4,20 +4,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from meshcil.config.base import Settings
+from meshcil.config.figures.pose import Options
 from meshcil.reporting.drawing import draw_lines, label_ends, legend_above, percent_axes, say_when_empty, series
 from meshcil.reporting.palette import INK
 from meshcil.reporting.scores import test_set_order
 from meshcil.reporting.tables import robustness
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    test_sets: tuple[str, ...] = ()
-    """Test sets from left to right; all when absent."""
-    tick_labels: dict[str, str] = {}
-    """What to write below a test set instead of its name."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:

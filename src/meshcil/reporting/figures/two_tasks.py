@@ -1,12 +1,11 @@
 """ELI's two-task experiment: the course of alignment, how far latents move, or a picture of them."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings
+from meshcil.config.figures.two_tasks import Options
 from meshcil.reporting.drawing import Series, label_ends, percent_axes, say_when_empty
 from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, Look
 
@@ -14,16 +13,6 @@ _STUDIES = (BLUE, VERMILION, PURPLE, ORANGE)
 _DIGITS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 _SPREAD = {"after_second": "after the second task", "aligned": "aligned"}
 _MOMENTS = {"before": "before the second task", "after": "after it", "aligned": "aligned"}
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    show: Literal["course", "movement", "picture", "spread"] = "course"
-    """Accuracy on the first task while the aligner learns; how far the second task shifts each latent dimension, and
-    how far alignment moves it back; latents of the first task in two dimensions; or what each seed comes to."""
-    published: dict[str, dict[Literal["after_second", "aligned"], float]] = {}
-    """`spread`: percent that the paper states, by study."""
 
 
 def draw(scores: pd.DataFrame, options: Options) -> Figure:

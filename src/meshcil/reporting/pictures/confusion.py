@@ -5,21 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings
+from meshcil.config.pictures.confusion import Options
 from meshcil.core.errors import InputError
-from meshcil.evaluation.confusion import confusion_matrix
+from meshcil.evaluation.metrics import confusion_matrix
 from meshcil.reporting.palette import BLUE, INK
 from meshcil.reporting.shown import Shown
 
 _DARKEST = 0.5
 """Opacity of a cell with all images of its class, so that its number stays readable in light and dark."""
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    test_sets: tuple[str, ...] = ("clean",)
-    """Test sets from top to bottom."""
 
 
 def draw(shown: Shown, options: Options) -> Figure:

@@ -5,7 +5,7 @@ import math
 import numpy
 from matplotlib.figure import Figure
 
-from meshcil.config.base import Settings
+from meshcil.config.pictures.pose_errors import Options
 from meshcil.core.errors import InputError
 from meshcil.reporting.drawing import percent_axes
 from meshcil.reporting.palette import BLUE, GREEN, GREY, INK, PURPLE, VERMILION
@@ -14,13 +14,6 @@ from meshcil.reporting.shown import Shown
 _COLOURS = (BLUE, GREEN, VERMILION, PURPLE, GREY)
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 _THRESHOLDS = (10, 30)
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    test_sets: tuple[str, ...] = ("clean",)
-    """Test sets, at most five."""
 
 
 def draw(shown: Shown, options: Options) -> Figure:

@@ -6,15 +6,13 @@ asked for.
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
-from pydantic import Field
 
-from meshcil.config.base import Settings
+from meshcil.config.pictures.pose_overlays import Options
 from meshcil.core.errors import InputError
 from meshcil.reporting.html import render_svg
 from meshcil.reporting.overlay import HIDDEN, SEEN, draw_overlay, jpeg_text
@@ -22,7 +20,7 @@ from meshcil.reporting.palette import INK
 from meshcil.reporting.shown import Shown, cells
 from meshcil.reporting.style import FigureFiles, pdf_bytes
 
-MAX_BYTES = 400_000
+MAX_BYTES = 300_000
 TILE = 96
 """Side of a tile in the drawing; its pixels are twice as fine."""
 _ZOOM = 2
@@ -30,19 +28,6 @@ _GAP = 6
 _TEXT = 34
 """Height of the two lines below a tile."""
 _LEGEND = (("explained by the mesh", SEEN), ("explained better by the background", HIDDEN))
-
-
-class Options(Settings):
-    """Settings of this kind of figure."""
-
-    test_sets: tuple[str, ...] = ("clean",)
-    """Test sets from top to bottom; the same images are shown of all that share their ids."""
-    images: int = Field(4, ge=1)
-    """Images per test set: of classes that lie evenly apart in the dataset's order, or the worst errors at most."""
-    columns: int = Field(4, ge=1)
-    """Images side by side; more take further rows."""
-    pick: Literal["place", "worst"] = "place"
-    """Images by their place in the test set, or of each true class the error that the model was surest of."""
 
 
 def draw(shown: Shown, options: Options) -> FigureFiles:

@@ -2,18 +2,9 @@
 
 import pandas as pd
 
-from meshcil.config.base import Settings
+from meshcil.config.tables.classes import Options
 from meshcil.reporting.scores import last_step
 from meshcil.reporting.table import Table, assemble, percent
-
-
-class Options(Settings):
-    """Settings of this kind of table."""
-
-    metric: str = "accuracy"
-    """`accuracy` or a pose metric."""
-    test_set: str = "clean"
-    """Test set."""
 
 
 def build(scores: pd.DataFrame, options: Options) -> Table:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from meshcil.config.base import Settings
+from meshcil.config.tables.comparison import Options
 from meshcil.evaluation.contrast import FAILS, HOLDS, OPEN, interval_of
 from meshcil.reporting.scores import SOURCES, clean, joined, last_step, less, overall
 from meshcil.reporting.table import Table, assemble, percent
@@ -16,15 +16,6 @@ _VERDICTS = {
     OPEN: "Not to be told apart from it",
 }
 _PAIRED = ["dataset", "protocol", "seed"]
-
-
-class Options(Settings):
-    """Settings of this kind of table."""
-
-    reference: str = ""
-    """Method that the others are compared with; the first one when empty."""
-    test_sets: tuple[str, ...] = ()
-    """Further test sets whose accuracy after the last step gets a column."""
 
 
 def build(scores: pd.DataFrame, options: Options) -> Table:

@@ -1,12 +1,11 @@
 """Which kind of method wins under each budget: more exemplars, more models, or a mesh model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
-from meshcil.config.base import Settings
+from meshcil.config.tables.contest import Options
 from meshcil.evaluation.contrast import HOLDS, LEAST, interval_of
 from meshcil.reporting.scores import RUN, SOURCES, clean, joined, over_seeds, overall
 from meshcil.reporting.table import Table, percent
@@ -16,15 +15,6 @@ LEAD = "lead"
 _NONE = "none"
 """Budget of methods that keep no exemplars."""
 _METRIC = {"average": "average_incremental_accuracy", "last": "last_accuracy"}
-
-
-class Options(Settings):
-    """Settings of this kind of table."""
-
-    groups: dict[str, tuple[str, ...]] = Field({})
-    """Heading -> methods that compete for it; the best of them by mean over seeds stands in the column."""
-    accuracy: Literal["average", "last"] = "average"
-    """What decides: average incremental accuracy, or accuracy after the last step."""
 
 
 def build(scores: pd.DataFrame, options: Options) -> Table:

@@ -1,21 +1,13 @@
 """How much worse a method learns new classes than joint training does (Chaudhry et al., ECCV 2018)."""
 
 import pandas as pd
-from pydantic import Field
 
-from meshcil.config.base import Settings
-from meshcil.evaluation.incremental import intransigence
+from meshcil.config.tables.intransigence import Options
+from meshcil.evaluation.metrics import intransigence
 from meshcil.reporting.scores import RUN, SOURCES, joined, last_step
 from meshcil.reporting.table import Table, assemble, percent
 
 _PLACE = ["dataset", "protocol", "seed", "step"]
-
-
-class Options(Settings):
-    """Settings of this kind of table."""
-
-    reference: str = Field("joint", min_length=1)
-    """Method whose runs are the joint training; those of the same dataset, protocol and seed are compared."""
 
 
 def build(scores: pd.DataFrame, options: Options) -> Table:

@@ -2,18 +2,9 @@
 
 import pandas as pd
 
-from meshcil.config.base import Settings
+from meshcil.config.tables.robustness import Options
 from meshcil.reporting.scores import last_step, overall, test_set_order
 from meshcil.reporting.table import Table, assemble, percent
-
-
-class Options(Settings):
-    """Settings of this kind of table."""
-
-    metric: str = "accuracy"
-    """`accuracy`, `pose_accuracy_pi6` or `pose_accuracy_pi18`."""
-    test_sets: tuple[str, ...] = ()
-    """Columns, in this order; all test sets when absent."""
 
 
 def build(scores: pd.DataFrame, options: Options) -> Table:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from meshcil.evaluation.memory_curve import accuracy_per_megabyte, area_under_memory_curve
+from meshcil.evaluation.metrics import accuracy_per_megabyte, area_under_memory_curve
 from meshcil.reporting.scores import RUN, SOURCES, clean, joined
 from meshcil.reporting.table import MIB, Column, Table, assemble
 
