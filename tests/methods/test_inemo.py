@@ -448,3 +448,18 @@ def test_a_gradient_share_is_a_ratio_of_norms() -> None:
     assert gradient_checks(terms, [weight]) == pytest.approx(
         {"gradient of noise": 3 / 2**0.5, "gradient of positional": 0}
     )
+
+
+def test_hidden_vertices_are_invisible_and_what_hides_them_is_background() -> None:
+    method = padded_method()
+    batch = batch_of(method, [0, 1])
+    height, width = batch.images.shape[-2:]
+    hidden = torch.zeros(2, height, width, dtype=torch.bool)
+    hidden[1, :, : width // 2] = True
+    free, views = method._observe(batch), method._observe(replace(batch, hidden=hidden))
+    left = views.column < method.camera.image_size[1] // 2
+    assert torch.equal(views.visible[0], free.visible[0]) and torch.equal(views.covered[0], free.covered[0])
+    assert torch.equal(views.visible[1], free.visible[1] & ~left[1])
+    half = method.camera.image_size[1] // 2
+    assert not views.covered[1, :, :half].any() and free.covered[1, :, :half].any()
+    assert torch.equal(views.covered[1, :, half:], free.covered[1, :, half:])

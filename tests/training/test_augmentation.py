@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from meshcil.config.methods.base import AugmentationSettings
 from meshcil.config.run import load_method
 from meshcil.geometry.cameras import Camera, project
-from meshcil.training.augmentation import augment, enlarged_part, jitter, rotate
+from meshcil.training.augmentation import augment, enlarged_part, jitter, occlude, rotate
 
 CAMERA = Camera(200.0, (32.0, 24.0), (48, 64))
 # Off the object's mirror plane, so that a wrong sign shows.
@@ -127,3 +127,21 @@ def test_mesh_models_refuse_to_move_the_object(change: dict[str, float]) -> None
     settings["training"]["augmentation"] |= change
     with pytest.raises(ValidationError, match=f"{next(iter(change))} must be 0: the image would move"):
         type(method).model_validate(settings)
+
+
+def test_occluders_hide_part_of_their_share_of_the_images_and_nothing_else_changes() -> None:
+    images = torch.full((256, 3, 24, 32), -1.0)  # no colour of an occluder
+    changed, hidden = occlude(images, 0.5, torch.Generator().manual_seed(3))
+    assert torch.equal((changed != images).any(dim=1), hidden)
+    assert torch.equal((changed != images).all(dim=1), hidden)
+    touched = hidden.flatten(1).any(dim=1).float().mean()
+    assert 0.4 < float(touched) < 0.6
+    share = hidden.float().mean(dim=(1, 2))[hidden.flatten(1).any(dim=1)]
+    assert float(share.max()) < 1 and 0.1 < float(share.mean()) < 0.4
+    assert float(changed[hidden[:, None].expand_as(changed)].min()) >= 0
+
+
+def test_the_same_generator_gives_the_same_occluders() -> None:
+    images = torch.rand(8, 3, 16, 16)
+    first, second = (occlude(images, 0.5, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])

@@ -34,7 +34,7 @@ from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.frames import turn
 from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
 from meshcil.models.vertex_bank import update_vertices, write_background
-from meshcil.rendering.visibility import VertexViews, observe_vertices
+from meshcil.rendering.visibility import VertexViews, hide, observe_vertices
 
 _REFILL_BATCH = 64
 
@@ -355,7 +355,8 @@ class Learner(Method):
 
     def _observe(self, batch: Batch) -> VertexViews:
         meshes = [self.meshes[label] for label in batch.labels.tolist()]
-        return observe_vertices(meshes, batch.poses, self.camera, self.facts.distance)
+        views = observe_vertices(meshes, batch.poses, self.camera, self.facts.distance)
+        return views if batch.hidden is None else hide(views, batch.hidden)
 
     def _valid(self, seen: int, *, unused: bool) -> Bool[Tensor, "N V"]:
         valid = valid_rows(self.meshes[:seen], len(self.space.bank), self.vertices, unused=unused)

@@ -1,12 +1,13 @@
 """Which vertices an image sees, and in which cells: what the mesh losses need of a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from meshcil.core.arguments import checked, require_precision
 from meshcil.geometry.cameras import Camera, project
@@ -58,3 +59,14 @@ def observe_vertices(
         cell = torch.where(inside[..., None], uv, 0.0).long()
         visible = visible_vertices(fragments, vertices.shape[1]) & inside
     return VertexViews(uv, cell[..., 1], cell[..., 0], visible, fragments.covered)
+
+
+def hide(views: VertexViews, hidden: Bool[Tensor, "B height width"]) -> VertexViews:
+    """The views where pixels of the images are ``hidden``: such vertices are invisible, such cells are background.
+
+    A cell is hidden where more than half of its pixels are.
+    """
+    height, width = views.covered.shape[1:]
+    cells = functional.adaptive_avg_pool2d(hidden[:, None].float(), (height, width))[:, 0] > 0.5
+    free = ~cells[torch.arange(len(cells))[:, None], views.row, views.column]
+    return replace(views, visible=views.visible & free, covered=views.covered & ~cells)

@@ -20,7 +20,7 @@ from meshcil.methods.base.images import LatentPool, as_floats, normalise
 from meshcil.methods.base.method import Batch, Method, Phase
 from meshcil.models.chain import blocks
 from meshcil.models.trunks import pretrained_parameters
-from meshcil.training.augmentation import augment
+from meshcil.training.augmentation import augment, occlude
 from meshcil.training.checkpoint import Interrupted, load_checkpoint, save_checkpoint
 from meshcil.training.selection import TrainingData, balanced_subset
 
@@ -212,8 +212,11 @@ def _make_batch(
     images = as_floats(data.pool.images[indices].to(device))
     poses = data.pool.poses[indices].to(device)
     images, poses = augment(images, poses, phase.training.augmentation, generator)
+    hidden = None
+    if phase.training.augmentation.occlude > 0:
+        images, hidden = occlude(images, phase.training.augmentation.occlude, generator)
     labels = data.pool.labels[indices].to(device)
-    return Batch(normalise(images), labels, poses, data.replayed[indices].to(device), generator, phase.name)
+    return Batch(normalise(images), labels, poses, data.replayed[indices].to(device), generator, phase.name, hidden)
 
 
 def _latent_batch(latents: LatentPool, indices: Tensor, phase: Phase, generator: torch.Generator) -> Batch:

@@ -59,6 +59,7 @@ class Batch:
     replayed: Bool[Tensor, " B"]  # bool [B], exemplars of earlier steps, or features that stand for their images
     generator: torch.Generator  # for draws that belong to this batch
     phase: str = "train"  # name of the phase that trains
+    hidden: Bool[Tensor, "B H W"] | None = None  # bool [B, H, W], pixels that occluders were laid over, or None
 
 
 @dataclass(frozen=True)
