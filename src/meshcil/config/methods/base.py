@@ -26,8 +26,8 @@ class AugmentationSettings(Settings):
     """Smallest share of the image's area that a random part has, with sides from 3:4 to 4:3, which is enlarged to the
     image's size (torchvision's RandomResizedCrop, with 0.08); 0 leaves the image whole. Mesh models refuse it too."""
     occlude: float = Field(0.0, ge=0, le=1)
-    """Share of images over which one to three ellipses of smooth random colours are laid (after random erasing, Zhong et
-    al. 2020). To mesh models, hidden vertices are invisible and what hides them is background."""
+    """Share of images over which one to three ellipses of smooth random colours are laid (as random erasing does, Zhong
+    et al. 2020). To mesh models, hidden vertices are invisible and what hides them is background."""
 
 
 class TrainingSettings(Settings):
