@@ -7,7 +7,7 @@ import pytest
 
 from meshcil.config.base import Name, Settings
 from meshcil.config.documentation import parameter_tables, type_words
-from meshcil.config.options import options_class
+from meshcil.config.experiment import options_class
 from meshcil.core.naming import available, load_module
 
 KINDS = [

@@ -4,10 +4,12 @@ import errno
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from meshcil.core.artifacts import (
+    csv_text,
     load_state,
     read_json,
     remove_unfinished,
@@ -116,3 +118,15 @@ def test_the_umask_says_who_may_read_and_write(mask: int, mode: int, tmp_path: P
     finally:
         os.umask(before)
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
+
+
+ROWS = [
+    {"step": 0, "phase": "train", "lr": 0.001, "loss": 1 / 3, "kept": True},
+    {"step": 1, "phase": 'a "b", c', "lr": 1e-8, "extra": 2.0, "kept": False},
+    {"step": 10, "phase": "", "lr": 123456.789, "loss": -0.0, "kept": True},
+]
+
+
+def test_the_text_is_that_of_pandas() -> None:
+    assert csv_text(ROWS, digits=6) == pd.DataFrame(ROWS).to_csv(index=False, float_format="%.6g")
+    assert csv_text(ROWS) == pd.DataFrame(ROWS).to_csv(index=False)

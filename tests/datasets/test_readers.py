@@ -75,7 +75,7 @@ def test_objectnet3d_takes_object_0_of_the_class_with_its_own_viewport(tmp_path)
     samples = {s.id: s for s in source.samples("train")}
     raw = source.read(samples["boat/boat0"])
     assert raw.annotation.focal == 2000.0
-    with pytest.raises(InputError, match="of class 'car'"):
+    with pytest.raises(InputError, match="has the class 'car'"):
         source.read(samples["boat/boat-other"])
     with pytest.raises(InputError, match="no positive distance"):
         source.read(samples["boat/boat-far"])
@@ -275,7 +275,7 @@ def test_border_textures_follow_from_the_id_and_never_cross_over(tmp_path):
     assert len(colours["train"]) == 2 and not colours["train"] & colours["test"]
     archives.lines(root / "labels/test1.txt", ["banded/a.jpg"])
     texture_files.cache_clear()
-    with pytest.raises(InputError, match="for training and for test"):
+    with pytest.raises(InputError, match="for both training and test"):
         texture_files(root, "train")
 
 

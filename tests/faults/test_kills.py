@@ -132,7 +132,7 @@ def test_a_step_that_is_asked_to_stop_goes_on(method: str, reference: Path, fold
     process = start(folder, **fault("ask", r"checkpoint-\w+\.safetensors"))
     assert process.wait() == 1
     output = (folder / "out.txt").read_text()
-    assert "was saved, and the same command goes on from there" in output
+    assert "was saved, and the same command continues from there" in output
     assert "python -m meshcil.stages.train" in output and output.splitlines()[-1].startswith("1 job failed.")
     assert list(folder.glob(f"{RUN.format(method=method)}/step1/checkpoint-*.safetensors"))
     finish(folder, reference)

@@ -1,6 +1,7 @@
 """The start grid and its search, against rendered features."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from meshcil.geometry import pose_error
 from meshcil.inference import infer, render_loss, start_poses
 from meshcil.inference.similarity import best_similarity, map_columns, relative_similarity
-from meshcil.inference.start_search import start_grid
+from meshcil.inference.start_search import ByteCache, start_grid
 from tests.inference.scenes import make_scene, objective
 
 
@@ -86,3 +87,31 @@ def test_the_grid_is_kept_per_mesh_camera_and_distance() -> None:
     nearer = start_grid(scene.meshes[0], scene.camera, 4.0, torch.float64, torch.device("cpu"))
     assert len(nearer.cell) > len(first.cell)
     assert math.isclose(float(first.weight.sum()), len(first.cell))
+
+
+def test_the_least_recently_used_goes_first_and_the_bound_holds() -> None:
+    made: list[str] = []
+
+    def value(name: str, size: int) -> Callable[[], bytes]:
+        return lambda: (made.append(name), name.encode() * size)[1]
+
+    cache = ByteCache[bytes](10, len)
+    assert cache.get("a", value("a", 4)) == b"aaaa"
+    cache.get("b", value("b", 4))
+    cache.get("a", value("a", 4))
+    cache.get("c", value("c", 5))
+    assert (made, cache.held_bytes) == (["a", "b", "c"], 9)
+    cache.get("a", value("a", 4))
+    assert made == ["a", "b", "c"]
+    cache.get("b", value("b", 4))
+    assert made == ["a", "b", "c", "b"]
+    assert cache.held_bytes == 8
+
+
+def test_what_exceeds_the_bound_is_made_but_not_kept() -> None:
+    cache = ByteCache[bytes](3, len)
+    small = cache.get("small", lambda: b"ab")
+    assert cache.get("large", lambda: b"abcd") == b"abcd"
+    assert cache.held_bytes == 2
+    assert cache.get("small", lambda: b"other") is small
+    assert cache.get("large", lambda: b"efgh") == b"efgh"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcil.config.backbones import BackboneSettings
+from meshcil.config.methods.base import BackboneSettings
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage import source

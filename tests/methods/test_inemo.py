@@ -385,10 +385,10 @@ def test_a_state_holds_all_that_a_run_goes_on_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "other_facts", "message"),
     [
-        ({}, {"classes": ("class3", "class2", "class1", "class0")}, "the classes class0"),
-        ({}, {"seed": 7}, "the seed 0, not 7"),
-        ({"dim": 24}, {}, "the vertices and dimensions"),
-        ({"partitions": 9}, {}, "the partitions .*, not 9"),
+        ({}, {"classes": ("class3", "class2", "class1", "class0")}, "classes class0"),
+        ({}, {"seed": 7}, "seed 0, not 7"),
+        ({"dim": 24}, {}, "vertices and dimensions"),
+        ({"partitions": 9}, {}, "partitions .*, not 9"),
     ],
 )
 def test_a_state_of_another_run_is_refused(
@@ -397,7 +397,7 @@ def test_a_state_of_another_run_is_refused(
     method = build("inemo")
     chosen = settings("inemo").model_copy(update=changes)
     other = inemo.Learner(chosen, replace(facts(), **other_facts), torch.device("cpu"))
-    with pytest.raises(InputError, match=f"is of a run with {message}"):
+    with pytest.raises(InputError, match=f"belongs to a run with {message}"):
         other.load_state(method.state())
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from meshcil.config.backbones import BackboneSettings
+from meshcil.config.methods.base import BackboneSettings
 from meshcil.core.artifacts import load_state, save_state
 from meshcil.core.naming import load_object
 from meshcil.methods.base.method import Method

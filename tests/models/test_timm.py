@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor
 from torch.nn import functional
 
-from meshcil.config.backbones import BackboneSettings
+from meshcil.config.methods.base import BackboneSettings
 from meshcil.core.naming import load_object
 from meshcil.methods.base.images import normalise
 from meshcil.methods.base.ledger import extractor_rows, training_rows

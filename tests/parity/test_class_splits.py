@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from meshcil.protocols.protocol import legacy_permutation, step_sizes
+from meshcil.protocols import legacy_permutation, step_sizes
 
 
 def test_order_of_seed_1993():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from meshcil.models.etf import partition_latent_space, simplex_etf, unit_vectors
-from meshcil.models.vertex_bank import update_vertices, write_background
+from meshcil.models.neural_mesh import update_vertices, write_background
 
 
 @pytest.mark.parametrize(("partitions", "cosine"), [(20, -0.0526316), (100, -0.0101010)])

@@ -178,7 +178,7 @@ def test_damaged_files_are_named(keep: Callable[..., None], tmp_path: Path, file
 
 
 def test_a_folder_without_kept_results_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"docs/results: is no folder with kept results"):
+    with pytest.raises(InputError, match=r"docs/results: is not a folder with kept results"):
         pages(tmp_path)
 
 

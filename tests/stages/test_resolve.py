@@ -10,7 +10,7 @@ from meshcil.config.run import RunConfig, RunKey, load_dataset
 from meshcil.core.code_digest import repository_root
 from meshcil.core.errors import InputError
 from meshcil.core.naming import available
-from meshcil.protocols.protocol import order_classes
+from meshcil.protocols import order_classes
 from meshcil.stages.resolve import check_replay, resolve_run
 from tests.methods.factory import settings
 

@@ -65,7 +65,7 @@ def test_resume_within_and_after_an_epoch_is_bit_equal(kind: str, tmp_path: Path
     batches = 2 * -(-len(data.pool) // settings(kind).training.batch_size)
     assert batches > 2
     for batch in (0, batches // 2, batches - 1):
-        with pytest.raises(Interrupted, match="goes on from there"):
+        with pytest.raises(Interrupted, match="continues from there"):
             run(f"stopped{batch}", batch)
         assert run(f"stopped{batch}", None) == undisturbed
 
@@ -110,7 +110,7 @@ def test_resume_within_a_later_step_of_inemo_is_bit_equal(flag: str | None, tmp_
     assert len(undisturbed[1]) == 2 and all(row["distillation"] > 0 for row in undisturbed[1])
     assert all(row["feature distillation"] > 0 for row in undisturbed[1])
     for batch in (0, 2, 4):  # within the first epoch, after it, within the second
-        with pytest.raises(Interrupted, match="goes on from there"):
+        with pytest.raises(Interrupted, match="continues from there"):
             run(f"stopped{batch}", batch)
         assert run(f"stopped{batch}", None) == undisturbed
 

@@ -101,11 +101,7 @@ def kept_claim_files(results: Path, shown: Collection[str] = ()) -> list[Path]:
 
 
 def load_claims(config: Path) -> list[ClaimsSettings]:
-    """Read all files with claims.
-
-    Raises:
-        InputError: when a file is wrong, or two claims have the same name.
-    """
+    """Read all files with claims. Raises InputError when a file is wrong, or two claims have the same name."""
     found = []
     names: dict[str, Path] = {}
     for path in claim_files(config):

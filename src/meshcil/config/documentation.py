@@ -14,9 +14,8 @@ from meshcil.config.aligners.base import AlignerSettings, aligner_settings
 from meshcil.config.base import NAME
 from meshcil.config.claims import ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import ExperimentSettings
+from meshcil.config.experiment import ExperimentSettings, options_class
 from meshcil.config.methods.base import MethodSettings
-from meshcil.config.options import options_class
 from meshcil.config.run import ProtocolSettings, method_settings
 from meshcil.config.studies.base import StudySettings, study_settings
 from meshcil.core.naming import available, load_module, load_object

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from meshcil.config.base import Name, Seed, Settings, check_columns, load_settings, named_file
 from meshcil.config.run import RunKey
 from meshcil.core.errors import InputError
+from meshcil.core.naming import available, load_object
 
 SELECTABLE = (
     "dataset",
@@ -99,7 +100,7 @@ class ExperimentSettings(Settings):
     runs: tuple[RunBlock, ...] = ()
     """Blocks of runs."""
     studies: tuple[StudyBlock, ...] = ()
-    """Experiments that are no chain of incremental steps."""
+    """Experiments that are not a chain of incremental steps."""
     tables: tuple[Artifact, ...] = ()
     """Tables, in report order."""
     figures: tuple[Artifact, ...] = ()
@@ -183,3 +184,18 @@ def study_jobs(experiment: ExperimentSettings) -> tuple[tuple[str, int], ...]:
     """Name and seed of each study of an experiment, in order."""
     jobs = [(name, seed) for block in experiment.studies for name in block.names for seed in block.seeds]
     return tuple(dict.fromkeys(jobs))
+
+
+class NoOptions(Settings):
+    """Options of a kind that has one form."""
+
+
+def options_class(folder: str, kind: str) -> type[Settings]:
+    """`Options` of a kind: of its module in `meshcil.config`; a kind without a module there takes none.
+
+    Args:
+        folder: `tables`, `figures` or `pictures`.
+        kind: name, as in YAML files.
+    """
+    package = f"meshcil.config.{folder}"
+    return load_object(package, kind, "Options") if kind in available(package) else NoOptions

@@ -3,11 +3,13 @@
 Tensors are stored as safetensors; nothing here reads or writes a pickle.
 """
 
+import csv
 import errno
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -21,8 +23,7 @@ from meshcil.core.errors import InputError
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to a temporary name in the same folder, sync it, and rename it to ``path``.
 
-    Raises:
-        InputError: when the folder cannot be written (disk full, read-only, a file where a folder should be).
+    Raises InputError when the folder cannot be written (disk full, read-only, a file where a folder should be).
     """
     path = Path(path)
     temporary: Path | None = None
@@ -122,8 +123,7 @@ def json_text(value: Any, *, sort_keys: bool = True) -> str:
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
-    Raises:
-        InputError: when the file is missing, not a regular one, too large, nested too deeply, or not valid JSON.
+    Raises InputError when the file is missing, not a regular one, too large, nested too deeply, or not valid JSON.
     """
     path = Path(path)
     if not os.path.lexists(path):
@@ -143,8 +143,7 @@ def save_state(path: Path, tree: Mapping[str, Any]) -> None:
     Tensors keep their dtype and shape; everything else travels as JSON in the file's header. Equal trees
     give equal bytes.
 
-    Raises:
-        InputError: when the file cannot be written.
+    Raises InputError when the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -157,8 +156,7 @@ def save_state(path: Path, tree: Mapping[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """Load what `save_state` wrote; tensors are on the CPU.
 
-    Raises:
-        InputError: when the file is missing, truncated or of another kind.
+    Raises InputError when the file is missing, truncated or of another kind.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -198,3 +196,22 @@ def _attach_tensors(value: Any, tensors: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [_attach_tensors(v, tensors) for v in value]
     return value
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], digits: int | None = None) -> str:
+    """Text of a table as pandas would write it: columns in order of appearance, blanks where a row lacks one.
+
+    Args:
+        rows: values by column.
+        digits: significant digits of floating numbers; None keeps them all.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _text(value, digits) for name, value in row.items()} for row in rows)
+    return stream.getvalue()
+
+
+def _text(value: Any, digits: int | None) -> Any:
+    return f"{value:.{digits}g}" if digits is not None and isinstance(value, float) else value

@@ -18,8 +18,7 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_file(path: Path) -> str:
     """Hex sha256 of a file, read in blocks.
 
-    Raises:
-        OSError: when it is missing, cannot be read, or is a device or a pipe, which might never end.
+    Raises OSError when it is missing, cannot be read, or is a device or a pipe, which might never end.
     """
     with open(path, "rb", opener=_open_file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -55,8 +54,7 @@ def _open_file(path: str, flags: int) -> int:
 def tree_files(root: Path) -> list[Path]:
     """Everything below ``root`` that is not a folder, sorted by its path; linked folders are looked into.
 
-    Raises:
-        OSError: when a folder cannot be read or a link leads to a folder that contains it.
+    Raises OSError when a folder cannot be read or a link leads to a folder that contains it.
     """
     return sorted(_files(Path(root), ()), key=lambda path: path.relative_to(root).as_posix())
 

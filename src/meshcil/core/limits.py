@@ -90,8 +90,7 @@ def read_file(path: Path, limit: int, remedy: str) -> bytes:
 def read_text(path: Path, limit: int, remedy: str) -> str:
     """Text of a UTF-8 file, with or without a byte order mark; see `open_file`.
 
-    Raises:
-        InputError: also when it is not UTF-8, or holds a zero byte.
+    Raises InputError also when it is not UTF-8, or holds a zero byte.
     """
     try:
         text = read_file(path, limit, remedy).decode("utf-8-sig")
@@ -105,8 +104,7 @@ def read_text(path: Path, limit: int, remedy: str) -> str:
 def check_depth(value: Any) -> None:
     """Refuse lists and mappings that are nested too deeply for what works on them by recursion.
 
-    Raises:
-        ValueError: beyond `DEPTH`.
+    Raises ValueError beyond `DEPTH`.
     """
     level = [value]
     for _ in range(DEPTH):

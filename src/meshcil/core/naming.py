@@ -20,8 +20,7 @@ def module_name(package: str, name: str) -> str:
 def load_module(package: str, name: str) -> ModuleType:
     """Import the module that ``name`` stands for.
 
-    Raises:
-        InputError: when the package has no such module; the message lists those it has, see `known_names`.
+    Raises InputError when the package has no such module; the message lists those it has, see `known_names`.
     """
     target = module_name(package, name)
     if not name.replace("-", "_").isidentifier() or importlib.util.find_spec(target) is None:

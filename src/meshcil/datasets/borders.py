@@ -35,7 +35,7 @@ def texture_files(root: Path, partition: str) -> tuple[Path, ...]:
     common = set(listed["train"]) & set(listed["test"])
     if common:
         where = root / "labels"
-        raise InputError(where, f"lists {min(common)} for training and for test", "Unpack the dataset again")
+        raise InputError(where, f"lists {min(common)} for both training and test", "Unpack the dataset again")
     found = tuple(root / "images" / name for name in listed[partition])
     for path in found:
         refuse_escape(path, [root])

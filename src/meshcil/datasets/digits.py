@@ -73,6 +73,6 @@ def generate(out: Path, settings: GeneratorSettings, workers: int, progress: Cal
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image).save(path, "PNG")
             except OSError as error:
-                raise InputError(path, f"cannot be written ({error})", "Free some disk or choose a folder") from error
+                raise InputError(path, f"cannot be written ({error})", "Free some disk space") from error
             done += 1
             progress(done, total)

@@ -64,7 +64,7 @@ def read_pose(row: dict[str, str], where: str, shape: tuple[int, int]) -> Annota
     """The viewpoint of one row; None when all its columns are empty or absent. The box is the whole image.
 
     ``where`` names file and line, ``shape`` is (height, width). Raises InputError when some values are missing or one
-    is no finite number.
+    is not a finite number.
     """
     texts = {name: (row.get(name) or "").strip() for name in POSE}
     if not any(texts.values()):

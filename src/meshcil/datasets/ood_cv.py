@@ -20,7 +20,7 @@ def list_nuisance(root: Path, classes: Sequence[str], nuisance: str) -> list[Raw
     """The images with one nuisance; classes the dataset does not have are left out.
 
     ``nuisance`` is one of ``NUISANCES``, or ``IID``: what ``<class>_all.txt`` lists and no nuisance does. Raises
-    InputError when a folder is missing, an object number is no number, or no class has images.
+    InputError when a folder is missing, an object number is not a number, or no class has images.
     """
     for folder in ("images", "annotations", "lists"):
         require_folder(root / folder, f"OOD-CV {folder}")

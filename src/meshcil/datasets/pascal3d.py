@@ -127,7 +127,7 @@ def require_class(sample: RawSample, raw: RawImage) -> None:
     stated = raw.annotation.class_name if raw.annotation else ""
     if stated.lower() != sample.class_name.lower():
         where = sample.annotation or sample.image
-        raise InputError(where, f"object {sample.object_index} is of class '{stated}'", REMEDY)
+        raise InputError(where, f"object {sample.object_index} has the class '{stated}'", REMEDY)
 
 
 def require_distance(sample: RawSample, raw: RawImage) -> None:

@@ -49,7 +49,7 @@ def locate(shape: tuple[int, int], annotation: Annotation, size: tuple[int, int]
     scale = scale_factor(annotation, size, focal)
     if not 1 / limits.SCALE <= scale <= limits.SCALE or shape[0] * shape[1] * scale**2 > limits.PIXELS:
         cause = f"has the distance {annotation.distance:g}: it would be rescaled {scale:.3g} times"
-        raise InputError(where, f"{cause} to look as if taken from {DISTANCE:g}", _UNITS)
+        raise InputError(where, f"{cause} so that it looks as if taken from {DISTANCE:g}", _UNITS)
     if not all(abs(value * scale) < _FAR for value in annotation.principal):
         raise InputError(where, f"has its principal point far outside, at {annotation.principal}", _UNITS)
     height, width = max(int(shape[0] * scale), 1), max(int(shape[1] * scale), 1)

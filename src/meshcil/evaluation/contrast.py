@@ -20,7 +20,7 @@ class Interval:
     Attributes:
         mean: NaN without any value.
         low: lower end; NaN with fewer than two values.
-        high: upper end; likewise.
+        high: upper end; NaN with fewer than two values.
         count: number of values.
         p: probability of a mean as far from zero if the true one were zero; NaN with fewer than two values.
         bound: size below which a difference does not matter, as stated in advance; None where none was stated.

@@ -95,7 +95,7 @@ def area_under_memory_curve(megabytes: Iterable, accuracy_fraction: Iterable) ->
 def accuracy_per_megabyte(percent: float, megabytes: float) -> float:
     """Average incremental accuracy in percent per MB of 2^20 bytes (MEMO, APM-S and APM-E at a curve's two ends).
 
-    Raises ValueError when memory that is not positive.
+    Raises ValueError for memory that is not positive.
     """
     if not megabytes > 0:
         raise ValueError(f"megabytes must be positive, got {megabytes}")

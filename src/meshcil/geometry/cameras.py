@@ -18,8 +18,8 @@ from meshcil.geometry.poses import pose_matrix
 class Camera:
     """Intrinsics of a feature map, in cells.
 
-    Raises ValueError when a focal length that is not a positive and finite number, a centre that is not two finite
-    numbers, a size that is not two whole numbers, an empty map.
+    Raises ValueError for a focal length that is not a positive and finite number, a centre that is not two finite
+    numbers, a size that is not two whole numbers, or an empty map.
     """
 
     focal: Real  # focal length in cells, above 0. For iNeMo, floor(viewport / stride): 375 on Pascal3D+

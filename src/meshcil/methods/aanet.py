@@ -16,7 +16,7 @@ class Learner(Lucir):
     settings: Settings
 
     def build_backbone(self) -> Backbone:
-        """The configured backbone, which can be doubled. Raises InputError when it is no chain of layers."""
+        """The configured backbone, which can be doubled. Raises InputError when it is not a chain of layers."""
         try:
             return AggregatedBackbone(super().build_backbone(), self.settings.mixing)
         except ValueError as error:

@@ -32,8 +32,14 @@ from meshcil.methods.base.mesh_controls import draw_background, renamed, vertex_
 from meshcil.methods.base.mesh_rules import mesh_rules
 from meshcil.methods.base.method import Batch, Method, Prediction, RunFacts
 from meshcil.models.frames import turn
-from meshcil.models.neural_mesh import FeatureNetwork, LatentSpace, class_meshes, valid_rows
-from meshcil.models.vertex_bank import update_vertices, write_background
+from meshcil.models.neural_mesh import (
+    FeatureNetwork,
+    LatentSpace,
+    class_meshes,
+    update_vertices,
+    valid_rows,
+    write_background,
+)
 from meshcil.rendering.visibility import VertexViews, hide, observe_vertices
 
 _REFILL_BATCH = 64
@@ -278,12 +284,7 @@ class Learner(Method):
         return super().state() | kept | {"space": self.space.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`.
-
-        Raises:
-            InputError: the state is of a run with other classes or the same in another order, with another seed, or
-                with a bank of another size.
-        """
+        """Inverse of `state`. Raises InputError for a run with other classes, class order, seed or size of the bank."""
         space = LatentSpace(**state["space"])
         for name, found, own in (
             ("classes", ", ".join(state["classes"]), ", ".join(self.facts.classes)),
@@ -292,7 +293,7 @@ class Learner(Method):
             ("partitions", len(space.bank), self.settings.final_partitions(self.facts.seen(state["step"]))),
         ):
             if found != own:
-                raise InputError("state", f"is of a run with the {name} {found}, not {own}", "Give this run's file")
+                raise InputError("state", f"belongs to a run with {name} {found}, not {own}", "Give this run's file")
         super().load_state(state)
         self._exemplar_ids = tuple(state["exemplars"])
         self.space = space.to(self.device)

@@ -33,7 +33,7 @@ class ScaledConv2d(nn.Module):
 class AggregatedBackbone(Backbone):
     """A chain of layers that can be doubled; both branches read the mixture that the stage before has left.
 
-    ``mixing`` is the plastic branch's share at the start, in [0, 1]. Raises ValueError when ``chain`` is no chain of
+    ``mixing`` is the plastic branch's share at the start, in [0, 1]. Raises ValueError when ``chain`` is not a chain of
     layers.
     """
 

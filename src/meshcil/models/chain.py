@@ -40,7 +40,7 @@ def stage_outputs(
     """Maps at the end of the last ``count`` stages, the last one being the backbone's own.
 
     A stage begins where the map is halved. ``before_last_layer`` gives the input of the last layer too (the last
-    block's, as AFC has it). Raises ValueError when the backbone is no chain, or does not have that many stages.
+    block's, as AFC has it). Raises ValueError when the backbone is not a chain, or does not have that many stages.
     """
     layers = chain_layers(backbone)
     found = [*(start - 1 for start in stage_starts(layers)), len(layers) - 1]
@@ -58,7 +58,7 @@ def stage_outputs(
 
 
 def chain_layers(backbone: Backbone) -> nn.Sequential:
-    """The layers of a chain. Raises ValueError when the backbone is no chain."""
+    """The layers of a chain. Raises ValueError when the backbone is not a chain."""
     layers = getattr(backbone, "layers", None)
     if not isinstance(layers, nn.Sequential):
         raise ValueError(f"backbone: {type(backbone).__name__} is not a chain of layers")
@@ -73,7 +73,7 @@ def stage_starts(layers: nn.Sequential) -> list[int]:
 def blocks(backbone: Backbone) -> list[nn.Module]:
     """Layers of a chain that hold several convolutions or norms: its residual blocks, counted from the image.
 
-    Raises ValueError when the backbone is no chain.
+    Raises ValueError when the backbone is not a chain.
     """
     return [
         layer for layer in chain_layers(backbone) if sum(1 for m in layer.modules() if isinstance(m, nn.Conv2d)) > 1
@@ -84,7 +84,7 @@ def cut(backbone: Backbone, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Split a chain before its last ``stages`` stages into its own modules; a stage begins where the map is halved.
 
     So one stage of a CIFAR ResNet is its third, of an ImageNet ResNet its fourth: MEMO's cut (MEMO, section 4.2).
-    Raises ValueError when the backbone is no chain, or does not have that many stages behind its first layer.
+    Raises ValueError when the backbone is not a chain, or does not have that many stages behind its first layer.
     """
     layers = chain_layers(backbone)
     starts = stage_starts(layers)

@@ -85,7 +85,7 @@ def _read(path: Path, columns: list[str], ids: set[str] | None = None) -> pd.Dat
     except FileNotFoundError as error:
         raise InputError(path, "is missing", "Prepare the dataset first, or correct the path") from error
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is truncated or no prepared split ({error})", REMEDY) from error
+        raise InputError(path, f"is truncated or not a prepared split ({error})", REMEDY) from error
 
 
 def _rows(data: Path, split: str, ids: set[str], info: dict) -> pd.DataFrame:

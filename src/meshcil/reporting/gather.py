@@ -85,8 +85,7 @@ def record_files(experiments: Mapping[str, ExperimentSettings], places: Places) 
 
     A folder may also hold records of steps or test sets that the settings asked for once: those lead nowhere.
 
-    Raises:
-        InputError: when one is not a record.
+    Raises InputError when one is not a record.
     """
     start = [path for name, settings in experiments.items() for path in _last_records(name, settings, places)]
     start += _claims(places)

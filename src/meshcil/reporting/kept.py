@@ -67,7 +67,7 @@ def kept_files(name: str, config: Path, reports: Path) -> dict[str, bytes]:
     scores, records = read_scores(path), experiment_records(name, work)
     runs = _runs(records, work)
     if not runs:
-        raise InputError(path, "rests on no record of a run", _again(name))
+        raise InputError(path, "has no record of a run behind it", _again(name))
     tables, kept, facts = load_experiment(name, config).tables, worth_keeping(load_claims(config), scores), {}
     for table in tables:
         file = reports / "tables" / f"{table.name}.csv"
@@ -127,19 +127,14 @@ def _union(rows: pd.Index, parts: Sequence[pd.Index]) -> pd.Index:
 
 
 def table_text(table: Artifact, scores: pd.DataFrame, config: Path) -> str:
-    """A table as CSV.
-
-    Raises:
-        InputError: when its settings do not suit the scores.
-    """
+    """A table as CSV. Raises InputError when its settings do not suit the scores."""
     return add_published(build_table(table, scores), published_path(config, table.name)).csv()
 
 
 def experiment_records(name: str, work: Path) -> dict[Path, Record]:
     """Records of all jobs that the collected scores of an experiment rest on, by their path in ``work``.
 
-    Raises:
-        InputError: when a record cannot be read.
+    Raises InputError when a record cannot be read.
     """
     records = Records(work)
     return {
@@ -158,7 +153,7 @@ def read_kept(results: Path) -> list[Kept]:
         InputError: when the folder or a file is missing, or a file is damaged.
     """
     if not results.is_dir():
-        raise InputError(results, "is no folder with kept results", "Name the checkout that holds docs/results")
+        raise InputError(results, "is not a folder with kept results", "Name the checkout that holds docs/results")
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         facts = read_json(folder / PROVENANCE)

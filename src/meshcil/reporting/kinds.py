@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 
 from meshcil.config.base import validate
-from meshcil.config.experiment import Artifact
-from meshcil.config.options import NoOptions, options_class
+from meshcil.config.experiment import Artifact, NoOptions, options_class
 from meshcil.core.naming import load_module
 from meshcil.reporting.scores import keep
 from meshcil.reporting.table import Table
@@ -15,8 +14,7 @@ from meshcil.reporting.table import Table
 def make(folder: str, function: str, artifact: Artifact, source: Any) -> Any:
     """What the function of a kind makes of scores or test images.
 
-    Raises:
-        InputError: for an unknown kind or option, or when the options do not suit the source.
+    Raises InputError for an unknown kind or option, or when the options do not suit the source.
     """
     model = options_class(folder, artifact.kind)
     options = validate(model, dict(artifact.options), f"options of `{artifact.name}` ({artifact.kind})")

@@ -42,11 +42,7 @@ class MethodFacts(Settings):
 
 
 def read_facts(path: Path, config: Path) -> dict[str, MethodFacts]:
-    """Facts of all kinds, in their order.
-
-    Raises:
-        InputError: when a kind lacks facts, or facts belong to none.
-    """
+    """Facts of all kinds, in their order. Raises InputError when a kind lacks facts, or facts belong to none."""
     found = {str(kind): validate(MethodFacts, facts, path) for kind, facts in read_mapping(path).items()}
     kinds = {file.stem for file in (config / "methods").glob("*.yaml")}
     if wrong := sorted(kinds ^ found.keys()):

@@ -53,7 +53,7 @@ class Edge:
 
     Attributes:
         start: (u, v) in pixels, not limited to the image.
-        end: likewise.
+        end: (u, v) in pixels, not limited to the image.
         hidden: behind the box.
     """
 

@@ -27,8 +27,7 @@ def published_path(config_root: Path, table: str) -> Path:
 def add_published(table: Table, path: Path) -> Table:
     """The table with what a paper states for its cells; unchanged without a file.
 
-    Raises:
-        InputError: when the file is wrong or names a column that the table lacks.
+    Raises InputError when the file is wrong or names a column that the table lacks.
     """
     if not path.is_file():
         return table

@@ -61,8 +61,7 @@ def rewrite_readme(reports: Path, readme: Path, images: Path) -> None:
 def replace_part(text: str, part: str, where: Path, begin: str = BEGIN, end: str = END) -> str:
     """``text`` with ``part`` between the markers.
 
-    Raises:
-        InputError: when the markers are not there exactly once, in their order.
+    Raises InputError when the markers are not there exactly once, in their order.
     """
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise InputError(where, f"lacks the lines {begin} and {end}", "Put each there once, in this order")

@@ -29,8 +29,7 @@ _NUMBERS = {"seed": "int64", "step": "Int64", "value": "float64"}
 def read_scores(path: Path) -> pd.DataFrame:
     """Read the collected scores of an experiment; names are text, an empty name is "".
 
-    Raises:
-        InputError: when the file is missing, is not CSV, or lacks a column.
+    Raises InputError when the file is missing, is not CSV, or lacks a column.
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -47,7 +46,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         return frame.assign(**{name: pd.to_numeric(frame[name]).astype(kind) for name, kind in _NUMBERS.items()})
     except ValueError as error:
-        raise InputError(path, f"has a text where a number is due ({error})", "Delete it and collect again") from error
+        raise InputError(
+            path, f"contains text where a number is expected ({error})", "Delete it and collect again"
+        ) from error
 
 
 def kind_of(method: str) -> str:
@@ -84,7 +85,7 @@ def less(rows: pd.DataFrame, others: pd.DataFrame, on: Sequence[str]) -> pd.Data
 
     Args:
         rows: with ``value`` and `SOURCES`; those without another are left out.
-        others: likewise.
+        others: rows to subtract, with ``value`` and `SOURCES`.
         on: names that both share.
     """
     pairs = rows.merge(others[[*on, "value", SOURCES]], on=list(on), suffixes=("", " of other"))

@@ -37,8 +37,7 @@ class Shown:
     def images(self, test_set: str, ids: Sequence[str]) -> dict[str, Image.Image]:
         """Images of a test set by id; ids that it lacks are left out.
 
-        Raises:
-            InputError: when the split is missing or damaged.
+        Raises InputError when the split is missing or damaged.
         """
         path = self.data / f"{test_set}.parquet"
         table = _parquet(path, ["id", "image"], REMEDY)
@@ -49,8 +48,7 @@ class Shown:
     def need_meshes(self) -> None:
         """Refuse the predictions of a method without meshes.
 
-        Raises:
-            InputError: when they lack what only a posed mesh gives.
+        Raises InputError when they lack what only a posed mesh gives.
         """
         missing = {"distance", "fit", "covered", "occluded"} - set(self.predictions.columns)
         if self.focal is None:

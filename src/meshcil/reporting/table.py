@@ -203,8 +203,7 @@ class Table:
     def find_column(self, column: str, where: str) -> Part:
         """The one column with this heading, or with this heading but for its unit (``L2`` for ``L2 [%]``).
 
-        Raises:
-            InputError: when there is none, or more than one.
+        Raises InputError when there is none, or more than one.
         """
         parts = list(self.parts())
         found = [part for part in parts if column in (part.heading, _heading(part.name, "", part.kind))]
@@ -299,11 +298,7 @@ def _key(value: object) -> str:
 
 
 def read_texts(path: Path) -> pd.DataFrame:
-    """A CSV file of the report, as text.
-
-    Raises:
-        InputError: when the file is missing or is not CSV.
-    """
+    """A CSV file of the report, as text. Raises InputError when the file is missing or is not CSV."""
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError as error:

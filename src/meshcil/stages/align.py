@@ -67,7 +67,7 @@ def fitting_rows(before: Method, after: Method) -> list[LedgerRow]:
 
 
 def extended_ledger(path: Path, rows: list[LedgerRow]) -> str:
-    """Text of a ledger with further rows. Raises InputError when the file is no ledger."""
+    """Text of a ledger with further rows. Raises InputError when the file is not a ledger."""
     try:
         table = pd.read_csv(path)
         count = int(table["exemplars"].iloc[0])

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from meshcil.config.base import validate
 from meshcil.config.dataset import DatasetSettings
-from meshcil.config.experiment import ExperimentSettings, load_experiment
+from meshcil.config.experiment import ExperimentSettings, load_experiment, options_class
 from meshcil.config.methods.base import MethodSettings
-from meshcil.config.options import options_class
 from meshcil.config.run import RunConfig, RunKey
 from meshcil.config.studies.base import StudySettings
 from meshcil.config.variants import find_method

@@ -17,7 +17,7 @@ from meshcil.core.naming import available, known_names
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.record import record_job
 from meshcil.memory.ledger import pixel_size
-from meshcil.protocols.protocol import class_incremental
+from meshcil.protocols import class_incremental
 from meshcil.stages.command import execute
 
 

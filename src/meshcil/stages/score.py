@@ -69,9 +69,10 @@ def read_predictions(path: Path) -> pd.DataFrame:
 def ledger_scores(path: Path) -> Sequence[tuple]:
     """Bytes held after a step by each way of counting, and the number of exemplars, as rows of scores.
 
-    Raises InputError when the file is no ledger, or its folder is not named after a step.
+    Raises InputError when the file is not a ledger, or its folder is not named after a step.
     """
-    return [(_step_of(path), "", None, "", metric, value, 1) for metric, value in ledger_measures(path).items()]
+    step = step_of(path, path.parent)
+    return [(step, "", None, "", *row, 1) for row in ledger_measures(path).items()]
 
 
 def check_scores(path: Path) -> Sequence[tuple]:
@@ -84,11 +85,12 @@ def check_scores(path: Path) -> Sequence[tuple]:
         rows = list(zip(table["check"].astype(str), table["value"].astype(float), strict=True))
     except (KeyError, ValueError) as error:
         raise InputError(path, f"is not a table of checks ({error})", "Delete it and train the step again") from error
-    return [(_step_of(path), "", None, "", name, value, 1) for name, value in rows]
+    return [(step_of(path, path.parent), "", None, "", name, value, 1) for name, value in rows]
 
 
-def _step_of(path: Path) -> int:
-    step = re.fullmatch(r"step(\d+)", path.parent.name)
+def step_of(path: Path, folder: Path) -> int:
+    """Step that a file is of, by the name of one of its folders. Raises InputError when that is not named so."""
+    step = re.fullmatch(r"step(\d+)", folder.name)
     if step is None:
         raise InputError(path, "is not in a folder step<number>", "Give files where their stage wrote them")
     return int(step[1])
@@ -97,7 +99,7 @@ def _step_of(path: Path) -> int:
 def ledger_measures(path: Path) -> dict[str, int]:
     """Bytes by each way of counting, and the number of exemplars, of one ledger.
 
-    Raises InputError when the file is no ledger.
+    Raises InputError when the file is not a ledger.
     """
     try:
         table = pd.read_csv(path)

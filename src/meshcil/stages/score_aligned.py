@@ -1,7 +1,6 @@
 """Score a run as seen through an aligner: every gate is a test set of its own."""
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +11,13 @@ import typer
 from meshcil.config.gates import GATES, View, memory_view, parse_view
 from meshcil.config.run import RunConfig, load_run
 from meshcil.core.artifacts import write_text_atomic
-from meshcil.core.errors import InputError
 from meshcil.evaluation.scoring import SCORE_COLUMNS, score_predictions
 from meshcil.lineage.code import settings_modules
 from meshcil.lineage.recomputed import places, unequal
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 from meshcil.stages.command import execute
-from meshcil.stages.score import ledger_measures, read_predictions
+from meshcil.stages.score import ledger_measures, read_predictions, step_of
 
 
 def main(
@@ -65,12 +63,10 @@ def views(table: pd.DataFrame, aligner: str) -> list[pd.DataFrame]:
 def ledger_rows(path: Path, aligner: str) -> list[tuple]:
     """Bytes held with the aligner after a step, under the test set `memory:<aligner>`.
 
-    Raises InputError when the file is no ledger, or its folder's parent is not named after a step.
+    Raises InputError when the file is not a ledger, or its folder's parent is not named after a step.
     """
-    step = re.fullmatch(r"step(\d+)", path.parent.parent.name)
-    if step is None:
-        raise InputError(path, "is not in a folder step<number>", "Give ledgers where the stage align wrote them")
-    return [(int(step[1]), memory_view(aligner), None, "", *row, 1) for row in ledger_measures(path).items()]
+    step = step_of(path, path.parent.parent)
+    return [(step, memory_view(aligner), None, "", *row, 1) for row in ledger_measures(path).items()]
 
 
 def recompute(record: Record) -> list[Path]:

@@ -7,9 +7,8 @@ import numpy as np
 import typer
 
 from meshcil.config.run import RunConfig
-from meshcil.core.artifacts import write_json_atomic, write_text_atomic
+from meshcil.core.artifacts import csv_text, write_json_atomic, write_text_atomic
 from meshcil.core.seeding import derive_seed
-from meshcil.core.tables import csv_text
 from meshcil.memory.ledger import Ledger, annotation_size, exemplars
 from meshcil.memory.store import ExemplarStore
 from meshcil.methods.base.images import ImagePool

@@ -10,9 +10,8 @@ import typer
 from tqdm import tqdm
 
 from meshcil.config.run import ANY_BUDGET
-from meshcil.core.artifacts import save_state, write_text_atomic
+from meshcil.core.artifacts import csv_text, save_state, write_text_atomic
 from meshcil.core.errors import InputError
-from meshcil.core.tables import csv_text
 from meshcil.stages.command import execute
 from meshcil.stages.step_job import Data, Device, Run, Step, Threads, step_job
 from meshcil.training.checkpoint import Interrupted, remove_checkpoints

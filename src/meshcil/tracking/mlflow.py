@@ -48,8 +48,7 @@ class MlflowTracker(Tracker):
     def log(self, experiment: str, jobs: Sequence[Job], anchor: str | None = None) -> dict[str, str]:
         """Log the jobs that the database does not hold yet; those it holds keep their ids.
 
-        Raises:
-            InputError: when MLflow refuses, or cannot be reached.
+        Raises InputError when MLflow refuses, or cannot be reached.
         """
         try:
             return self._log(experiment, jobs, anchor)
@@ -101,8 +100,7 @@ def _only_one(path: Path) -> Iterator[None]:
 def _prepare(database: Path) -> None:
     """Make the database where there is none; wait while another program writes to it.
 
-    Raises:
-        InputError: when another program does so for long.
+    Raises InputError when another program does so for long.
     """
     if database.exists():
         _wait_until_writable(database)
@@ -119,11 +117,7 @@ def _prepare(database: Path) -> None:
 
 
 def _wait_until_writable(database: Path, seconds: float = _PATIENCE) -> None:
-    """Wait while another program writes to the database.
-
-    Raises:
-        InputError: when it still does after ``seconds``.
-    """
+    """Wait while another program writes to the database. Raises InputError when it still does after ``seconds``."""
     for timeout in (0.0, seconds):
         connection = sqlite3.connect(database, timeout=timeout, isolation_level=None)
         try:

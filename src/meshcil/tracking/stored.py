@@ -43,8 +43,7 @@ _REMEDY = "Restore it, or delete it and log the records again with `meshcil trac
 def check_tracker() -> str:
     """Ask in a few seconds whether runs can be logged, and where that is.
 
-    Raises:
-        InputError: when the server does not answer, or there can be no database or it is for another MLflow.
+    Raises InputError when the server does not answer, or there can be no database or it is for another MLflow.
     """
     address = os.environ.get(SERVER, "")
     if not address:
@@ -57,7 +56,7 @@ def check_tracker() -> str:
         )
     remedy = f"Unset it to log to {DATABASE} here, or give http://HOST:PORT or sqlite:///FILE"
     if not re.match(r"[a-z0-9+]+:", address):
-        raise InputError(SERVER, f"is `{address}`, which is no server and no database", remedy, _SECTION)
+        raise InputError(SERVER, f"is `{address}`, which is neither a server nor a database", remedy, _SECTION)
     if address.startswith("http"):
         try:
             urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_PATIENCE).close()
@@ -75,8 +74,7 @@ def prepare_database(database: Path = DATABASE) -> str:
 
     MLflow stores absolute addresses, which lead a copied or moved folder to the original.
 
-    Raises:
-        InputError: when the schema is older or newer than that of the installed MLflow.
+    Raises InputError when the schema is older or newer than that of the installed MLflow.
     """
     stored = "".join(row[0] for row in _query(database, "select version_num from alembic_version"))
     known, newest = _schemas()
@@ -117,8 +115,7 @@ def tracked_runs(folder: Path = Path("results/tracking")) -> dict[str, str]:
 
     Reports of several experiments have the same path: of what several files list, the last one written counts.
 
-    Raises:
-        InputError: when such a file is damaged.
+    Raises InputError when such a file is damaged.
     """
     found: dict[str, str] = {}
     written = [path for path in folder.glob("*.json") if not path.name.endswith(SUFFIX)]
@@ -139,11 +136,7 @@ def _written_at(path: Path) -> str:
 
 
 def stored_tags(database: Path = DATABASE) -> Mapping[str, Mapping[str, str]]:
-    """Run id -> its tags.
-
-    Raises:
-        InputError: when the file is no MLflow database.
-    """
+    """Run id -> its tags. Raises InputError when the file is no MLflow database."""
     tags: dict[str, dict[str, str]] = defaultdict(dict)
     for run, key, value in _query(database, "select run_uuid, key, value from tags"):
         tags[run][key] = value
@@ -151,11 +144,7 @@ def stored_tags(database: Path = DATABASE) -> Mapping[str, Mapping[str, str]]:
 
 
 def stored_anchors(database: Path = DATABASE) -> dict[str, str]:
-    """Name of an experiment -> the anchor it was logged with.
-
-    Raises:
-        InputError: when the file is no MLflow database.
-    """
+    """Name of an experiment -> the anchor it was logged with. Raises InputError when the file is no MLflow database."""
     query = (
         "select e.name, t.value from experiment_tags t join experiments e on e.experiment_id = t.experiment_id"
         f" where t.key = '{ANCHOR_TAG}'"
@@ -166,8 +155,7 @@ def stored_anchors(database: Path = DATABASE) -> dict[str, str]:
 def registered_records(database: Path = DATABASE) -> set[str]:
     """Digests of the records whose models are in the registry.
 
-    Raises:
-        InputError: when the file is no MLflow database.
+    Raises InputError when the file is no MLflow database.
     """
     return {row[0] for row in _query(database, f"select value from model_version_tags where key = '{RECORD_TAG}'")}
 
@@ -207,11 +195,7 @@ class StoredRun:
 
 
 def stored_runs(database: Path = DATABASE) -> list[StoredRun]:
-    """Runs that were not deleted, the newest first.
-
-    Raises:
-        InputError: when the file is no MLflow database.
-    """
+    """Runs that were not deleted, the newest first. Raises InputError when the file is no MLflow database."""
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
     for run, key, value in _query(database, "select run_uuid, key, value from latest_metrics where is_nan = 0"):
         metrics[run][key] = value

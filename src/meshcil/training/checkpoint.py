@@ -17,7 +17,7 @@ class Interrupted(Exception):
     """Training was asked to stop, and saved where it was."""
 
     def __init__(self, checkpoint: Path) -> None:
-        super().__init__(f"interrupted; {checkpoint} was saved, and the same command goes on from there")
+        super().__init__(f"interrupted; {checkpoint} was saved, and the same command continues from there")
 
 
 def save_checkpoint(

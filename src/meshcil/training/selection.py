@@ -28,7 +28,7 @@ class TrainingData:
 
     @property
     def new(self) -> ImagePool:
-        """The images that are no exemplars."""
+        """The images that are not exemplars."""
         return self.pool.subset((~self.replayed).nonzero()[:, 0])
 
 

@@ -138,7 +138,7 @@ def require_start(run: RunConfig, step: int, **options: Path | None) -> None:
     require_step(run, step)
     for name, path in options.items():
         if step > 0 and path is None:
-            raise InputError(f"--{name}", f"is missing: step {step} goes on from step {step - 1}", "Give its file")
+            raise InputError(f"--{name}", f"is missing: step {step} continues from step {step - 1}", "Give its file")
         if step == 0 and path is not None:
             raise InputError(f"--{name} {path}", "is not allowed: step 0 is the first", "Leave the option out")
 

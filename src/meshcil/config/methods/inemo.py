@@ -17,7 +17,7 @@ class LossSettings(Block):
     background_weight: float = Field(5e-3, ge=0)
     """w_B of the background term in the contrastive denominator; 0 drops it."""
     neighbour_cells: float = Field(6.0, ge=0)
-    """Vertices of the same mesh within this distance in map cells are no negatives."""
+    """Vertices of the same mesh within this distance in map cells are not negatives."""
     unused_partitions: bool = True
     """Partitions of classes not seen yet are negatives (H-bar)."""
     positional_weight: float = Field(0.2, ge=0)
@@ -148,6 +148,6 @@ class Settings(MethodSettings):
         if self.released_code.all_partitions_compete and count < final:
             raise InputError(
                 "released_code.all_partitions_compete",
-                f"lets {final} partitions compete for {count} classes, and a partition without mesh may win",
+                f"lets {final} partitions compete for {count} classes, and a partition without a mesh may win",
                 f"Set `partitions` to {count}",
             )

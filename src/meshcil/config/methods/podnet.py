@@ -11,4 +11,4 @@ class Settings(ProxySettings):
     spatial_weight: float = Field(5.0, ge=0)
     """Weight of POD-spatial; multiplied by the root of the number of classes seen per new one."""
     flat_weight: float = Field(1.0, ge=0)
-    """Weight of POD-flat; multiplied likewise."""
+    """Weight of POD-flat; multiplied by the same factor."""

@@ -1,6 +1,6 @@
 """Settings that studies share, and how they are read by name.
 
-A study is an experiment of its own making, in one job per seed: it is no chain of incremental steps.
+A study is an experiment of its own making, in one job per seed: it is not a chain of incremental steps.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ class StudySettings(Settings):
     mem_mb: int = Field(4000, ge=1)
     """Memory that a cluster is asked for, in MB; the n-th attempt gets n times as much."""
     minutes: int = Field(120, ge=1)
-    """Time that a cluster is asked for, likewise."""
+    """Time that a cluster is asked for, in minutes; the n-th attempt gets n times as much."""
 
     def input_files(self) -> tuple[Path, ...]:
         """Files of a real dataset, as far as they are there, and of weights that the study reads."""

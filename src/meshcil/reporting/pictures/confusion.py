@@ -18,8 +18,7 @@ _DARKEST = 0.5
 def draw(shown: Shown, options: Options) -> Figure:
     """Rows: true class. Columns: predicted class. Cells: percent of the true class's images.
 
-    Raises:
-        InputError: for a test set without predictions.
+    Raises InputError for a test set without predictions.
     """
     names = [name for name in shown.classes if (shown.predictions["true_class"] == name).any()]
     side = 0.34 * len(names) + 1.0

@@ -19,8 +19,7 @@ _THRESHOLDS = (10, 30)
 def draw(shown: Shown, options: Options) -> Figure:
     """One rising line per test set; all images count, wrongly classified ones too, and those without a pose as 180°.
 
-    Raises:
-        InputError: for data without poses, more than five test sets, or one without predictions.
+    Raises InputError for data without poses, more than five test sets, or one without predictions.
     """
     if shown.focal is None:
         raise InputError(shown.data, "has no poses, and so no pose errors", "Show a run on data with poses")

@@ -33,8 +33,7 @@ _LEGEND = (("explained by the mesh", SEEN), ("explained better by the background
 def draw(shown: Shown, options: Options) -> FigureFiles:
     """Draw each image twice: with the predicted mesh, and with the cells that the mesh and the background explain.
 
-    Raises:
-        InputError: for a method without meshes, or a test set without predictions.
+    Raises InputError for a method without meshes, or a test set without predictions.
     """
     shown.need_meshes()
     choose = _rows if options.pick == "place" else _worst

@@ -18,7 +18,7 @@ def aligned_and_plain(scores: pd.DataFrame, *metrics: str) -> tuple[pd.DataFrame
     """Values with alignment, and those of the same runs without.
 
     Without alignment every gate leaves the host's own predictions, except the one under which images of old classes may
-    only be given old classes: there it is its control, the same without alignment, which is no row of its own.
+    only be given old classes: there it is its control, the same without alignment, which has no row of its own.
 
     Returns:
         Twice one row per run, aligner, gate and metric of the last step: `PAIR`, ``value`` (fraction), `SOURCES`.
@@ -63,7 +63,7 @@ def build(scores: pd.DataFrame) -> Table:
     columns = {}
     for metric, name in METRICS.items():
         after, before = (frame[frame["metric"] == metric] for frame in (aligned, plain))
-        # Less forgetting is better: a change of it is no gain.
+        # Less forgetting is better: a change of it is not a gain.
         change = "change" if name == "forgetting" else "gain"
         for form, rows in (("without", before), ("with", after), (change, less(after, before, PAIR))):
             columns[f"{name} {form}"] = percent(rows)

@@ -25,8 +25,8 @@ def build(scores: pd.DataFrame) -> Table:
 
     Columns: `told the task`, `hosts`, `gain` of the last accuracy in percent points over the same without alignment,
     the ends of its 95 % interval `low` and `high` (Student's t, hosts as the sample; blank for a single one), and
-    `answer`. A host's gain is the mean over its seeds, which are no independent hosts. The last row of an aligner takes
-    each host's mean over the gates as well, so that gates do not count as independent either.
+    `answer`. A host's gain is the mean over its seeds, which are not independent hosts. The last row of an aligner
+    takes each host's mean over the gates as well, so that gates do not count as independent either.
     """
     found, rows = gains(scores, _METRIC), []
     for aligner, part in found.groupby("aligner", sort=False):
