@@ -159,3 +159,13 @@ def test_a_variant_of_inemo_is_added_in_one_place_and_changes_no_other_run(tmp_p
     study = resolve_run(RunKey(**names, method="inemo-study"), config).method
     assert added == study.model_copy(update={"label": "new", "description": "New.", "background_samples": 2})
     assert sha256_json(resolve_run(key, config).model_dump(mode="json")) == before
+
+
+def test_a_method_with_the_weights_that_are_installed_says_so_in_its_name() -> None:
+    """Claims compare networks from ImageNet with each other only, and know them by name."""
+    wrong = []
+    for name in method_names(CONFIG):
+        backbone = getattr(load_method(name, CONFIG), "backbone", None)
+        if (getattr(backbone, "name", "") == "timm") != ("-pretrained" in name):
+            wrong.append(name)
+    assert not wrong

@@ -63,6 +63,22 @@ def test_the_claim_that_goes_the_other_way_does_not_hold(three: pd.DataFrame) ->
     assert judge(worse, Lookup(three))["primitives3d, 2-2-2, total-96"].verdict == "does not hold"
 
 
+def test_networks_from_imagenet_are_not_compared_with_others(three: pd.DataFrame) -> None:
+    both = pd.concat([three, three.assign(method=three["method"] + "-pretrained")], ignore_index=True)
+    every = BETTER.model_copy(
+        update={
+            "terms": (
+                INEMO.model_copy(update={"select": {"method": ("inemo*",)}}),
+                ICARL.model_copy(update={"select": {"method": ("icarl*",)}}),
+            )
+        }
+    )
+    found, alone = judge(every, Lookup(both)), judge(BETTER, Lookup(three))
+    assert found == alone | {f"{data}, from ImageNet": result for data, result in alone.items()}
+    other = ICARL.model_copy(update={"select": {"method": ("icarl-pretrained",)}})
+    assert judge(BETTER.model_copy(update={"terms": (INEMO, other)}), Lookup(both)) == {}
+
+
 def test_the_best_method_is_the_one_with_the_best_mean_over_seeds(three: pd.DataFrame) -> None:
     both = Term(metric="last_accuracy", select={"method": ("inemo", "icarl"), "budget": ("total-96",)}, over="best")
     of_one = (three["method"] == "icarl") & (three["seed"] == 1) & (three["metric"] == "last_accuracy")

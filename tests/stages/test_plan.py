@@ -42,10 +42,10 @@ def test_a_suite_with_the_clean_set_replaces_it_after_the_last_step(plan: Plan) 
 def test_a_run_has_the_suites_of_all_experiments_whichever_is_asked_for() -> None:
     """Otherwise the scores of a run that two experiments share would lose test sets with every other call."""
     shared = RunKey(dataset="primitives3d-study", protocol="3-3-3-3", method="inemo-study", budget="total-48", seed=0)
-    last = {name: load_plan([name], CONFIG).step_suites(shared, 3) for name in ("inemo-exemplars", "inemo-robust")}
-    assert last["inemo-exemplars"] == last["inemo-robust"]
+    last = {name: load_plan([name], CONFIG).step_suites(shared, 3) for name in ("inemo-exemplars", "inemo-background")}
+    assert last["inemo-exemplars"] == last["inemo-background"]
     sets = load_plan(["inemo-exemplars"], CONFIG).runs[shared].dataset.suites
-    assert {"clean", "L1", "L2", "L3"} <= {test_set for name in last["inemo-robust"] for test_set in sets[name]}
+    assert {"clean", "L1", "L2", "L3"} <= {test_set for name in last["inemo-background"] for test_set in sets[name]}
 
 
 def test_suites_of_two_blocks_are_all_predicted(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from meshcil.evaluation.contrast import (
     holm,
     pooled_intervals,
 )
-from meshcil.reporting.lookup import Lookup
+from meshcil.reporting.lookup import START, Lookup
 from meshcil.reporting.scores import RUN, needed
 from meshcil.reporting.table import row_keys
 
@@ -105,7 +105,7 @@ def _contrasts(claim: Claim, scores: Lookup) -> dict[str, tuple[list[float], boo
     rows = _chosen_of_all(claim, scores)
     if not rows:
         return {}
-    groups = [*DATA, *claim.by]
+    groups = _groups(claim)
     parts = [
         term.weight * measured(term, part, [*groups, "seed"]) for term, part in zip(claim.terms, rows, strict=True)
     ]
@@ -113,9 +113,18 @@ def _contrasts(claim: Claim, scores: Lookup) -> dict[str, tuple[list[float], boo
     factor = 100.0 if claim.unit == POINTS else 1.0
     telling = _above_floor(claim, parts, groups)
     return {
-        ", ".join(map(str, key)): ((factor * numbers).tolist(), key not in telling or telling[key])
+        _name(key): ((factor * numbers).tolist(), key not in telling or telling[key])
         for key, numbers in values.groupby(level=groups, sort=False)
     }
+
+
+def _groups(claim: Claim) -> list[str]:
+    """Columns within which a claim is judged; networks that start from ImageNet are not compared with others."""
+    return [*DATA, *claim.by, START]
+
+
+def _name(key: tuple[object, ...]) -> str:
+    return ", ".join(text for text in map(str, key) if text)
 
 
 def _above_floor(claim: Claim, parts: Sequence[pd.Series], groups: Sequence[str]) -> dict[object, bool]:
@@ -136,8 +145,8 @@ def behind(claim: Claim, scores: Lookup) -> dict[str, pd.DataFrame]:
     terms = _chosen_of_all(claim, scores)
     if not terms:
         return {}
-    groups = pd.concat(terms).groupby([*DATA, *claim.by], sort=False)
-    parts = {", ".join(map(str, key)): scores.scores.loc[part.index.unique()] for key, part in groups}
+    groups = pd.concat(terms).groupby(_groups(claim), sort=False)
+    parts = {_name(key): scores.scores.loc[part.index.unique()] for key, part in groups}
     return {data: parts[data] for data in judge(claim, scores)}
 
 
@@ -166,8 +175,8 @@ def rivals(claim: Claim, scores: Lookup) -> dict[str, str]:
     parts = [rows for term, rows in zip(claim.terms, found, strict=False) if term.over == "best"]
     if not parts:
         return {}
-    groups = pd.concat(parts).groupby([*DATA, *claim.by], sort=False)["method"]
-    return {", ".join(map(str, key)): ", ".join(sorted(methods.unique())) for key, methods in groups}
+    groups = pd.concat(parts).groupby(_groups(claim), sort=False)["method"]
+    return {_name(key): ", ".join(sorted(methods.unique())) for key, methods in groups}
 
 
 def measured(term: Term, rows: pd.DataFrame, by: Sequence[str]) -> pd.Series:

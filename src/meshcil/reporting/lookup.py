@@ -10,6 +10,10 @@ from jaxtyping import Bool, Int
 from meshcil.config.claims import Term
 from meshcil.reporting.scores import RUN
 
+START = "start"
+"""Column of rows: what the network started from."""
+_PRETRAINED = "from ImageNet"
+
 
 class Lookup:
     """Scores, and where each name stands in them.
@@ -23,6 +27,7 @@ class Lookup:
         texts = [*RUN, "test_set"]
         # Python's own texts: Arrow's take longer for the few rows of a term.
         self._told = scores[[*texts, "seed", "step", "value"]].astype(dict.fromkeys(texts, object))
+        self._told[START] = numpy.where(self._told["method"].str.contains("-pretrained"), _PRETRAINED, "")
         self._places = scores.groupby(["metric", "test_set"], sort=False).indices
         self._runs = scores.groupby(RUN, sort=False).ngroup().to_numpy()
         self._steps = pd.to_numeric(scores["step"]).to_numpy(dtype="float64", na_value=numpy.nan)
@@ -31,7 +36,7 @@ class Lookup:
         self._meant: dict[tuple[str, tuple[object, ...]], Bool[numpy.ndarray, " N"]] = {}
 
     def rows(self, term: Term) -> pd.DataFrame:
-        """Measured scores that a term is computed from, in their order: names of runs and test sets, steps, values."""
+        """Measured scores that a term is computed from, in their order: runs, test sets, steps, values, start."""
         sets = [term.test_set, *([] if term.of is None else [term.of])]
         found = [self._places[term.metric, name] for name in sets if (term.metric, name) in self._places]
         places = numpy.sort(numpy.concatenate(found)) if found else numpy.zeros(0, dtype="int64")

@@ -15,7 +15,7 @@ LEVELS = {"clean": "nothing", "L1": "20–40 %", "L2": "40–60 %", "L3": "60–
 PAIRS = (
     ("inemo-rivals", "inemo-pretrained-study", "icarl-pretrained", "paper's rules", Look(BLUE, "o")),
     ("inemo-rivals", "inemo-pretrained-study-ours", "icarl-pretrained", "our additions", Look(VERMILION, "s", "--")),
-    ("inemo-robust", "inemo-study", "icarl-study", "our additions, from scratch", Look(GREEN, "^", ":")),
+    ("inemo-scratch", "inemo-study", "icarl-study", "our additions, from scratch", Look(GREEN, "^", ":")),
 )
 """Experiment, method, what it is compared with, and how the line is called and looks."""
 
