@@ -1,5 +1,5 @@
 # The whole pipeline with the packages of requirements.lock: `make image`, then for example
-#   docker run --rm -v "$PWD/out:/meshcil/reports" meshcil make reproduce EXPERIMENT=smoke
+#   docker run --name smoke meshcil make reproduce EXPERIMENT=smoke; docker cp smoke:/meshcil/reports .
 # Apptainer takes the same image: apptainer build meshcil.sif docker-daemon://meshcil:latest
 FROM python:3.11-slim-bookworm
 

@@ -25,7 +25,8 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME PYTHONPATH
 
 # The environment is as good as its lock, and belongs to its folder: scripts and the editable install name it. The stamp
-# carries both digests, so that file times do not matter.
+# carries both digests, so that file times do not matter. Packages without a wheel are built as wheels also by an old pip
+# (Debian 12), which would else leave no RECORD of their files.
 DIGEST = $(shell $(PYTHON) -I -c "import hashlib, os, pathlib; print(hashlib.sha256($(1)).hexdigest()[:16])")
 LOCKED := .venv/.lock-$(call DIGEST,pathlib.Path('requirements.lock').read_bytes())
 STAMP := $(LOCKED)-$(call DIGEST,os.fsencode(os.getcwd()))
@@ -48,7 +49,7 @@ $(STAMP):
 	else \
 	  echo "Creating .venv from requirements.lock (a few minutes)"; \
 	  $(PYTHON) -m venv --clear .venv; \
-	  $(PIP) --no-compile --require-hashes --no-deps -r requirements.lock; \
+	  $(PIP) --no-compile --use-pep517 --require-hashes --no-deps -r requirements.lock; \
 	fi
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@# Relative: Python reads a path of other than ASCII letters wrongly where LC_ALL is C.
@@ -112,6 +113,8 @@ restore: $(STAMP)  ## Get this commit's published results from the DVC remote, a
 
 # Only for this machine and under its own name; its runner of background jobs would outlive it.
 ui: $(STAMP)  ## Show the logged runs in MLflow at http://127.0.0.1:PORT
+	@test -e mlflow.db || { echo "error: mlflow.db does not exist: nothing has been logged here. Run make reproduce first" >&2; exit 2; }
+	@echo "Open http://127.0.0.1:$(PORT) and choose Model training at the top left: MLflow opens as for language models"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db \
 	  --host 127.0.0.1 --port $(PORT) --workers 1 --allowed-hosts "127.0.0.1:$(PORT),localhost:$(PORT)"
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from meshcil.cli.application import app
+from meshcil.config.experiment import load_experiment, run_keys
 from meshcil.config.variants import method_names
 from meshcil.core.naming import available
 
@@ -102,6 +103,18 @@ def unknown(command: str) -> set[str]:
         *(set(re.findall(r"(?:^|/)meshcil ([a-z]+)", command)) - subcommands()),
         *(m for m in modules if not (ROOT / "src" / m.replace(".", "/")).with_suffix(".py").is_file()),
     }
+
+
+def test_runs_and_tables_that_are_named_are_made() -> None:
+    experiments = [load_experiment(name, ROOT / "config") for name in ("laptop", "smoke")]
+    runs = {str(key.path) for experiment in experiments for key in run_keys(experiment)}
+    rows = {(table.name, key.method) for e in experiments for table in e.tables for key in run_keys(e)}
+    for page in PAGES:
+        text = text_of(page)
+        folders = re.findall(r"results/runs/((?:[\w-]+/){4}seed\d+)", text)
+        models = [name.replace(".", "/") for name in re.findall(r"models:/([\w.-]+)/\d", text)]
+        asked = re.findall(r"reports/tables/([\w-]+)\.csv --row ([\w-]+)", text)
+        assert {*folders, *models} <= runs and set(asked) <= rows, page.relative_to(ROOT)
 
 
 @cache

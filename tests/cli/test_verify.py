@@ -2,6 +2,7 @@
 
 import shutil
 import sysconfig
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,21 @@ def test_of_another_environment_every_file_is_hashed(packages: Path, tmp_path: P
     found = installed.check_installed(other)
     installed.check_installed.cache_clear()
     assert found == ["site-packages/torch/_c.so: is not the file that its package's RECORD names"]
+
+
+def test_what_a_python_brings_to_run_first_is_its_own(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdlib, elsewhere = tmp_path / "stdlib", tmp_path / "etc/sitecustomize.py"
+    for folder in (stdlib, elsewhere.parent):
+        folder.mkdir()
+    elsewhere.write_text("")
+    (stdlib / "sitecustomize.py").symlink_to(elsewhere)
+    true = installed.sysconfig.get_path
+    monkeypatch.setattr(installed.sysconfig, "get_path", lambda name: str(stdlib) if name == "stdlib" else true(name))
+    for place, expected in ((stdlib / "sitecustomize.py", []), (elsewhere, [f"{elsewhere}: runs before every job"])):
+        spec = ModuleSpec("sitecustomize", None, origin=str(place))
+        monkeypatch.setattr(installed, "find_spec", {"sitecustomize": spec, "usercustomize": None}.get)
+        installed.check_installed.cache_clear()
+        assert installed.check_installed() == expected
+    installed.check_installed.cache_clear()

@@ -129,3 +129,6 @@ def test_the_server_of_the_runs_is_for_this_machine_under_its_own_name(tmp_path:
     command = make(tmp_path, "ui", "--dry-run", "STAMP=", "PORT=5007").stdout.replace("\\\n", " ").split()
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--allowed-hosts") + 1] == '"127.0.0.1:5007,localhost:5007"'
+    (tmp_path / "stamp").write_text("")
+    done = make(tmp_path, "ui", "STAMP=stamp", "BIN=nowhere")
+    assert done.returncode == 2 and "error: mlflow.db does not exist" in done.stderr

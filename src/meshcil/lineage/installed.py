@@ -136,5 +136,6 @@ def _customised() -> list[str]:
     """Modules that an interpreter runs before any other, where they are not Python's own."""
     own = Path(sysconfig.get_path("stdlib")).resolve()
     specs = [find_spec(name) for name in ("sitecustomize", "usercustomize")]
-    places = [Path(spec.origin).resolve() for spec in specs if spec and spec.origin]
-    return [f"{place}: runs before every job" for place in places if not place.is_relative_to(own)]
+    places = [Path(spec.origin) for spec in specs if spec and spec.origin]
+    # Debian's Python has a link to /etc there: the folder decides.
+    return [f"{place}: runs before every job" for place in places if not place.parent.resolve().is_relative_to(own)]
