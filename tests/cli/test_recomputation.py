@@ -1,5 +1,7 @@
 """Scores of studies and of aligned runs follow from what was stored, or are named."""
 
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,16 +10,17 @@ import pytest
 
 from meshcil.cli import recomputation
 from meshcil.cli.planned import plan_of
-from meshcil.cli.recomputation import Sample, check_recomputed, check_sample
+from meshcil.cli.recomputation import Sample, check_recomputed, check_sample, recomputing
 from meshcil.config.gates import GATES, View
 from meshcil.config.studies.base import load_study
+from meshcil.core.errors import InputError
 from meshcil.lineage.code import study_modules
 from meshcil.lineage.jobs import Job, listed
 from meshcil.lineage.reading import read_record
 from meshcil.lineage.record import record_job
 from meshcil.lineage.schema import Record
 from meshcil.lineage.stages import planned_jobs
-from meshcil.stages import score_aligned, table
+from meshcil.stages import score, score_aligned, table
 from meshcil.studies import two_tasks
 from meshcil.studies.base import StudyResult, tidy
 from tests.cli.fabrication import CONFIG, LEDGER
@@ -155,3 +158,19 @@ def test_a_step_of_another_processor_is_judged_by_its_accuracy(checkout: Path, m
     wrong = 0.3
     (finding,) = check_sample(plan, records, Sample(1, 3))[0]
     assert "state.safetensors: trained again on another processor gets" in finding
+
+
+def test_processes_find_what_this_one_finds(checkout: Path) -> None:
+    altered = Path(f"{RUN}/scores.csv")
+    altered.write_text(altered.read_text().replace("accuracy", "luck", 1))
+    records = {path: read_record(path) for path in Path(RUN).rglob("score.record.json")}
+    expected = check_recomputed(records)
+    with recomputing(records) as recompute:
+        assert recompute(records) == expected == [f"{altered}: is not what its inputs give, computed again"]
+
+
+def test_a_process_that_is_killed_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score, "recompute", lambda record: os.kill(os.getpid(), signal.SIGKILL))
+    records = {path: read_record(path) for path in Path(RUN).rglob("score.record.json")}
+    with pytest.raises(InputError, match="memory ran out"), recomputing(records) as recompute:
+        recompute(records)

@@ -10,7 +10,7 @@ from meshcil.cli.anchored import NOBODY, Trust, check_trust
 from meshcil.cli.documents import check_documents
 from meshcil.cli.logged import check_log
 from meshcil.cli.planned import check_links, check_plan, check_surplus, check_truth, plan_of
-from meshcil.cli.recomputation import NONE, Sample, check_recomputed, check_sample
+from meshcil.cli.recomputation import NONE, Sample, check_sample, recomputing
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import FINAL, anchor, check_anchor, shown_experiments
@@ -33,6 +33,7 @@ from meshcil.tracking.stored import (
     tracked_runs,
 )
 
+_Recompute = Callable[[Mapping[Path, Record]], list[str]]
 _NAMED = 5
 """Altered things that the note on records beside the report names; the others it counts."""
 
@@ -84,24 +85,27 @@ def inspect(
     notes: list[str] = []
     digests: dict[str, str] = {}
     mistrust, held = check_trust(against, trust)
-    parts = [
-        (mistrust, []),
-        *_checks(records, digests),
-        _check(check_links),
-        _check(check_anchor, against),
-        _check(check_foreign, records),
-    ]
-    if not outside:
-        parts += [_check(check_dvc, records), _check(check_tree), _check(check_installed)]
-        parts += [_check(check_documents, plan.experiments if plan else ())]
-    if plan is not None:
-        parts += [_check(check_plan, plan, records, [*found.damaged, *found.damaged_others])]
-        parts += [_check(check_surplus, plan, everything), _check(check_truth, plan, records)]
-        parts += [_check(check_log, planned_jobs(plan), records), _check(check_sample, plan, records, sample)]
-    for more, remarks in parts:
-        findings += more
-        notes += remarks
-    notes += _beside(others, [*found.damaged_others, *_differences_elsewhere(others, digests)], findings)
+    with recomputing(records | others) as recompute:
+        parts = [
+            (mistrust, []),
+            *_checks(records, digests),
+            _check(check_links),
+            _check(check_anchor, against),
+            _check(check_foreign, records),
+        ]
+        if not outside:
+            parts += [_check(check_dvc, records), _check(check_tree), _check(check_installed)]
+            parts += [_check(check_documents, plan.experiments if plan else ())]
+        if plan is not None:
+            parts += [_check(check_plan, plan, records, [*found.damaged, *found.damaged_others])]
+            parts += [_check(check_surplus, plan, everything), _check(check_truth, plan, records)]
+            parts += [_check(check_log, planned_jobs(plan), records), _check(check_sample, plan, records, sample)]
+        # Last, for the other processes work meanwhile.
+        parts.append(_check(recompute, records))
+        for more, remarks in parts:
+            findings += more
+            notes += remarks
+        notes += _beside(others, [*found.damaged_others, *_differences_elsewhere(others, digests, recompute)], findings)
     notes += check_environment(records)
     digest = None
     with suppress(OSError):
@@ -159,17 +163,16 @@ def _checks(records: Mapping[Path, Record], digests: dict[str, str]) -> list[tup
         _check(check_files, records, digests),
         _check(check_code, records),
         _check(check_lock, records),
-        _check(check_recomputed, records),
         _check(check_commits, records),
         _check(check_tags, records),
     ]
 
 
-def _differences_elsewhere(others: Mapping[Path, Record], digests: dict[str, str]) -> list[str]:
+def _differences_elsewhere(others: Mapping[Path, Record], digests: dict[str, str], recompute: _Recompute) -> list[str]:
     """What differs in records that the report does not rest on."""
     if not others:
         return []
-    return [finding for found, _ in _checks(others, digests) for finding in found]
+    return [finding for found, _ in [*_checks(others, digests), _check(recompute, others)] for finding in found]
 
 
 def _beside(others: Mapping[Path, Record], differences: Sequence[str], findings: Sequence[str]) -> list[str]:

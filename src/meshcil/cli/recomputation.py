@@ -5,17 +5,24 @@ runs and studies, a table from these. Whoever alters a number must therefore alt
 rewritten. Recomputing trains nothing, and needs torch only for studies.
 """
 
+import ctypes
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
 
+from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.core.naming import load_object
 from meshcil.lineage.files import place_of
@@ -28,6 +35,7 @@ from meshcil.lineage.stages import STAGES, planned_jobs
 RETRAINED = "train"
 TOLERANCE = 0.03
 """Share of the clean test images by which a state that another kind of processor trained may differ in accuracy."""
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
     """Scores, collected scores and tables that differ, byte by byte, from what their inputs give."""
     findings = []
     for record in records.values():
-        if record.stage not in STAGES or not STAGES[record.stage].recomputed or not record.outputs:
+        if not _is_recomputed(record):
             continue
         recompute = load_object("meshcil.stages", record.stage, "recompute")
         try:
@@ -60,6 +68,42 @@ def check_recomputed(records: Mapping[Path, Record]) -> list[str]:
             reason = " ".join(str(error).split())
             findings.append(f"{place_of(record.outputs[0])}: cannot be computed again ({reason})")
     return findings
+
+
+@contextmanager
+def recomputing(records: Mapping[Path, Record]) -> Iterator[Callable[[Mapping[Path, Record]], list[str]]]:
+    """Let a process for each processor compute again, while this one checks other things.
+
+    The processes are forked at once, before this one has threads, and end with it.
+
+    Yields:
+        `check_recomputed`, for any of the records; it waits for the processes.
+
+    Raises:
+        InputError: when one of them is killed.
+    """
+    # What takes longest comes first.
+    chosen = sorted(records, key=lambda path: records[path].stage != "report")
+    pool = ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("fork"), _end_with_parent)
+    waiting = {
+        path: pool.submit(check_recomputed, {path: records[path]}) for path in chosen if _is_recomputed(records[path])
+    }
+    try:
+        yield lambda some: [finding for path in some if path in waiting for finding in waiting[path].result()]
+    except BrokenProcessPool as error:
+        cause = "lost a process that computed scores again, most often because memory ran out"
+        raise InputError("meshcil audit", cause, "Free some memory and audit again") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def _is_recomputed(record: Record) -> bool:
+    return record.stage in STAGES and STAGES[record.stage].recomputed and bool(record.outputs)
 
 
 def check_sample(plan: Plan, records: Mapping[Path, Record], sample: Sample) -> tuple[list[str], list[str]]:
