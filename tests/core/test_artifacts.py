@@ -13,6 +13,7 @@ from meshcil.core.artifacts import (
     load_state,
     read_json,
     remove_unfinished,
+    resume_folder,
     save_state,
     write_bytes_atomic,
     write_json_atomic,
@@ -130,3 +131,14 @@ ROWS = [
 def test_the_text_is_that_of_pandas() -> None:
     assert csv_text(ROWS, digits=6) == pd.DataFrame(ROWS).to_csv(index=False, float_format="%.6g")
     assert csv_text(ROWS) == pd.DataFrame(ROWS).to_csv(index=False)
+
+
+def test_only_the_same_job_gets_what_an_interrupted_one_left(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with pytest.raises(RuntimeError), resume_folder(tmp_path / "out", name) as partial:
+            partial.mkdir()
+            (partial / "done").write_text(name)
+            raise RuntimeError
+    with resume_folder(tmp_path / "out", "second") as partial:
+        assert (partial / "done").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
