@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "meshcil"
@@ -35,6 +36,15 @@ def test_package_files_hold_a_docstring_and_lazy_exports_only() -> None:
             entry = name.endswith("cli/__init__.py")
             wrong += [f"{name}: {t}" for t in texts[1:] if not is_lazy_export(t) and not (entry and "def main(" in t)]
     assert not wrong
+
+
+def test_lazy_exports_are_where_they_are_said_to_be() -> None:
+    packages = [
+        name.removesuffix("/__init__.py") for name, (text, _) in modules().items() if "lazy_loader.attach" in text
+    ]
+    assert packages
+    for package in (import_module(f"meshcil.{name.replace('/', '.')}") for name in packages):
+        assert [name for name in package.__all__ if not hasattr(package, name)] == []
 
 
 def is_lazy_export(text: str) -> bool:

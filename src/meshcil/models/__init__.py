@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "etf": ["partition_latent_space", "simplex_etf", "unit_vectors"],
-        "vertex_bank": ["update_vertices", "write_background"],
+        "neural_mesh": ["update_vertices", "write_background"],
     },
 )
