@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from meshcil.config.base import yaml_files
 from meshcil.config.run import RunConfig
 from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.core.naming import load_module
+from meshcil.geometry.poses import pose_error
 from meshcil.lineage import record, source
 from meshcil.lineage.jobs import Job, listed
 from meshcil.lineage.record import record_job
@@ -25,6 +27,7 @@ CONFIG = Path("config")
 DATASET = "primitives3d-tiny"
 RAW, PREPARED = Path("data/raw") / DATASET, Path("data/prepared") / DATASET
 LEDGER = "name,bytes,paper,deploy,carry,peak,exemplars\nextractor,{0},True,True,True,True,16\n"
+ANGLES = ("azimuth", "elevation", "theta")
 REAL = ("resolve", "score", "collect", "table", "claims", "report")
 """Stages that run as they are; figures do unless they show images."""
 
@@ -124,7 +127,7 @@ def test_images(classes: tuple[str, ...]) -> pd.DataFrame:
     """What a prepared split says of its images: eight per class."""
     frame = pd.DataFrame({"class_name": [name for name in classes for _ in range(8)]})
     frame["id"] = [f"{name}/{i}" for i, name in enumerate(frame["class_name"])]
-    for angle in ("azimuth", "elevation", "theta"):
+    for angle in ANGLES:
         frame[angle] = np.linspace(0.0, 1.0, len(frame))
     return frame
 
@@ -139,9 +142,11 @@ def predictions(run: RunConfig, step: int, test_set: str) -> pd.DataFrame:
     known = frame["true_class"].isin(seen) & (generator.random(len(frame)) < 0.7)
     frame["predicted_class"] = frame["true_class"].where(known, seen[0])
     frame["test_set"], frame["step"] = test_set, step
-    for angle in ("azimuth", "elevation", "theta"):
+    for angle in ANGLES:
         frame[f"true_{angle}"], frame[angle] = truth[angle], generator.normal(0, 0.5, len(frame))
-    frame["pose_error"] = frame[["azimuth", "elevation", "theta"]].abs().sum(axis=1)
+    frame["scores"] = [[float(name == best) for name in seen] for best in frame["predicted_class"]]
+    poses = [torch.tensor(frame[[f"{kind}{angle}" for angle in ANGLES]].to_numpy()) for kind in ("true_", "")]
+    frame["pose_error"] = pose_error(*poses).numpy()
     return frame
 
 

@@ -54,7 +54,9 @@ def append(path: str | Path) -> Callable[[], None]:
 def alter_predictions() -> None:
     path = RUN / "step1/predictions-robustness.parquet"
     frame = pd.read_parquet(path)
-    frame.assign(predicted_class=frame["true_class"]).to_parquet(path, index=False)
+    seen = load_run(RUN / "run.json").seen(1)
+    scores = [[float(name == true) for name in seen] for true in frame["true_class"]]
+    frame.assign(predicted_class=frame["true_class"], scores=scores).to_parquet(path, index=False)
 
 
 # What is altered -> how, and what the finding must begin with.

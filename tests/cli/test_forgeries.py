@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from tests.lineage.test_record import git
 
 pytestmark = pytest.mark.usefixtures("locked_packages")
 
+TRUTH = "its images, classes or poses under clean are not those of"
 RESULT = Path("results/experiments/collect-smoke.record.json")
 
 
@@ -80,16 +83,42 @@ def foreign_input() -> None:
     rewrite(FIRST / "train.record.json", change)
 
 
-def true_class() -> None:
-    path = RUN / "step1/predictions-robustness.parquet"
-    frame = pd.read_parquet(path)
-    frame.assign(true_class=frame["predicted_class"]).to_parquet(path, index=False)
+PREDICTIONS = RUN / "step1/predictions-robustness.parquet"
+PREDICTED = RUN / "step1/predict-robustness.record.json"
 
 
-def wrong_answers_left_out() -> None:
-    path = RUN / "step1/predictions-robustness.parquet"
-    frame = pd.read_parquet(path)
-    frame[frame["true_class"] == frame["predicted_class"]].to_parquet(path, index=False)
+def answers(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[], None]:
+    """Edit of predictions."""
+    return lambda: change(pd.read_parquet(PREDICTIONS)).to_parquet(PREDICTIONS, index=False)
+
+
+def right(frame: pd.DataFrame) -> pd.Series:
+    return frame["true_class"] == frame["predicted_class"]
+
+
+# What is done to predictions -> how, and what a finding must hold.
+ANSWERED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "the true classes": (lambda f: f.assign(true_class=f["predicted_class"]), TRUTH),
+    "wrong answers left out": (lambda f: f[right(f)], TRUTH),
+    "an image twice": (lambda f: pd.concat([f, f[right(f)].iloc[:1]]), TRUTH),
+    "a test set left out": (lambda f: f[f["test_set"] != "L2"], "lacks the test sets L2"),
+    "the predicted classes": (lambda f: f.assign(predicted_class=f["true_class"]), "not those with the best scores"),
+    "scores that are no numbers": (
+        lambda f: f.assign(scores=[[float("nan")] * len(row) for row in f["scores"]]),
+        "not those with the best scores",
+    ),
+    "scores of fewer classes": (lambda f: f.assign(scores=[[1.0] for _ in f["scores"]]), "not a score for each of"),
+    "the pose errors": (lambda f: f.assign(pose_error=0.0), "some pose errors are not those of the poses"),
+    "another step": (lambda f: f.assign(step=0), "made after another step than 1"),
+    "a column that scoring reads": (
+        lambda f: f.assign(top5_right=True),
+        f"{PREDICTIONS}: has columns that no prediction has: top5_right",
+    ),
+    "that column in place of the scores": (
+        lambda f: f.drop(columns="scores").assign(task_incremental_right=True),
+        f"{PREDICTIONS}: cannot be compared",
+    ),
+}
 
 
 def code_in_a_package() -> None:
@@ -118,7 +147,6 @@ def preloaded_module() -> None:
 
 
 FIGURE = "reports/figures/smoke-steps.svg"
-TRUTH = "its images, classes or poses under clean are not those of"
 # A forgery -> how, the first record to be brought up to date with it, and what a finding must hold.
 FORGED: dict[str, tuple[Callable[[], None], Path, str]] = {
     "the report without its parents": (cut_the_report, FINAL, f"{FINAL}: names other parents"),
@@ -127,8 +155,12 @@ FORGED: dict[str, tuple[Callable[[], None], Path, str]] = {
     "a run left out": (leave_a_run_out, RESULT, f"{RESULT}: does not rest on"),
     "another command": (another_command, FIRST / "train.record.json", "was not made by the command of the plan"),
     "data from elsewhere": (foreign_input, FIRST / "train.record.json", "which the plan's job does not read"),
-    "the true classes": (true_class, RUN / "step1/predict-robustness.record.json", TRUTH),
-    "wrong answers left out": (wrong_answers_left_out, RUN / "step1/predict-robustness.record.json", TRUTH),
+    **{what: (answers(change), PREDICTED, named) for what, (change, named) in ANSWERED.items()},
+    "the line ends of a table": (
+        lambda: TABLE.write_bytes(TABLE.read_bytes().replace(b"\n", b"\r\n")),
+        TABLE.parent / f"table-{TABLE.stem}.record.json",
+        f"{TABLE}: is not what its inputs give, computed again",
+    ),
     "a figure": (touch_up(FIGURE, r"\d\d\.", "99."), Path("reports/figures/figure-smoke-steps.record.json"), FIGURE),
     "the page": (touch_up("reports/index.html", r"\d\d\.\d\d", "99.99"), FINAL, "reports/index.html: is not what its"),
     "run times": (append("reports/runtime.csv"), FINAL, "reports/runtime.csv: is not what its inputs give"),
@@ -162,6 +194,43 @@ def test_a_linked_folder_is_read_and_named(checkout: Path) -> None:
     assert any(
         finding.startswith(f"{RUN}/step1/predictions-robustness.parquet: has changed") for finding in inspect().findings
     )
+
+
+def test_a_linked_file_is_named_though_its_bytes_are_the_same(checkout: Path) -> None:
+    elsewhere = checkout.parent / "elsewhere.csv"
+    TABLE.rename(elsewhere)
+    TABLE.symlink_to(elsewhere)
+    assert inspect().findings == (f"{TABLE}: is a link; put what it leads to in its place",)
+
+
+@pytest.mark.parametrize(
+    "path", ["reports/better.html", "reports/tables/better.csv", f"{TABLE.parent}/{TABLE.name.upper()}"]
+)
+def test_a_page_or_table_of_no_job_is_named(checkout: Path, path: str) -> None:
+    write(Path(), {path: "99.99", "reports/.gitkeep": "", "reports/predictions/a-overlay.png": ""})
+    assert inspect().findings == (f"{path}: was written by no job; move it out of reports",)
+
+
+def test_a_second_record_of_an_output_is_named(checkout: Path) -> None:
+    record = TABLE.parent / f"table-{TABLE.stem}.record.json"
+    second = record.with_name("table-better.record.json")
+    shutil.copy(record, second)
+    assert any(finding.startswith(f"{second}: belongs to no experiment") for finding in inspect().findings)
+
+
+def test_a_job_of_the_future_is_told(checkout: Path) -> None:
+    path = FIRST / "train.record.json"
+    rewrite(path, lambda content: content.update(ended="2999-01-01T00:00:00+00:00"))
+    assert f"1 jobs end in the future, by the clock of this machine: {path}" in inspect().notes
+
+
+def test_a_log_that_is_gone_or_in_another_order_is_named(checkout: Path) -> None:
+    lines = log.LOG.read_text().splitlines(keepends=True)
+    log.LOG.write_text("".join([lines[1], lines[0], *lines[2:]]))
+    assert f"{log.LOG}: line 1 does not follow the one before it" in inspect().findings
+    log.LOG.unlink()
+    findings = inspect().findings
+    assert sum(f"is not in {log.LOG}" in finding for finding in findings) == len(lines)
 
 
 def test_a_job_of_no_experiment_is_named(checkout: Path) -> None:
@@ -210,6 +279,50 @@ def replace_the_commit(path: str) -> None:
     git(Path(), "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "other")
     git(Path(), "replace", "HEAD~", "HEAD")
     git(Path(), "reset", "--quiet", "--soft", "HEAD~")
+
+
+def hide_in_another_folder(path: str) -> None:
+    original = Path("../original")
+    git(Path(), "worktree", "add", "--quiet", "--detach", str(original))
+    git(Path(), "config", "core.worktree", str(original.resolve()))
+
+
+def hide_by_a_bare_repository(path: str) -> None:
+    git(Path(), "config", "core.bare", "true")
+
+
+def store(name: str, kind: bytes, content: bytes) -> None:
+    """Put a content into git's store under a name that is not its own."""
+    place = Path(".git/objects", name[:2], name[2:])
+    place.unlink()
+    place.write_bytes(zlib.compress(b"%s %d\0%s" % (kind, len(content), content)))
+
+
+def hide_in_the_store(path: str) -> None:
+    folder = str(Path(path).parent)
+    tree = subprocess.check_output(["git", "rev-parse", f"HEAD:{folder}"], text=True).strip()
+    before = subprocess.check_output(["git", "rev-parse", f"HEAD:{path}"], text=True).strip()
+    now = subprocess.check_output(["git", "hash-object", "-w", path], text=True).strip()
+    content = subprocess.check_output(["git", "cat-file", "tree", tree])
+    store(tree, b"tree", content.replace(bytes.fromhex(before), bytes.fromhex(now)))
+
+
+@pytest.mark.parametrize("hide", [hide_in_another_folder, hide_by_a_bare_repository])
+def test_a_repository_that_says_its_files_lie_elsewhere_is_still_compared(
+    checkout: Path, hide: Callable[[str], None]
+) -> None:
+    path = "src/meshcil/evaluation/metrics.py"
+    append(path)()
+    hide(path)
+    assert changed_files(checkout) == [path]
+    assert not any("git" in note for note in inspect().notes)
+
+
+def test_a_store_of_git_that_holds_another_content_under_a_name_is_named(checkout: Path) -> None:
+    path = "src/meshcil/evaluation/metrics.py"
+    append(path)()
+    hide_in_the_store(path)
+    assert any("git's store holds another content under" in finding for finding in inspect().findings)
 
 
 @pytest.mark.parametrize("hide", [hide_from_the_index, hide_by_a_filter, replace_the_commit])

@@ -130,5 +130,5 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_starts(
     assert not list(tmp_path.rglob(".probe*"))
     (tmp_path / "results/runs").rmdir()
     (tmp_path / "results/runs").write_text("in the way")
-    with pytest.raises(InputError, match=r"results/runs.*cannot be written.*move it away"):
+    with pytest.raises(InputError, match=r"^results/runs: cannot be written.*move it away"):
         submit.check_folders()

@@ -1,6 +1,7 @@
 """MLflow's database can be made again from the records."""
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -40,6 +41,16 @@ def test_where_nothing_has_been_run_the_first_step_is_named(
     assert call(*command.split()) == 2
     said = capsys.readouterr().err
     assert "Run `make reproduce`" in said and "audit" not in said and "rebuild" not in said
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert call("track", "--rebuild") == 2
+    assert "results: cannot be read" in capsys.readouterr().err
 
 
 def test_a_lost_database_is_made_again_from_records(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,3 +54,10 @@ def test_uncommitted_changes(checkout: Path, capsys: pytest.CaptureFixture[str])
     found = inspect()
     assert found.findings == ()
     assert f"1 jobs ran with changes that are not in commit {source.commit[:12]}" in found.notes
+
+
+def test_the_words_of_git_are_shown(checkout: Path) -> None:
+    Path(".git/HEAD").write_text("nonsense")
+    found = inspect()
+    (note,) = [note for note in found.notes if note.startswith("git does not answer")]
+    assert "not a git repository" in note and "do what it says" in note

@@ -14,7 +14,7 @@ from meshcil.cli.recomputation import NONE, Sample, check_sample, recomputing
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.lineage.anchor import FINAL, anchor, check_anchor, shown_experiments
-from meshcil.lineage.audit import check_files, check_foreign, find_records
+from meshcil.lineage.audit import check_files, check_foreign, check_strangers, check_times, find_records
 from meshcil.lineage.history import check_code, check_commits
 from meshcil.lineage.installed import check_environment, check_installed, check_lock
 from meshcil.lineage.plan import Plan
@@ -92,6 +92,7 @@ def inspect(
             _check(check_links),
             _check(check_anchor, against),
             _check(check_foreign, records),
+            _check(check_strangers, everything.values()),
         ]
         if not outside:
             parts += [_check(check_dvc, records), _check(check_tree), _check(check_installed)]
@@ -106,7 +107,7 @@ def inspect(
             findings += more
             notes += remarks
         notes += _beside(others, [*found.damaged_others, *_differences_elsewhere(others, digests, recompute)], findings)
-    notes += check_environment(records)
+    notes += [*check_environment(records), *check_times(records)]
     digest = None
     with suppress(OSError):
         digest = anchor() if FINAL in records else None

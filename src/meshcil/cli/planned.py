@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from meshcil.cli.answers import ANSWERS, OTHERS, contradictions
 from meshcil.config.experiment import experiment_names, load_experiment, run_keys, study_jobs
 from meshcil.config.run import RunKey
 from meshcil.core.code_digest import module_digests, repository_root
@@ -222,7 +223,10 @@ def check_links() -> tuple[list[str], list[str]]:
 
 
 def check_truth(plan: Plan, records: Mapping[Path, Record]) -> list[str]:
-    """Predictions must be about the test images of the prepared data: all of them, with their classes and poses."""
+    """Predictions must be about the test images of the prepared data: all of them, with their classes and poses.
+
+    Nor may answers contradict each other (`meshcil.cli.answers`).
+    """
     findings: list[str] = []
     prepared: dict[Path, pd.DataFrame] = {}
     for path, job in planned_jobs(plan).items():
@@ -231,7 +235,13 @@ def check_truth(plan: Plan, records: Mapping[Path, Record]) -> list[str]:
         run, step = plan.run(job.names), int(job.names["step"])
         for file in listed({"predictions": job.outputs["predictions"]}):
             try:
-                found = _columns(Path(file), {name: name for name in ("test_set", *_TRUTH.values())})
+                found = _columns(Path(file), {name: name for name in ("test_set", *_TRUTH.values(), *ANSWERS)})
+                findings += [f"{file}: {what}" for what in contradictions(found, run, step)]
+                if others := set(pq.read_schema(file).names) - {*found, *OTHERS}:
+                    findings.append(f"{file}: has columns that no prediction has: {_few(others)}")
+                asked = set(run.dataset.suites[job.names["suite"]]) if "suite" in job.names else set()
+                if lost := asked - set(found["test_set"]):
+                    findings.append(f"{file}: lacks the test sets {_few(lost)}")
                 for name, rows in found.groupby("test_set", sort=False):
                     split = Path(paths.PREPARED.format(**job.names), f"{str(name).partition(':')[0]}.parquet")
                     if split not in prepared:
@@ -242,7 +252,7 @@ def check_truth(plan: Plan, records: Mapping[Path, Record]) -> list[str]:
                     expected = pd.concat(parts, ignore_index=True)
                     if not rows[list(_TRUTH.values())].reset_index(drop=True).equals(expected):
                         findings.append(f"{file}: its images, classes or poses under {name} are not those of {split}")
-            except (OSError, ValueError, KeyError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 findings.append(f"{file}: cannot be compared with the test images ({' '.join(str(error).split())})")
     return findings
 

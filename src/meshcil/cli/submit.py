@@ -118,7 +118,10 @@ def check_folders() -> None:
     """
     for name in WRITTEN:
         probe = Path(name) / f".probe-{os.getpid()}"
-        write_bytes_atomic(probe, bytes(_PROBE_BYTES))
+        try:
+            write_bytes_atomic(probe, bytes(_PROBE_BYTES))
+        except InputError as error:
+            raise InputError(name, error.cause, error.remedy) from error
         probe.unlink()
 
 
@@ -136,7 +139,7 @@ def detach(experiments: str, profile: str | None, *, cancel: bool = False) -> tu
     options = [*(["--profile", profile] if profile else []), *(["--cancel"] if cancel else [])]
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "meshcil.cli", "submit", experiments, *options],
+            [sys.executable, "-I", "-m", "meshcil.cli", "submit", experiments, *options],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -1,10 +1,11 @@
 """`meshcil track --rebuild`: MLflow holds copies only, and gets them again from the records."""
 
+import os
 from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.lineage.audit import find_records
-from meshcil.lineage.reading import record_files
+from meshcil.lineage.reading import FOLDERS, record_files
 from meshcil.stages import track
 
 
@@ -15,6 +16,11 @@ def log_again() -> dict[str, int]:
         InputError: when a record cannot be used, or nothing was tracked.
     """
     if not record_files():
+        closed = next(
+            (name for name in FOLDERS if Path(name).is_dir() and not os.access(name, os.R_OK | os.X_OK)), None
+        )
+        if closed:
+            raise InputError(closed, "cannot be read", "Ask its owner to open it", "a-checkout-for-a-group")
         raise InputError(Path.cwd(), "holds no records: nothing has been run here", "Run `make reproduce`")
     found = find_records()
     if findings := [*found.damaged, *found.damaged_others]:

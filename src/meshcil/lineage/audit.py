@@ -1,15 +1,17 @@
 """Check that what the records say is still true of the files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
-from meshcil.lineage.anchor import FINAL, shown_experiments, unreached
+from meshcil.lineage.anchor import ANCHOR, FINAL, shown_experiments, unreached
 from meshcil.lineage.files import file_facts, is_configuration, place_of, record_path
+from meshcil.lineage.paths import REPORTS
 from meshcil.lineage.reading import read_records, walk
-from meshcil.lineage.schema import FileFacts, Record
+from meshcil.lineage.schema import SUFFIX, FileFacts, Record
 from meshcil.lineage.stages import STAGES
 
 
@@ -76,6 +78,28 @@ def check_foreign(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
     findings = [f"{path}: ran with modules from {', '.join(names)}" for path, names in modules.items() if names]
     loaded = sorted({name for names in foreign.values() for name in names if name.startswith("LD_")})
     return findings, [f"{len(foreign)} jobs ran with {', '.join(loaded)}"] if loaded else []
+
+
+def check_times(records: Mapping[Path, Record]) -> list[str]:
+    """A note on records whose times lie in the future: a clock is or was wrong, or they are made up."""
+    now = datetime.now(UTC)
+    late = [path for path, record in records.items() if datetime.fromisoformat(record.ended) > now]
+    return [f"{len(late)} jobs end in the future, by the clock of this machine: {late[0]}"] if late else []
+
+
+def check_strangers(records: Iterable[Record]) -> list[str]:
+    """Files that lie among the pages, tables and figures of the report and that no job wrote.
+
+    Hidden ones are no result, nor are drawings of `meshcil predict`.
+
+    Args:
+        records: all of the folder.
+    """
+    written = {entry.path for record in records for entry in record.outputs} | {ANCHOR.as_posix(), f"{ANCHOR}.sig"}
+    found = [p for p in sorted(REPORTS.rglob("*")) if not p.is_dir() and not any(n.startswith(".") for n in p.parts)]
+    others = [p for p in found if not p.name.endswith(SUFFIX) and p.as_posix() not in written]
+    drawn = REPORTS / "predictions"
+    return [f"{p}: was written by no job; move it out of {REPORTS}" for p in others if not p.is_relative_to(drawn)]
 
 
 def _check_place(path: Path, record: Record) -> list[str]:

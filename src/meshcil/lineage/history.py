@@ -7,7 +7,8 @@ from pathlib import Path
 
 from meshcil.core.code_digest import raw_digest, repository_root, source_digest, source_file
 from meshcil.lineage.schema import Record
-from meshcil.lineage.source import git, is_checkout
+from meshcil.lineage.source import git, git_refusal, is_checkout
+from meshcil.lineage.tree import files_of, objects
 
 _DIGITS = 16
 """Hex digits of a module's digest in a record."""
@@ -91,7 +92,7 @@ def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
         Findings, and notes on what cannot be known: jobs run from uncommitted changes or without git.
     """
     findings, notes = [], []
-    known = is_checkout(repository_root())
+    known, refusal = is_checkout(repository_root()), git_refusal(repository_root())
     by_commit: dict[str | None, dict[Path, Record]] = defaultdict(dict)
     for path, record in records.items():
         by_commit[record.source.commit][path] = record
@@ -100,7 +101,8 @@ def check_commits(records: Mapping[Path, Record]) -> tuple[list[str], list[str]]
             notes.append(f"{len(jobs)} jobs ran without git: only digests of the source vouch for their code")
             continue
         if not known:
-            notes.append(f"there is no git here: {len(jobs)} jobs are not compared with their commit {commit[:12]}")
+            why = f"git does not answer ({refusal}); do what it says" if refusal else "there is no git here"
+            notes.append(f"{why}: {len(jobs)} jobs are not compared with their commit {commit[:12]}")
             continue
         if not _is_known(commit):
             findings.append(f"commit {commit}: is not in this repository, and {_several(list(jobs))} made from it")
@@ -131,15 +133,7 @@ def _compare(commit: str, records: Mapping[Path, Record]) -> list[str]:
 
 def _committed(commit: str, names: list[str]) -> dict[str, bytes]:
     """Content of files of a commit; those it lacks are left out."""
-    request = "".join(f"{commit}:{name}\n" for name in names).encode()
-    answer = git(repository_root(), "cat-file", "--batch", data=request) or b""
-    found, position = {}, 0
-    for name in names:
-        end = answer.index(b"\n", position)
-        head = answer[position:end].split()
-        position = end + 1
-        if head[-1] != b"missing":
-            size = int(head[-1])
-            found[name] = answer[position : position + size]
-            position += size + 1
-    return found
+    root = repository_root()
+    files = {name: blob for name, blob in files_of(root, commit).items() if name in set(names)}
+    texts = objects(root, files.values())
+    return {name: texts[blob] for name, blob in files.items() if blob in texts}

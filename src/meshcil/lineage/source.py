@@ -78,9 +78,15 @@ def _names(root: Path, *arguments: str) -> list[str]:
 
 def is_checkout(root: Path) -> bool:
     """Whether git keeps this very folder."""
-    # A tarball unpacked inside somebody's repository must not take that repository's commit for its own.
-    top = git(root, "rev-parse", "--show-toplevel")
-    return top is not None and Path(os.fsdecode(top.removesuffix(b"\n"))).resolve() == root
+    # A tarball unpacked inside somebody's repository must not take that repository's commit for its own. Where the
+    # repository says that its files lie (`core.worktree`) does not count.
+    own = git(root, "rev-parse", "--resolve-git-dir", ".git")
+    found = git(root, "rev-parse", "--absolute-git-dir") if own else None
+    return found is not None and _folder(root, found) == _folder(root, own or b"")
+
+
+def _folder(root: Path, printed: bytes) -> Path:
+    return (root / os.fsdecode(printed.removesuffix(b"\n"))).resolve()
 
 
 def git_refusal(root: Path) -> str:
@@ -88,16 +94,16 @@ def git_refusal(root: Path) -> str:
     if not (root / ".git").exists() or is_checkout(root):
         return ""
     try:
-        done = run_git("-C", str(root), "rev-parse", "--show-toplevel")
+        done = run_git("-C", str(root), "rev-parse", "--absolute-git-dir")
     except OSError as error:
         return f"git: {error.strerror}"
-    return " ".join(done.stderr.decode(errors="replace").split())
+    return " ".join(done.stderr.decode(errors="replace").split()) or f"{root / '.git'} is no repository"
 
 
 def git(root: Path, *arguments: str, data: bytes | None = None) -> bytes | None:
     """What git prints of a checkout, given ``data``; None where it fails."""
     try:
-        return run_git("-C", str(root), *arguments, data=data, check=True).stdout
+        return run_git("-C", str(root), "--work-tree=.", *arguments, data=data, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
 

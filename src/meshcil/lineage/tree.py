@@ -1,10 +1,14 @@
 """The files of a folder against those of a commit, hashed here.
 
 What git says of a working folder follows its index, filters and settings, which can be told to hide an edit. So the
-names of the commit's files are taken from its tree, and the files are hashed as git does.
+names of the commit's files are taken from its tree, and the files are hashed as git does. So are the commit and its
+trees: git itself takes what lies in its store for what the name says.
 """
 
-from collections.abc import Iterator, Mapping
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from meshcil.core.code_digest import repository_root
@@ -12,6 +16,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import git_blob
 from meshcil.lineage.source import SOURCES, WRITTEN, changed_files, git, is_checkout
 
+_TREE = "40000"
 _FOLDER = "160000"
 """Mode of another repository, of which git keeps no files."""
 _OWN = ("workflow/profiles/local.yaml",)
@@ -35,13 +40,64 @@ def committed_files(root: Path) -> tuple[str, dict[str, str]]:
 
     Raises:
         InputError: when git does not answer.
+        OSError: when something in git's store is not what its name says.
     """
-    head, listed = git(root, "rev-parse", "HEAD"), git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD")
-    if head is None or listed is None:
+    head = (git(root, "rev-parse", "HEAD") or b"").decode().strip()
+    files = files_of(root, head)
+    if not files:
         raise InputError(root, "is no clone that git answers for", "Clone the repository anew")
-    entries = [entry.partition("\t") for entry in listed.decode("utf-8", "surrogateescape").split("\0") if entry]
-    found = {path: facts.split() for facts, _, path in entries if path.partition("/")[0] not in WRITTEN}
-    return head.decode().strip(), {path: facts[2] for path, facts in found.items() if facts[0] != _FOLDER}
+    return head, {path: name for path, name in files.items() if path.partition("/")[0] not in WRITTEN}
+
+
+def files_of(root: Path, commit: str) -> dict[str, str]:
+    """Files of a commit with the names of their content; none of a commit that is not here.
+
+    Raises:
+        OSError: when the commit, or one of its folders, is not what its name says.
+    """
+    found = objects(root, [commit]).get(commit, b"")
+    folders = {"": found.partition(b"\n")[0].removeprefix(b"tree ").decode()} if found else {}
+    files: dict[str, str] = {}
+    while folders:
+        texts = objects(root, folders.values())
+        if lost := next((tree for tree in folders.values() if tree not in texts), None):
+            raise OSError(errno.ENOENT, f"git's store lacks {lost}", str(root / ".git"))
+        entries = [
+            (f"{f}{name}", *facts) for f, tree in folders.items() for name, *facts in _entries(texts[tree], tree)
+        ]
+        folders = {f"{path}/": name for path, mode, name in entries if mode == _TREE}
+        files |= {path: name for path, mode, name in entries if mode not in (_TREE, _FOLDER)}
+    return files
+
+
+def _entries(tree: bytes, name: str) -> Iterator[tuple[str, str, str]]:
+    """Name, mode and content's name of each entry of a tree."""
+    width = len(name) // 2
+    while tree:
+        head, _, rest = tree.partition(b"\0")
+        mode, _, entry = head.partition(b" ")
+        yield os.fsdecode(entry), mode.decode(), rest[:width].hex()
+        tree = rest[width:]
+
+
+def objects(root: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Contents of objects by their names; those that git does not have are left out.
+
+    Raises:
+        OSError: when a content is not what its name says.
+    """
+    names = list(dict.fromkeys(names))
+    answer = git(root, "cat-file", "--batch", data="".join(f"{name}\n" for name in names).encode()) or b""
+    found = {}
+    for name in names:
+        head, _, answer = answer.partition(b"\n")
+        _, kind, *size = head.decode().split() or ["", "missing"]
+        if size:
+            content, answer = answer[: int(size[0])], answer[int(size[0]) + 1 :]
+            if hashlib.new(_ALGORITHMS[len(name)], f"{kind} {len(content)}\0".encode() + content).hexdigest() != name:
+                raise OSError(errno.EBADMSG, f"git's store holds another content under {name}", str(root / ".git"))
+            found[name] = content
+    return found
 
 
 def differing_files(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
