@@ -3,8 +3,11 @@
 import ctypes
 import subprocess
 import sys
+from collections.abc import Callable
 from errno import EROFS
 from os import strerror
+from pathlib import Path
+from time import sleep
 from unittest.mock import Mock
 
 import pytest
@@ -40,3 +43,24 @@ def test_freed_memory_is_used_again() -> None:
     ]
     # Of nine blocks only the first needs new pages; where they are huge, there are few.
     assert pages[1] < pages[0] - 100
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux")
+def test_workers_end_with_the_process_that_started_them() -> None:
+    work = "with mapper(2, 1) as each: print(*each(time.sleep, [1, 1]), flush=True); list(each(time.sleep, [300] * 2))"
+    code = f"import time; from meshcil.core.processes import mapper\n{work}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == b"None None\n"
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        started = [Path("/proc", number) for number in children]
+        assert len(started) == 3, "two workers, and Python's process that looks after shared memory"
+        parent.kill()
+    wait_until(lambda: not any(path.exists() for path in started))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        sleep(0.1)
+    raise AssertionError("it did not come about within a minute")

@@ -1,4 +1,5 @@
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
 from meshcil.datasets.cad import read_off
 from meshcil.datasets.pascal3d import list_split, read_annotation
-from meshcil.datasets.preparation import Frame, make_reader, prepare_sample
+from meshcil.datasets.preparation import Frame, cuboid, make_reader, prepare_sample
 from meshcil.datasets.prepared import load_cuboids, load_info, load_split
 from meshcil.datasets.primitives.occluders import OBJECT_RANGE
 from meshcil.geometry.cameras import Camera, project
@@ -222,3 +223,11 @@ def test_raw_files_are_left_alone(raw, tmp_path):
     before = sha256_tree(raw)
     prepare(raw, tmp_path / "out")
     assert sha256_tree(raw) == before
+
+
+def test_a_class_of_flat_models_gets_a_thin_cuboid(tmp_path):
+    sign = tmp_path / "CAD/sign"
+    sign.mkdir(parents=True)
+    (sign / "01.off").write_text("OFF\n4 1 0\n-1 0 -1\n1 0 -1\n1 0 1\n-1 0 1\n4 0 1 2 3\n")
+    reader = SimpleNamespace(models=lambda name: tmp_path / "CAD" / name)
+    assert cuboid(reader, "sign", 0.99) == [[-1.0, 1.0], [-0.01, 0.01], [-1.0, 1.0]]

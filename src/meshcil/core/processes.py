@@ -2,6 +2,8 @@
 
 import ctypes
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from meshcil.core.errors import InputError
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Parameters of glibc's `mallopt`."""
+_DIE_WITH_PARENT = 1
+"""`PR_SET_PDEATHSIG` of Linux's `prctl`."""
 
 Mapper = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 
@@ -32,13 +36,22 @@ def mapper(workers: int, chunk: int = 8) -> Iterator[Mapper]:
         return
     try:
         # A fresh interpreter per worker: forking after libraries started threads is not safe.
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent, (os.getpid(),))
     except OSError as error:
         cause = f"cannot be started: {error.strerror}; processes share memory in /dev/shm"
         remedy = "Let /dev/shm be written, or use one worker (`--workers 1`)"
         raise InputError(f"{workers} workers", cause, remedy, "folders-and-files") from error
     with pool:
         yield partial(pool.map, chunksize=chunk)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Have this worker killed when its parent ends, which a signal may have end without a word to its workers."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def keep_freed_memory() -> None:

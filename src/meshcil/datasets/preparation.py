@@ -25,6 +25,8 @@ from meshcil.datasets.shards import PROGRESS, Left, Recipe, write_skipped, write
 from meshcil.datasets.windows import DISTANCE, Window, cover, cut_image, cut_mask, fill_border, fit_image, locate
 from meshcil.geometry.cuboids import fit_cuboid
 
+_THINNEST = 0.01
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -228,5 +230,11 @@ def _write_tables(
 
 
 def cuboid(reader: Reader, class_name: str, coverage: float) -> list[list[float]]:
-    """Bounds of a class's cuboid, from all its CAD models."""
-    return fit_cuboid(torch.from_numpy(pooled_vertices(reader.models(class_name))), coverage).tolist()
+    """Bounds of a class's cuboid, from all its CAD models.
+
+    A flat one, as of ObjectNet3D's signs, becomes as thick as `_THINNEST` of its longest side.
+    """
+    bounds = fit_cuboid(torch.from_numpy(pooled_vertices(reader.models(class_name))), coverage)
+    extent = bounds[:, 1] - bounds[:, 0]
+    missing = (_THINNEST * extent.max() - extent).clamp(min=0) / 2
+    return torch.stack([bounds[:, 0] - missing, bounds[:, 1] + missing], dim=1).tolist()
