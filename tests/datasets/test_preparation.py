@@ -1,5 +1,5 @@
 import shutil
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull, Delaunay
 
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file, sha256_tree
+from meshcil.datasets.base import Reader
 from meshcil.datasets.cad import read_off
 from meshcil.datasets.pascal3d import list_split, read_annotation
 from meshcil.datasets.preparation import Frame, cuboid, make_reader, prepare_sample
@@ -229,5 +230,5 @@ def test_a_class_of_flat_models_gets_a_thin_cuboid(tmp_path):
     sign = tmp_path / "CAD/sign"
     sign.mkdir(parents=True)
     (sign / "01.off").write_text("OFF\n4 1 0\n-1 0 -1\n1 0 -1\n1 0 1\n-1 0 1\n4 0 1 2 3\n")
-    reader = SimpleNamespace(models=lambda name: tmp_path / "CAD" / name)
+    reader = Mock(spec=Reader, models=lambda name: tmp_path / "CAD" / name)
     assert cuboid(reader, "sign", 0.99) == [[-1.0, 1.0], [-0.01, 0.01], [-1.0, 1.0]]
