@@ -48,7 +48,7 @@ def _snakemake(experiments: str, *arguments: str) -> str:
         str(profile_folder() / "default"),
     ]
     chosen = ["--nolock", *arguments, "--config", f"experiment={experiments}"]
-    done = subprocess.run([sys.executable, "-m", "snakemake", *place, *chosen], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-m", "snakemake", *place, *chosen], capture_output=True, text=True)
     if done.returncode:
         raise InputError("snakemake", done.stderr.strip() or done.stdout.strip(), "Run `make reproduce`")
     return (done.stdout + done.stderr).strip()

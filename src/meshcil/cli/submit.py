@@ -157,7 +157,7 @@ def job_prefix(settings: Mapping[str, Any]) -> str:
 def snakemake_command(profile: Path, experiments: str, extra: Sequence[str] = ()) -> list[str]:
     """The call of Snakemake in the working folder."""
     # Its own lock would outlast a killed run; the lock of this module ends with the last process that works here.
-    base = [sys.executable, "-m", "meshcil.cli.snakemake_process", "--nolock"]
+    base = [sys.executable, "-P", "-m", "meshcil.cli.snakemake_process", "--nolock"]
     return [
         *base,
         # Not that of SNAKEMAKE_PROFILE.
