@@ -133,7 +133,10 @@ def test_a_database_of_another_mlflow_is_told_how_to_move_on(machine: Path) -> N
     assert "is not an MLflow database" in found("MLflow").found
 
 
-@pytest.mark.parametrize(("address", "cause"), [("http://127.0.0.1:9", "does not answer"), ("mlruns", "is no server")])
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [("http://127.0.0.1:9", "does not answer"), ("mlruns", "which is neither a server nor a database")],
+)
 def test_a_tracking_server_is_asked_before_a_run(
     machine: Path, monkeypatch: pytest.MonkeyPatch, address: str, cause: str
 ) -> None:
