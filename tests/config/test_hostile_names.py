@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from meshcil.cli.application import app
-from meshcil.config.base import Label, Settings, read_yaml, validate
+from meshcil.config.base import Label, Settings, named_file, read_yaml, validate
+from meshcil.config.claims import Claim, ClaimsSettings
 from meshcil.config.dataset import DatasetSettings
 from meshcil.config.experiment import Artifact, RunBlock
 from meshcil.config.run import RunKey
@@ -29,7 +30,8 @@ DATASET = {
 }
 HOSTILE = [
     "x$(touch f)", "`touch f`", "a;b", "a b", "../../f", "/f", "..", ".", "", "-rf", "a\nb", "a\0b", "a/b", "a\\b", "*",
-    "~", "{x}", "a'b", 'a"b', "a|b", "a>b", "a#b", "a%b", "é" * 300, "a" * 5000, "=HYPERLINK(1)", "$\\frac{$",
+    "~", "{x}", "a'b", 'a"b', "a|b", "a>b", "a#b", "a%b", "é" * 300, "a" * 300, "a" * 5000, "a\n", "a\u202eb",
+    "=HYPERLINK(1)", "$\\frac{$",
 ]  # fmt: skip
 names = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12), st.text(alphabet="a-$(`;/.{\n~ ", max_size=8))
 
@@ -43,7 +45,8 @@ class Labelled(Settings):
 
 def harmless(name: str) -> bool:
     """One part of a path, as it is for a shell, and nothing else."""
-    return shlex.quote(name) == name and name not in ("", ".", "..") and not set("/%+=:,@") & set(name)
+    part = shlex.quote(name) == name and name not in ("", ".", "..") and not set("/%+=:,@") & set(name)
+    return part and len(name) <= 100 and not name.startswith("-")
 
 
 @settings(max_examples=150, deadline=None)
@@ -59,6 +62,7 @@ def test_no_setting_takes_a_name_that_could_do_harm(name: str) -> None:
         (DatasetSettings, DATASET | {"generator": {"kind": name}}),
         *((RunBlock, run | {kind: [name]}) for kind in (*run, "aligners")),
         (RunBlock, run | {"suite": name}),
+        (Claim, {"name": name, "statement": "s", "where": "w", "published": "p"}),
         *((RunKey, key | {kind: name}) for kind in key if kind != "seed"),
         (Artifact, {"name": name, "kind": "k", "caption": "c"}),
         (Artifact, {"name": "n", "kind": name, "caption": "c"}),
@@ -115,6 +119,21 @@ def test_a_command_in_a_suite_is_refused_before_anything_runs(tmp_path: Path, mo
     assert not (tmp_path / "f").exists()
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_file_of_the_configuration_has_a_name_that_could_do_harm(name: str) -> None:
+    for kind in ("experiments", "datasets", "protocols", "methods", "recipes"):
+        with pytest.raises(InputError, match="is not a valid file name") as error:
+            named_file(Path("config"), kind, name)
+        assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://a) [x](javascript:alert(1)", "https://a <b>", "a", ""])
+def test_a_paper_s_link_leads_to_a_page_of_the_web(url: str) -> None:
+    claim = {"name": "n", "statement": "s", "where": "w", "published": "p"}
+    with pytest.raises(InputError, match="`url`"):
+        validate(ClaimsSettings, {"source": "s", "url": url, "claims": [claim]}, "c.yaml")
+
+
 def bomb(levels: int) -> str:
     """Each line stands for ten times what the one before it does."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
@@ -142,6 +161,7 @@ def merging_bomb(levels: int) -> str:
         ("a: \0", "zero byte"),
         ("extends: ../../../etc/passwd", "is not a valid name"),
         ("extends: [a]", "is not a valid name"),
+        (f"extends: {'a' * 300}", "is not a valid name"),
     ],
 )
 def test_yaml_that_would_never_end_or_lead_out_is_refused(tmp_path: Path, text: str, cause: str) -> None:

@@ -64,6 +64,12 @@ def test_numbers_are_the_cells_of_the_tables_matched_by_run(work: Path) -> None:
     assert "| finetune | `none` | 51.00 | 24.58 | 99.00 | 20.10 | 15.20 | 11.30 |  |  |" in lines
 
 
+def test_a_label_is_no_markup(work: Path) -> None:
+    path = work / "reports/tables/summary.csv"
+    path.write_text(path.read_text().replace("iNeMo", "<b>[x](javascript:a)|"))
+    assert "| &lt;b>&#91;x&#93;(javascript:a)/ | `total-96` | 88.12 |" in rewrite(work)
+
+
 def test_the_sentence_covers_the_jobs_behind_the_scores(work: Path) -> None:
     text = rewrite(work)
     assert "Measured on 2031-05-04" in text

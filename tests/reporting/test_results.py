@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from meshcil.config.claims import load_claims
 from meshcil.config.experiment import load_experiment
 from meshcil.core.errors import InputError
 from meshcil.core.hashing import sha256_file
 from meshcil.reporting.kept import read_kept, table_text, together, with_read
+from meshcil.reporting.reproducibility import reproducibility
 from meshcil.reporting.results import write_results
 from meshcil.reporting.scores import read_scores
 from tests.reporting.conftest import run_rows, table_of
@@ -130,3 +132,31 @@ def test_scores_and_runs_are_kept(work: Path) -> None:
     with pytest.raises(InputError, match=r"tiny\.csv"):
         write_results("tiny", work / "reports", work / "config", work / "elsewhere")
     assert not (work / "elsewhere").exists()
+
+
+HOSTILE = "<script>alert(1)</script> [x](javascript:alert(1)) | <b>"
+
+
+def test_text_of_the_settings_is_no_markup(work: Path) -> None:
+    claims, experiment = yaml.safe_load(CLAIMS), yaml.safe_load(EXPERIMENT)
+    claims["source"] = HOSTILE
+    for claim in claims["claims"]:
+        claim |= {"statement": f"{claim['name']} {HOSTILE}", "where": HOSTILE, "published": HOSTILE}
+    experiment |= {"title": HOSTILE, "description": HOSTILE}
+    for block in (*experiment["tables"], *experiment["figures"]):
+        block |= {"title": HOSTILE, "caption": f"{block['kind']} {HOSTILE}"}
+    scores = pd.DataFrame(run_rows("inemo", "none", 7)).assign(label=HOSTILE)
+    table = table_of("summary", scores)
+    for path, text in {
+        "config/claims/paper.yaml": yaml.safe_dump(claims),
+        "config/experiments/tiny.yaml": yaml.safe_dump(experiment),
+        "results/experiments/tiny.csv": scores.to_csv(index=False),
+        "reports/tables/summary.csv": table.csv(),
+    }.items():
+        (work / path).write_text(text)
+    write_results("tiny", work / "reports", work / "config", work / "out")
+    pages = (work / "out/tiny.md").read_text(), *reproducibility(read_kept(work / "out"), work / "config")
+    for page in pages:
+        assert "&lt;script>" in page and "&#91;x&#93;(javascript:alert(1))" in page
+        assert not re.search(r"<(script|b)>|\[x\]", page)
+        assert len({line.count("|") for line in re.findall(r"^\|.*", page.partition("## ")[2], re.MULTILINE)}) <= 1

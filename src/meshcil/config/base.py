@@ -19,8 +19,10 @@ from meshcil.core.errors import InputError
 from meshcil.core.naming import known_names
 
 NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-_NAME_RULE = "Names are of lower-case letters, digits, and `-` between them, not `_`"
-Name = Annotated[str, StringConstraints(pattern=NAME)]
+NAME_LENGTH = 100
+"""Characters of a name at most: a file is called after several."""
+_NAME_RULE = f"Names are of lower-case letters, digits, and `-` between them, not `_`: {NAME_LENGTH} characters at most"
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=NAME_LENGTH)]
 """Part of a path that Snakemake tells from its neighbours (docs/wildcards.md)."""
 
 
@@ -42,8 +44,15 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterVali
 """What stands for something in tables and figures."""
 ClassName = Annotated[Label, AfterValidator(_check_class_name)]
 """A category, which is also the name of a folder."""
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>()\[\]]+$")]
+"""A page of the web, to which a link leads."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every generator of random numbers here can be started from."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a `Name`."""
+    return len(text) <= NAME_LENGTH and re.fullmatch(NAME, text) is not None
 
 
 class Settings(BaseModel):
@@ -70,7 +79,7 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     parent = content.pop("extends", None)
     if parent is None:
         return content
-    if not isinstance(parent, str) or re.fullmatch(NAME, parent) is None:
+    if not isinstance(parent, str) or not is_name(parent):
         raise InputError(path, f"`extends` is {parent!r}, which is not a valid name", _NAME_RULE)
     return merge(_read_chain(path.with_name(f"{parent}.yaml"), (*seen, path)), content)
 
@@ -183,8 +192,8 @@ def named_file(config: Path, kind: str, name: str) -> Path:
 
     Raises InputError when the name is none, such as one that leads out of the folder.
     """
-    if re.fullmatch(NAME, name) is None:
-        raise InputError(f"`{name}`", f"is not a valid file name in {config / kind}", _NAME_RULE)
+    if not is_name(name):
+        raise InputError(f"`{name[:NAME_LENGTH]}`", f"is not a valid file name in {config / kind}", _NAME_RULE)
     return config / kind / f"{name}.yaml"
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from meshcil.config.base import Settings, check_columns, load_settings
+from meshcil.config.base import Address, Name, Settings, check_columns, load_settings
 from meshcil.core.errors import InputError
 
 _COLUMNS = ("dataset", "protocol", "kind", "method", "budget", "step", "task", "class_name")
@@ -49,7 +49,7 @@ class Term(Settings):
 class Claim(Settings):
     """A statement of a paper: a contrast of scores that must be above zero."""
 
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    name: Name
     """Unique over all files."""
     statement: str
     """What is claimed, as one sentence."""
@@ -77,7 +77,7 @@ class ClaimsSettings(Settings):
 
     source: str
     """Paper, as it is cited."""
-    url: str
+    url: Address
     """Where to read it."""
     claims: tuple[Claim, ...] = Field(min_length=1)
     """In the report's order."""

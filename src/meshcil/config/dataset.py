@@ -6,11 +6,11 @@ from unicodedata import normalize
 
 from pydantic import Field, StringConstraints, model_validator
 
-from meshcil.config.base import ClassName, Name, Seed, Settings
+from meshcil.config.base import NAME_LENGTH, ClassName, Name, Seed, Settings
 from meshcil.core import limits
 from meshcil.core.errors import InputError
 
-TestSetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")]
+TestSetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", max_length=NAME_LENGTH)]
 """File of a prepared dataset, and name in tables."""
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Side = Annotated[int, Field(ge=1, le=limits.SIDE)]

@@ -14,6 +14,7 @@ from meshcil.config.run import load_method
 from meshcil.config.variants import method_names
 from meshcil.core.errors import InputError
 from meshcil.reporting.kept import Kept
+from meshcil.reporting.markdown import cell, words
 from meshcil.reporting.page import flat_settings
 from meshcil.reporting.scores import last_step, overall
 
@@ -56,7 +57,7 @@ def method_table(facts: Mapping[str, MethodFacts], config: Path) -> str:
     for kind, known in facts.items():
         settings = load_method(kind, config)
         paper = f"[{known.paper.split(',')[0]}, {known.paper.rpartition(', ')[2]}]({known.url})" if known.url else "–"
-        name = f"[{settings.label}](config/methods/{kind}.yaml)"
+        name = f"[{words(settings.label)}](config/methods/{kind}.yaml)"
         code = f"([code](src/meshcil/methods/{kind.replace('-', '_')}.py))"
         lines.append(f"| {name} | {_cell(settings.description)} {code} | {paper} |")
     return "\n".join(lines)
@@ -71,7 +72,12 @@ def method_page(kind: str, facts: MethodFacts, config: Path, kept: Sequence[Kept
     formula = "".join(f"    {line}\n" for line in facts.formula.splitlines())
     values = flat_settings(settings.model_dump(mode="json"))
     rows = "\n".join(f"| `{name}` | {_cell(text)} |" for name, text in values if name not in ("label", "description"))
-    parts = [f"# {settings.label}", settings.description, f"**Paper.** {paper}.", f"**Formula.**\n\n{formula}"]
+    parts = [
+        f"# {words(settings.label)}",
+        words(settings.description),
+        f"**Paper.** {paper}.",
+        f"**Formula.**\n\n{formula}",
+    ]
     parts += [f"**Elsewhere.** {', '.join(names)}. {facts.note}".strip()] if names or facts.note else []
     parts += ["## Results", _results(kind, kept), f"## Settings\n\n| setting of `{kind}` | value |\n|---|---|\n{rows}"]
     parts += [f"Variants in `config/methods/{kind}.yaml`: {', '.join(f'`{name}`' for name in variants) or 'none'}."]
@@ -109,7 +115,7 @@ def _mebibytes(rows: pd.DataFrame, metric: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "/").replace("\n", " ").strip()
+    return cell(str(value))
 
 
 def elsewhere_table(facts: Mapping[str, MethodFacts]) -> str:

@@ -11,6 +11,7 @@ from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.core.errors import InputError
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kept import experiment_records
+from meshcil.reporting.markdown import cell
 from meshcil.reporting.table import Table, read_table
 
 EXPERIMENT = "laptop"
@@ -91,7 +92,7 @@ def number_table(tables: dict[str, Table], reports: Path) -> str:
         if run not in rows["occlusion"]:
             raise InputError(reports / "tables" / "occlusion.csv", f"has no row {'/'.join(run)}", _REMEDY)
         cells = [_cell(tables[name], rows[name][run], column) for name, column, _ in COLUMNS]
-        lines.append(f"| {tables['summary'].names.at[row, 'label']} | `{run[1]}` | {' | '.join(cells)} |")
+        lines.append(f"| {cell(tables['summary'].names.at[row, 'label'])} | `{run[1]}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from meshcil.core.artifacts import write_bytes_atomic, write_text_atomic
 from meshcil.reporting.claims import DIFFERENCE, Judged, Source, counts, sources_view
 from meshcil.reporting.kept import Kept, read_kept, together
 from meshcil.reporting.margin import caption, margin_svg, margins
+from meshcil.reporting.markdown import cell, words
 from meshcil.reporting.readme import read_text, replace_part
 from meshcil.reporting.table import row_keys
 
@@ -102,9 +103,9 @@ def verdict_lines(sources: Sequence[Source]) -> str:
 
     for source in sorted(sources, key=lambda one: min(map(rank, one.measured), default=len(place))):
         ranked = sorted(source.measured, key=rank)
-        paper = f"[{_short(source.name)}]({source.url})"
+        paper = f"[{words(_short(source.name))}]({source.url})"
         for number, group in enumerate(ranked[:CHOSEN]):
-            statement = group[0].statement.replace("|", "/")
+            statement = cell(group[0].statement)
             marks = [f"{row.mark} {row.told}" for row in group]
             found = [f"{mark} ({marks.count(mark)})" if len(marks) > 1 else mark for mark in dict.fromkeys(marks)]
             lines.append(f"| {'' if number else paper} | {statement} | {', '.join(found)} |")
@@ -119,7 +120,7 @@ def _short(source: str) -> str:
 
 
 def _section(source: Source) -> str:
-    lines = [f"## {source.name}", "", source.url]
+    lines = [f"## {words(source.name)}", "", source.url]
     if source.measured:
         lines += [
             "",
@@ -129,16 +130,16 @@ def _section(source: Source) -> str:
         lines += [_line(row, first=i == 0) for group in source.measured for i, row in enumerate(group)]
     if source.unmeasured:
         lines += ["", "Not measured:", ""]
-        lines += [f"- {row.statement} ({row.where}; published: {row.published})" for row in source.unmeasured]
+        lines += [words(f"- {row.statement} ({row.where}; published: {row.published})") for row in source.unmeasured]
     return "\n".join(lines)
 
 
 def _line(row: Judged, *, first: bool) -> str:
     stated = (f"{row.statement} ({row.where})", row.published) if first else ("", "")
     difference = f"{row.difference} ({row.span}) {row.unit}".replace(" ()", "").rstrip()
-    measured = f"[{row.data}]({row.origin})" + (f"; {row.compared}" if row.rivals else "")
-    cells = [*stated, measured, difference, row.seeds, f"{row.mark} {row.told}"]
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    measured = f"[{cell(row.data)}]({row.origin})" + (f"; {cell(row.compared)}" if row.rivals else "")
+    cells = [*map(cell, stated), measured, *map(cell, (difference, row.seeds, f"{row.mark} {row.told}"))]
+    return f"| {' | '.join(cells)} |"
 
 
 def _page(experiment: str) -> str:

@@ -14,6 +14,7 @@ from meshcil.core.errors import InputError
 from meshcil.reporting.cells import TableView
 from meshcil.reporting.facts import made_by
 from meshcil.reporting.kept import experiment_records, kept_files
+from meshcil.reporting.markdown import cell, words
 from meshcil.reporting.page import Block, blocks
 from meshcil.reporting.table import read_table
 
@@ -54,8 +55,8 @@ def _read(path: Path, name: str) -> bytes:
 
 def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Block]) -> str:
     head = [
-        f"# {settings.title}",
-        " ".join(settings.description.split()),
+        f"# {words(settings.title)}",
+        words(settings.description),
         f"`make reproduce EXPERIMENT={name}`. {made} Written by `meshcil export results {name}`, with the "
         f"[scores]({name}/{SCORES}) that the tables are made from and [where they come from]({name}/{PROVENANCE}).",
     ]
@@ -63,10 +64,11 @@ def _page(name: str, settings: ExperimentSettings, made: str, parts: Sequence[Bl
 
 
 def _section(name: str, block: Block) -> str:
-    lines = [f"## {block.title}", block.caption, *(f"**{answer}**" for answer in block.answers)]
+    lines = [f"## {words(block.title)}", words(block.caption), *(f"**{words(answer)}**" for answer in block.answers)]
     for figure in block.figures:
         file = Path(figure.file).name
-        lines += [f"![{figure.note or block.title}]({name}/{file})", *([figure.note] if figure.note else [])]
+        note = words(figure.note)
+        lines += [f"![{note or words(block.title)}]({name}/{file})", *([note] if note else [])]
     if block.table is not None:
         lines.append(markdown_table(block.table))
     return "\n\n".join(lines)
@@ -74,10 +76,10 @@ def _section(name: str, block: Block) -> str:
 
 def markdown_table(table: TableView) -> str:
     """A table in Markdown, spreads after a ±."""
-    heads = [f"{heading.text} [{heading.unit}]" if heading.unit else heading.text for heading in table.columns]
+    heads = [cell(one.text) + (f" [{one.unit}]" if one.unit else "") for one in table.columns]
     lines = [f"| {' | '.join([table.first, *heads])} |"]
     lines.append("|---|" + "".join("---:|" if heading.number else "---|" for heading in table.columns))
     for row in table.rows:
-        cells = [f"{cell.text} ± {cell.spread}" if cell.spread else cell.text for cell in row.cells]
-        lines.append(f"| {' | '.join(text.replace('|', '/') for text in [row.label, *cells])} |")
+        cells = [f"{one.text} ± {one.spread}" if one.spread else one.text for one in row.cells]
+        lines.append(f"| {' | '.join(map(cell, [row.label, *cells]))} |")
     return "\n".join(lines)
