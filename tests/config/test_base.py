@@ -84,7 +84,7 @@ def test_of_a_wrong_name_one_thing_is_said() -> None:
         validate(Block, {"names": ["inemo_smok"]}, "e.yaml")
     assert refused.value.cause == (
         "`names.0`: `inemo_smok` is not a valid name. "
-        "Names are of lower-case letters, digits, and `-` between them, not `_`"
+        "Names are of lower-case letters, digits, and `-` between them, not `_`: 100 characters at most"
     )
     with pytest.raises(InputError, match="at least 1 item"):
         validate(Block, {"names": []}, "e.yaml")

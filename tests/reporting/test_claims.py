@@ -196,7 +196,7 @@ def test_a_unit_stands_beside_numbers_that_are_no_points(three: pd.DataFrame) ->
 def test_wrong_claims_are_refused_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "claims"
     folder.mkdir()
-    block = {"source": "A", "url": "u", "claims": [{"name": "one", **WORDS}]}
+    block = {"source": "A", "url": "https://example.org", "claims": [{"name": "one", **WORDS}]}
     (folder / "a.yaml").write_text(yaml.safe_dump(block))
     (folder / "b.yaml").write_text(yaml.safe_dump(block))
     with pytest.raises(InputError, match="`one` is also in"):
