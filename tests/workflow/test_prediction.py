@@ -189,11 +189,16 @@ def test_the_demo_shows_class_pose_and_drawing_of_a_dropped_image(served: str, s
         page.get_by_text("In-plane rotation").wait_for(timeout=120_000)
         page.locator("input[type=file]").set_input_files(image(smoke))
         page.get_by_text("or pick a test image").wait_for(state="detached")
-        before = page.locator("img").get_attribute("src")
         page.get_by_role("slider").focus()
         for _ in range(10):
+            before = page.locator("img").get_attribute("src")
             page.keyboard.press("ArrowRight")
-        page.wait_for_function("before => document.querySelector('img').getAttribute('src') !== before", arg=before)
+            # A picture that the next one replaces while it is loaded is gone from the server.
+            page.wait_for_function(
+                "before => { const img = document.querySelector('img');"
+                " return img.getAttribute('src') !== before && img.complete && img.naturalWidth > 0 }",
+                arg=before,
+            )
         assert page.get_by_role("slider").input_value() == "50"
         assert page.get_by_text("Elevation").is_visible()
         assert not seen.console
