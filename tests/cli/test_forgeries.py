@@ -162,6 +162,11 @@ FORGED: dict[str, tuple[Callable[[], None], Path, str]] = {
         f"{TABLE}: is not what its inputs give, computed again",
     ),
     "a figure": (touch_up(FIGURE, r"\d\d\.", "99."), Path("reports/figures/figure-smoke-steps.record.json"), FIGURE),
+    "a figure as PDF": (
+        append(Path(FIGURE).with_suffix(".pdf")),
+        Path("reports/figures/figure-smoke-steps.record.json"),
+        str(Path(FIGURE).with_suffix(".pdf")),
+    ),
     "the page": (touch_up("reports/index.html", r"\d\d\.\d\d", "99.99"), FINAL, "reports/index.html: is not what its"),
     "run times": (append("reports/runtime.csv"), FINAL, "reports/runtime.csv: is not what its inputs give"),
     "another Python in all records": (
