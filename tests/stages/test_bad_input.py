@@ -155,7 +155,7 @@ SPOILED = {
     "name that is a path": (lambda c: spoil_table(c, name="a/b"), ("experiments/smoke.yaml", "`tables.0.name`")),
     "name that Snakemake would split": (
         lambda c: spoil_run(c, methods=["my_method"]),
-        ("experiments/smoke.yaml", "`runs.0.methods.0`: `my_method` is not a valid name", "not `_`. "),
+        ("experiments/smoke.yaml", "`runs.0.methods.0`: `my_method` is not a valid name", "not `_`: 100 characters"),
     ),
     "aligner of latents that grow": (
         lambda c: spoil_run(c, methods=["der"], aligners=["eli-smoke"]),
